@@ -1,0 +1,27 @@
+"""Thousands to millions of gradient descents at once, and where they go."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import optimizers, problems, schedules
+from ._version import __version__
+from .errors import DerivationError, Interrupted
+from .jit.masks import select
+from .minimize import minimize
+from .optimizers import Adam, GradientDescent, Momentum, Nesterov
+from .problem import Problem
+from .result import Result
+from .stopping import Status
+
+__all__ = [
+    "Adam", "DerivationError", "GradientDescent", "Interrupted", "Momentum", "Nesterov", "Problem", "Result", "Status",
+    "__version__", "minimize", "optimizers", "plot", "problems", "schedules", "select",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":  # matplotlib is an extra, and slow to import
+        return importlib.import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

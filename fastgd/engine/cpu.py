@@ -1,0 +1,214 @@
+"""The CPU target: kernels for a plan, and chunks of runs over a pool of threads."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.errors import TypingError
+
+from fastgd.errors import Interrupted
+from fastgd.jit.cache import KernelCache, fingerprint, load, store
+from fastgd.jit.options import inlined
+
+from .chunk import BURST, TABLE_WIDTH, Shape, make_chunk
+from .descend import Parts
+from .plan import Arrays, Plan
+
+__all__ = ["available_threads", "lane_width", "run"]
+
+CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
+CHUNK_RUNS = 4096
+
+
+def available_threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def lane_width(length: int, dtype: np.dtype) -> int:
+    """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
+    smallest = 64 // dtype.itemsize
+    width = smallest
+    while width < 4 * smallest and width * length < 8 * smallest:
+        width *= 2
+    return width
+
+
+def chunk_runs(plan: Plan, width: int, threads: int) -> int:
+    """Runs in a chunk: in cache, some chunks for each thread, whole blocks."""
+    each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 40
+    runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * threads)))
+    return max(4 * width, runs // width * width)
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialized array that begins at a multiple of 64 bytes, as the vector loads expect."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+class Workspace(threading.local):
+    """Each thread's arrays, of one chunk's size."""
+
+    def __init__(self, plan: Plan, width: int, runs: int) -> None:
+        blocks, n, slots, hypers = -(-runs // width), plan.length, plan.rule.slots, len(plan.hyper)
+        table_width = 1 if width == 1 else TABLE_WIDTH
+        self.shared = aligned((1, hypers, table_width), np.float64)
+        if not plan.per_run:
+            self.shared[0] = np.array(plan.hyper, dtype=np.float64)[:, None]
+        self.arrays = (
+            aligned((blocks, n, width), plan.dtype),
+            aligned((blocks, max(1, n * slots), width), plan.dtype),
+            aligned((blocks if plan.per_run else 1, hypers, width), np.float64),
+            aligned((BURST, plan.coefficients), np.float64),
+            aligned((blocks, 3, width), np.int64),
+            aligned((blocks, 1, width), plan.dtype),
+            aligned((blocks, 1, width), np.int64),
+            aligned((2, n, width), plan.dtype),
+            aligned((1, 2, width), plan.dtype),
+        )
+
+
+KERNELS: dict[tuple[str, int], Any] = {}
+
+
+def built(plan: Plan, width: int) -> Any:
+    """The kernel of a plan, made once for all plans that it serves."""
+    if (kernel := KERNELS.get((plan.key, width))) is not None:
+        return kernel
+    value, rule = inlined(plan.value), plan.rule
+    parts = Parts(
+        value, inlined(plan.gradient), inlined(rule.coefficients), inlined(rule.update),
+        inlined(rule.probe) if rule.probe else None, rule.slots, inlined(plan.rate), plan.rate_parameters,
+        len(plan.hyper), *(inlined(test) for test in plan.stop.functions(value)),
+    )  # fmt: skip
+    shape = Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype))
+    kernel = make_chunk(parts, shape)
+    if plan.can_be_stored:
+        kernel._cache = KernelCache(f"{plan.key} {width}")
+    KERNELS[plan.key, width] = kernel
+    return kernel
+
+
+class Job:
+    """A plan in execution: its kernel, its arrays and the flag that stops it."""
+
+    def __init__(self, plan: Plan, threads: int, width: int) -> None:
+        self.plan, self.width = plan, width
+        self.size = chunk_runs(plan, width, threads)
+        self.arrays = plan.empty_arrays()
+        self.workspace = Workspace(plan, width, min(self.size, plan.runs))
+        self.cancel = np.zeros(1, np.uint8)
+        self.kernel = built(plan, width)
+
+    def arguments(self, low: int, high: int) -> tuple[Any, ...]:
+        plan, work = self.plan, self.workspace
+        hyper = plan.hyper_of(low, high) if plan.per_run else work.shared
+        return (
+            plan.starts_of(low, high), hyper, plan.data, work.arrays, tuple(self.arrays.part(low, high)),
+            plan.stop.limits(), int(plan.stop.max_steps), plan.record or 0, self.cancel,
+        )  # fmt: skip
+
+    def compile(self) -> None:
+        self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
+
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        for low in range(0, self.plan.runs, self.size):
+            yield low, min(low + self.size, self.plan.runs)
+
+
+def prepared(plan: Plan, threads: int) -> Job:
+    """A compiled job: on lanes, or where the problem's functions do not take vectors, on scalars."""
+    marker = fingerprint(plan.key, "lanes")
+    reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
+    if not reason:
+        job = Job(plan, threads, lane_width(plan.length, plan.dtype))
+        try:
+            job.compile()
+            return job
+        except TypingError as error:
+            reason = first_cause(error)
+    job = Job(plan, threads, 1)
+    try:
+        job.compile()
+    except TypingError as error:
+        raise TypeError(
+            f"{plan.problem.name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, "
+            f"math.* and scalar np.* only.  {first_cause(error)}"
+        ) from error
+    if marker not in REFUSED:
+        REFUSED[marker] = reason
+        if plan.can_be_stored:
+            store(marker, "scalar", reason.encode())
+        warnings.warn(
+            f"{plan.problem.name}: its functions cannot take several runs at once, so each descent runs alone, several "
+            f"times slower ({reason}). In place of `if` use fastgd.select(condition, yes, no).",
+            stacklevel=4,
+        )
+    return job
+
+
+REFUSED: dict[str, str] = {}
+
+
+def first_cause(error: Exception) -> str:
+    """The line of a Numba typing error that says what was met, and where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith(("No implementation", "Unknown attribute", "Cannot unify", "Invalid use"))]
+    places = [line for line in lines if line.startswith("File ") and "fastgd" not in line]
+    return " ".join([(causes or lines)[-1 if causes else 0], *places[-1:]])
+
+
+def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = None) -> Arrays:
+    """Run a plan on `threads` threads; `report(done, total)` hears of every finished chunk.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
+    """
+    job = prepared(plan, threads)
+    chunks, lock = job.chunks(), threading.Lock()
+    finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            while True:
+                with lock:
+                    part = next(chunks, None)
+                if part is None or not job.kernel(*job.arguments(*part)):
+                    return
+                finished.put(part[1] - part[0])
+        finally:
+            finished.put(None)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="fastgd") as pool:
+        workers = [pool.submit(work) for _ in range(threads)]
+        try:
+            done, active = 0, threads
+            while active:
+                count = finished.get()
+                active -= count is None
+                done += count or 0
+                if report is not None and count:
+                    report(done, plan.runs)
+        except BaseException as error:
+            job.cancel[0] = 1
+            pool.shutdown(wait=True)
+            if isinstance(error, KeyboardInterrupt):
+                done = int(np.count_nonzero(job.arrays.status >= 0))
+                raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
+            raise
+        for worker in workers:
+            worker.result()
+    return job.arrays

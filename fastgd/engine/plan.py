@@ -1,0 +1,200 @@
+"""What is to be run: everything that `minimize` was given, checked, broadcast and put into the engine's terms."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastgd.jit.cache import fingerprint
+from fastgd.optimizers.base import Optimizer, Rule
+from fastgd.problem import Problem
+from fastgd.stopping import StopTests
+
+__all__ = ["Arrays", "Plan", "make_plan"]
+
+
+class Arrays(NamedTuple):
+    """A result's arrays over all runs in one row: x (runs, n), fun, grad_norm, nit, status and trace (runs, points, n)."""
+
+    x: np.ndarray
+    fun: np.ndarray
+    grad_norm: np.ndarray
+    nit: np.ndarray
+    status: np.ndarray
+    trace: np.ndarray
+
+    def part(self, low: int, high: int) -> Arrays:
+        return Arrays(*(array[low:high] for array in self))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A batch of descents."""
+
+    problem: Problem
+    starts: np.ndarray  # broadcasts with batch + (n,)
+    batch: tuple[int, ...]
+    rule: Rule
+    rate: Callable
+    rate_parameters: int
+    hyper: tuple[Any, ...]  # the schedule's parameters, then the rule's; numbers, or arrays that broadcast with batch
+    stop: StopTests
+    dtype: np.dtype
+    record: int | None
+
+    @property
+    def length(self) -> int:
+        return self.problem.dim
+
+    @functools.cached_property
+    def runs(self) -> int:
+        return int(np.prod(self.batch, dtype=np.int64))
+
+    @property
+    def value(self) -> Callable:
+        return self.problem.fun
+
+    @property
+    def gradient(self) -> Callable:
+        return self.problem.grad
+
+    @property
+    def per_run(self) -> bool:
+        """Whether any hyperparameter differs from run to run."""
+        return any(np.ndim(value) for value in self.hyper)
+
+    @functools.cached_property
+    def coefficients(self) -> int:
+        """How many coefficients the rule has, told by calling it."""
+        ones = tuple(0.5 for _ in self.hyper[self.rate_parameters :])
+        return len(self.rule.coefficients((0.5, *ones), 0))
+
+    @functools.cached_property
+    def data(self) -> tuple[Any, ...]:
+        """The problem's data, its floats in the dtype of the runs."""
+        return tuple(
+            np.asarray(item, dtype=self.dtype) if isinstance(item, np.ndarray) and item.dtype.kind == "f" else item
+            for item in self.problem.data
+        )
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Equal for plans that one kernel serves; functions that cannot be told apart by content count by identity."""
+        rest = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots)
+        tests = (self.stop.watches_value, self.stop.xtol is not None)
+        functions = (self.value, self.gradient, *self.rule, self.rate)
+        try:
+            return fingerprint(*functions, rest, tests)
+        except TypeError:
+            return f"unnamed {[id(function) for function in functions]} {rest} {tests}"
+
+    @property
+    def can_be_stored(self) -> bool:
+        return not self.key.startswith("unnamed")
+
+    def starts_of(self, low: int, high: int) -> np.ndarray:
+        n = self.length
+        whole = (*self.batch, n)
+        if self.starts.shape == whole and self.starts.flags.c_contiguous:
+            part = self.starts.reshape(-1, n)[low:high]
+        else:
+            part = np.broadcast_to(self.starts, whole).flat[low * n : high * n].reshape(-1, n)
+        return np.array(part, dtype=self.dtype, order="C")
+
+    def hyper_of(self, low: int, high: int) -> np.ndarray:
+        """The hyperparameters of the runs [low, high), of shape (runs, h); one unused row where all runs share them."""
+        if not self.per_run:
+            return np.zeros((1, len(self.hyper)))
+        columns = [np.broadcast_to(np.asarray(value), self.batch).flat[low:high] for value in self.hyper]
+        return np.stack(columns, axis=1)
+
+    def empty_arrays(self) -> Arrays:
+        """The result's arrays; every run has the status NOT_RUN."""
+        runs, n = self.runs, self.length
+        points = 0 if self.record is None else self.stop.max_steps // self.record + 1
+        return Arrays(
+            np.empty((runs, n), self.dtype), np.empty(runs, self.dtype), np.empty(runs, self.dtype),
+            np.zeros(runs, np.int64), np.full(runs, -1, np.int8), np.empty((runs if points else 0, points, n), self.dtype),
+        )  # fmt: skip
+
+
+def make_plan(
+    problem: Problem, x0: Any, optimizer: Optimizer, stop: StopTests, seed: Any, dtype: Any, record: int | None
+) -> Plan:
+    """Check the arguments of `fastgd.minimize` and broadcast them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what came and what was expected.
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
+    kind = checked_dtype(dtype)
+    starts = checked_starts(x0, problem.dim, kind)
+    seeds = checked_seed(seed)
+    if record is not None and (isinstance(record, bool) or not isinstance(record, (int, np.integer)) or record < 1):
+        raise ValueError(f"record must be None or an integer >= 1 (keep every record-th point), got {record!r}")
+    numbers = optimizer.hyperparameters()
+    batch = checked_batch(starts, numbers, seeds)
+    schedule = optimizer.schedule
+    return Plan(
+        problem, starts, batch, optimizer.rule(), schedule.rate, len(schedule.parameters()), tuple(numbers.values()),
+        stop, kind, None if record is None else int(record),
+    )  # fmt: skip
+
+
+def checked_dtype(dtype: Any) -> np.dtype:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be float64 or float32, got {dtype!r}") from None
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f"dtype must be float64 or float32, got {kind}")
+    return kind
+
+
+def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
+    try:
+        starts = np.asarray(x0)
+        starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
+    except (TypeError, ValueError):
+        raise TypeError(f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}") from None
+    if starts.ndim == 0 or starts.shape[-1] != dim:
+        hint = f"; write x0[:, None] for {starts.shape[0]} starts in one dimension" if dim == 1 and starts.ndim == 1 else ""
+        raise ValueError(f"x0 must have shape (*batch, {dim}) for a problem of dimension {dim}, got shape {starts.shape}{hint}")
+    if starts.size == 0:
+        raise ValueError(f"x0 is empty: it has shape {starts.shape}")
+    if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
+        raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
+    return starts
+
+
+def checked_seed(seed: Any) -> np.ndarray:
+    seeds = np.asarray(seed)
+    if not np.issubdtype(seeds.dtype, np.integer) or (seeds < 0).any():
+        raise ValueError(f"seed must be an integer >= 0 or an array of them, got {seed!r}")
+    return seeds
+
+
+def checked_batch(starts: np.ndarray, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
+    shapes = {"x0 (without its last axis)": starts.shape[:-1]}
+    shapes |= {name: np.shape(value) for name, value in numbers.items()}
+    shapes["seed"] = seeds.shape
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(
+            f"the shapes of starts, hyperparameters and seeds do not broadcast: {listed}; for every start with every "
+            "value give one of them a further axis, such as lr[:, None]"
+        ) from None

@@ -1,0 +1,8 @@
+"""Numba as this project uses it: its options, a cache of our own key, and explicit SIMD.
+
+Importing this package registers the types and their operators with Numba.
+"""
+
+from . import masks, operators, rows, vecmath
+
+__all__ = ["masks", "operators", "rows", "vecmath"]

@@ -1,0 +1,221 @@
+"""Arithmetic, comparisons and logic on `Lanes` and `Mask`, mixed with scalars.
+
+``a * b + c`` becomes one fused multiply-add, decided here, where the source is lowered, and not by LLVM's optimizer:
+the same source then rounds the same way in every kernel that it is compiled into.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.extending import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+
+from .types import Lanes, Mask
+
+__all__: list[str] = []
+
+ARITHMETIC = {operator.add: "fadd", operator.sub: "fsub", operator.mul: "fmul", operator.truediv: "fdiv"}
+IN_PLACE = {
+    operator.add: operator.iadd, operator.sub: operator.isub, operator.mul: operator.imul,
+    operator.truediv: operator.itruediv, operator.pow: operator.ipow,
+}  # fmt: skip
+COMPARISONS = {
+    operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!=",
+}  # fmt: skip
+LOGIC = {operator.and_: "and_", operator.or_: "or_", operator.xor: "xor"}
+
+
+def vector_type(lanes: Lanes, context: Any) -> ir.VectorType:
+    """The LLVM type of a `Lanes`."""
+    return context.get_value_type(lanes)
+
+
+def splat(context: Any, builder: Any, value: ir.Value, kind: types.Type, lanes: Lanes) -> ir.Value:
+    """`value` as a vector: itself if it is one, else its cast to the dtype in every lane."""
+    if isinstance(kind, Lanes):
+        return value
+    value = context.cast(builder, value, kind, lanes.dtype)
+    vector = vector_type(lanes, context)
+    if isinstance(value, ir.Constant) and isinstance(lanes.dtype, types.Float):
+        return ir.Constant(vector, [value.constant] * lanes.width)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    order = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), [0] * lanes.width)
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), order)
+
+
+def common_lanes(*kinds: types.Type) -> Lanes | None:
+    """The one `Lanes` type among the argument types, where the others are scalars; None if there is no such thing."""
+    found = {kind for kind in kinds if isinstance(kind, Lanes)}
+    if len(found) != 1 or not all(isinstance(kind, (Lanes, types.Number, types.Boolean)) for kind in kinds):
+        return None
+    return found.pop()
+
+
+def call_intrinsic(builder: Any, name: str, vector: ir.VectorType, *args: ir.Value) -> ir.Value:
+    """Call LLVM's vector intrinsic ``llvm.NAME.vWfB`` (llvmlite gives vectors no intrinsic name)."""
+    bits = {ir.DoubleType(): 64, ir.FloatType(): 32}[vector.element]
+    function = builder.module.globals.get(full := f"llvm.{name}.v{vector.count}f{bits}")
+    if function is None:
+        function = ir.Function(builder.module, ir.FunctionType(vector, [vector] * len(args)), full)
+    return builder.call(function, args)
+
+
+def is_product(value: ir.Value) -> bool:
+    return isinstance(value, ir.Instruction) and value.opname == "fmul" and isinstance(value.type, ir.VectorType)
+
+
+def add_or_subtract(builder: Any, opname: str, a: ir.Value, b: ir.Value) -> ir.Value:
+    """``a + b`` or ``a - b``, fused where one side is a product (the left one, if both are)."""
+    minus = opname == "fsub"
+    if is_product(a):
+        return call_intrinsic(builder, "fma", a.type, *a.operands, builder.fneg(b) if minus else b)
+    if is_product(b):
+        left, right = b.operands
+        return call_intrinsic(builder, "fma", b.type, builder.fneg(left) if minus else left, right, a)
+    return getattr(builder, opname)(a, b)
+
+
+def register_arithmetic(op: Any, opname: str) -> None:
+    def lower(context, builder, sig, args):
+        lanes = sig.return_type
+        a, b = (splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
+        if isinstance(lanes.dtype, types.Float):
+            if opname in ("fadd", "fsub"):
+                return add_or_subtract(builder, opname, a, b)
+            return getattr(builder, opname)(a, b)
+        return getattr(builder, opname[1:])(a, b)
+
+    for key in (op, IN_PLACE[op]):
+
+        @infer_global(key)
+        class Arithmetic(AbstractTemplate):
+            def generic(self, args, kws):
+                lanes = common_lanes(*args)
+                whole = lanes is not None and not isinstance(lanes.dtype, types.Float)
+                if lanes is None or len(args) != 2 or (whole and opname == "fdiv"):
+                    return None
+                return signature(lanes, *(types.unliteral(kind) for kind in args))
+
+        lower_builtin(key, Lanes, Lanes)(lower)
+        for scalar in (types.Number, types.Boolean):
+            lower_builtin(key, Lanes, scalar)(lower)
+            lower_builtin(key, scalar, Lanes)(lower)
+
+
+def register_comparison(op: Any, predicate: str) -> None:
+    @infer_global(op)
+    class Comparison(AbstractTemplate):
+        def generic(self, args, kws):
+            lanes = common_lanes(*args)
+            return None if lanes is None else signature(Mask(lanes.width), *(types.unliteral(kind) for kind in args))
+
+    def lower(context, builder, sig, args):
+        lanes = common_lanes(*sig.args)
+        assert lanes is not None
+        a, b = (splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
+        if isinstance(lanes.dtype, types.Float):
+            compare = builder.fcmp_unordered if predicate == "!=" else builder.fcmp_ordered
+        else:
+            compare = builder.icmp_signed
+        return compare(predicate, a, b)
+
+    lower_builtin(op, Lanes, Lanes)(lower)
+    for scalar in (types.Number, types.Boolean):
+        lower_builtin(op, Lanes, scalar)(lower)
+        lower_builtin(op, scalar, Lanes)(lower)
+
+
+def register_logic(op: Any, method: str) -> None:
+    @infer_global(op)
+    class Logic(AbstractTemplate):
+        def generic(self, args, kws):
+            if len(args) == 2 and isinstance(args[0], Mask) and args[0] == args[1]:
+                return signature(args[0], *args)
+            return None
+
+    @lower_builtin(op, Mask, Mask)
+    def lower(context, builder, sig, args):
+        return getattr(builder, method)(*args)
+
+
+def powi(builder: Any, base: ir.Value, exponent: int, multiply: Any) -> ir.Value:
+    """``base ** exponent`` for a known exponent >= 1 by squaring."""
+    result, square = None, base
+    while exponent:
+        if exponent & 1:
+            result = square if result is None else multiply(result, square)
+        exponent >>= 1
+        if exponent:
+            square = multiply(square, square)
+    assert result is not None
+    return result
+
+
+@infer_global(operator.neg)
+@infer_global(operator.pos)
+@infer_global(abs)
+class Unary(AbstractTemplate):
+    def generic(self, args, kws):
+        if len(args) == 1 and isinstance(args[0], Lanes):
+            return signature(args[0], *args)
+        return None
+
+
+@lower_builtin(operator.neg, Lanes)
+def lower_neg(context, builder, sig, args):
+    return builder.fneg(args[0]) if isinstance(sig.return_type.dtype, types.Float) else builder.neg(args[0])
+
+
+@lower_builtin(operator.pos, Lanes)
+def lower_pos(context, builder, sig, args):
+    return args[0]
+
+
+@lower_builtin(abs, Lanes)
+def lower_abs(context, builder, sig, args):
+    return call_intrinsic(builder, "fabs", args[0].type, args[0])
+
+
+@infer_global(operator.invert)
+class Invert(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(args[0], *args) if len(args) == 1 and isinstance(args[0], Mask) else None
+
+
+@lower_builtin(operator.invert, Mask)
+def lower_invert(context, builder, sig, args):
+    return builder.not_(args[0])
+
+
+@infer_global(min)
+@infer_global(max)
+class MinMax(AbstractTemplate):
+    def generic(self, args, kws):
+        lanes = common_lanes(*args) if len(args) == 2 else None
+        return None if lanes is None else signature(lanes, *(types.unliteral(kind) for kind in args))
+
+
+def register_minmax(op: Any, predicate: str) -> None:
+    def lower(context, builder, sig, args):
+        lanes = sig.return_type
+        a, b = (splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
+        # Python's own rule, the first unless the second is beyond it: min(a, b) is b if b < a else a
+        return builder.select(builder.fcmp_ordered(predicate, b, a), b, a)
+
+    lower_builtin(op, Lanes, Lanes)(lower)
+    lower_builtin(op, Lanes, types.Number)(lower)
+    lower_builtin(op, types.Number, Lanes)(lower)
+
+
+for _op, _opname in ARITHMETIC.items():
+    register_arithmetic(_op, _opname)
+for _op, _predicate in COMPARISONS.items():
+    register_comparison(_op, _predicate)
+for _op, _method in LOGIC.items():
+    register_logic(_op, _method)
+register_minmax(min, "<")
+register_minmax(max, ">")

@@ -1,0 +1,138 @@
+"""Reading and writing `Rows`, and making them from arrays."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.extending import intrinsic, lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+
+from .operators import splat
+from .types import Lanes, Rows, lanes_type
+
+__all__ = ["cast_lanes", "first_lane", "row_view"]
+
+
+@infer_global(len)
+class RowsLength(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(types.intp, *args) if isinstance(args[0], Rows) else None
+
+
+@lower_builtin(len, Rows)
+def lower_len(context, builder, sig, args):
+    return context.get_constant(types.intp, sig.args[0].length)
+
+
+@infer_global(operator.getitem)
+class RowsGet(AbstractTemplate):
+    def generic(self, args, kws):
+        rows, index = args
+        if isinstance(rows, Rows) and isinstance(index, types.Integer):
+            return signature(lanes_type(rows.dtype, rows.width), rows, types.intp)
+        return None
+
+
+@infer_global(operator.setitem)
+class RowsSet(AbstractTemplate):
+    def generic(self, args, kws):
+        rows, index, value = args
+        if isinstance(rows, Rows) and isinstance(index, types.Integer):
+            lanes = lanes_type(rows.dtype, rows.width)
+            if value == lanes or isinstance(value, types.Number):
+                return signature(types.none, rows, types.intp, types.unliteral(value))
+        return None
+
+
+def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: ir.Value) -> ir.Value:
+    """Address of row `index`, counted from the end where it is negative."""
+    length = context.get_constant(types.intp, rows.length)
+    negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
+    index = builder.select(negative, builder.add(index, length), index)
+    place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.width))])
+    if rows.width == 1:
+        return place
+    return builder.bitcast(place, ir.VectorType(base.type.pointee, rows.width).as_pointer())
+
+
+def alignment(rows: Rows) -> int:
+    return min(64, rows.width * rows.dtype.bitwidth // 8)
+
+
+@lower_builtin(operator.getitem, Rows, types.Integer)
+def lower_get(context, builder, sig, args):
+    place = row_pointer(context, builder, sig.args[0], args[0], args[1])
+    return builder.load(place, align=alignment(sig.args[0]))
+
+
+@lower_builtin(operator.setitem, Rows, types.Integer, types.Any)
+def lower_set(context, builder, sig, args):
+    rows = sig.args[0]
+    lanes = lanes_type(rows.dtype, rows.width)
+    if isinstance(lanes, Lanes):
+        value = splat(context, builder, args[2], sig.args[2], lanes)
+    else:
+        value = context.cast(builder, args[2], sig.args[2], lanes)
+    builder.store(value, row_pointer(context, builder, rows, args[0], args[1]), align=alignment(rows))
+    return context.get_dummy_value()
+
+
+@functools.cache
+def row_view(width: int, length: int) -> Any:
+    """A compiled function ``view(array, block)``: the rows of ``array[block]``, of shape (blocks, length, width).
+
+    The array is C-contiguous and its data begins at a multiple of 64 bytes.
+    """
+
+    @intrinsic
+    def view(typingctx, array, block):
+        rows = Rows(array.dtype, width, length)
+
+        def codegen(context, builder, sig, args):
+            data = context.make_array(sig.args[0])(context, builder, args[0]).data
+            stride = ir.Constant(args[1].type, length * width)
+            return builder.gep(data, [builder.mul(args[1], stride)])
+
+        return signature(rows, array, types.intp), codegen
+
+    return view
+
+
+@intrinsic
+def first_lane(typingctx, value):
+    """The number in lane 0; a scalar is itself."""
+    if not isinstance(value, Lanes):
+        return signature(types.unliteral(value), value), lambda context, builder, sig, args: args[0]
+
+    def codegen(context, builder, sig, args):
+        return builder.extract_element(args[0], ir.Constant(ir.IntType(32), 0))
+
+    return signature(value.dtype, value), codegen
+
+
+@functools.cache
+def cast_lanes(dtype: types.Number, width: int) -> Any:
+    """A compiled function ``cast(value)``: a scalar or a row of any dtype as a row of this dtype and width."""
+    lanes = lanes_type(dtype, width)
+
+    @intrinsic
+    def cast(typingctx, value):
+        def codegen(context, builder, sig, args):
+            (kind,) = sig.args
+            if not isinstance(lanes, Lanes):
+                return context.cast(builder, args[0], kind, lanes)
+            if not isinstance(kind, Lanes):
+                return splat(context, builder, args[0], kind, lanes)
+            if kind == lanes:
+                return args[0]
+            to = context.get_value_type(lanes)
+            narrower = kind.dtype.bitwidth > lanes.dtype.bitwidth
+            return builder.fptrunc(args[0], to) if narrower else builder.fpext(args[0], to)
+
+        return signature(lanes, types.unliteral(value)), codegen
+
+    return cast

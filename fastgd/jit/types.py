@@ -1,0 +1,68 @@
+"""The Numba types behind explicit SIMD: ``Lanes``, ``Mask`` and ``Rows``.
+
+`Lanes` is a vector of W numbers, one for each of W runs that descend abreast; `Mask` says which of them are meant; `Rows`
+is memory holding one `Lanes` for each parameter.  A width of 1 stands for plain scalars: there `Lanes` is the number
+itself and `Mask` is a bool, so one source compiles to vectors and to scalars.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.datamodel import models, register_default
+
+__all__ = ["Lanes", "Mask", "Rows", "lanes_type", "mask_type"]
+
+
+class Lanes(types.Type):
+    """W numbers of one dtype in a SIMD vector."""
+
+    def __init__(self, dtype: types.Number, width: int) -> None:
+        self.dtype, self.width = dtype, width
+        super().__init__(name=f"Lanes({dtype}, {width})")
+
+
+class Mask(types.Type):
+    """W truth values."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        super().__init__(name=f"Mask({width})")
+
+
+class Rows(types.Type):
+    """A view of ``length`` rows of W numbers; indexing gives `Lanes` (or a number where W is 1)."""
+
+    def __init__(self, dtype: types.Number, width: int, length: int) -> None:
+        self.dtype, self.width, self.length = dtype, width, length
+        super().__init__(name=f"Rows({dtype}, {width}, {length})")
+
+
+def lanes_type(dtype: types.Number, width: int) -> types.Type:
+    """The type of one row: `Lanes`, or the number itself for a width of 1."""
+    return dtype if width == 1 else Lanes(dtype, width)
+
+
+def mask_type(width: int) -> types.Type:
+    """The type of a comparison of two rows."""
+    return types.boolean if width == 1 else Mask(width)
+
+
+@register_default(Lanes)
+class LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        element = dmm.lookup(fe_type.dtype).get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.width))
+
+
+@register_default(Mask)
+class MaskModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, ir.VectorType(ir.IntType(1), fe_type.width))
+
+
+@register_default(Rows)
+class RowsModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        element = dmm.lookup(fe_type.dtype).get_value_type()
+        super().__init__(dmm, fe_type, element.as_pointer())

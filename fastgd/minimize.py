@@ -1,0 +1,160 @@
+"""The public call: check, plan, run, wrap."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from .engine import cpu
+from .engine.plan import Arrays, Plan, make_plan
+from .errors import Interrupted
+from .optimizers import Optimizer
+from .problem import Problem
+from .result import Result
+from .stopping import StopTests
+
+__all__ = ["minimize"]
+
+
+def minimize(
+    problem: Problem,
+    x0: Any,
+    optimizer: Optimizer,
+    *,
+    max_steps: int = 10_000,
+    gtol: float | None = 1e-6,
+    xtol: float | None = None,
+    ftol: float | None = None,
+    patience: int | None = None,
+    bound: float = 1e10,
+    seed: Any = 0,
+    dtype: Any = np.float64,
+    record: int | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+    threads: int | None = None,
+) -> Result:
+    """Run a batch of gradient descents, one from each start, until every one has ended.
+
+    The batch shape is ``np.broadcast_shapes(x0.shape[:-1], every hyperparameter's shape, seed's shape)``; a single
+    start with plain numbers gives the batch shape ``()``.  A run depends on its problem, start, hyperparameters and
+    seed alone: it ends at the same point, bit for bit, alone or in any batch, on any number of threads.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimize.
+    x0 : array_like, shape (*batch, n)
+        The starts; finite.
+    optimizer : Optimizer
+        The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``.
+    max_steps : int, default 10000
+        Steps after which a run ends with status 2.
+    gtol : float or None, default 1e-6
+        A run has converged (status 0) when the largest absolute component of its gradient is at most this.
+    xtol : float, optional
+        A run ends (status 1) when a step changes no parameter by more than this.
+    ftol : float, optional
+        A run ends (status 1) when its best value has not fallen by more than ``ftol * max(|f|, 1)`` for `patience`
+        steps.
+    patience : int, optional
+        See `ftol`; 1 where only `ftol` is given.  Given alone, any fall counts (``ftol=0``).
+    bound : float, default 1e10
+        A run has diverged (status 3) when its next point is not finite, or has a component beyond this.
+    seed : int or array_like of int, default 0
+        Seeds of the random streams, >= 0.  Of the rules so far none draws random numbers.
+    dtype : float64 or float32, default float64
+        The arithmetic of the runs; schedules and bias corrections are computed in float64.
+    record : int, optional
+        Keep every `record`-th point of every run in ``result.trace``.
+    progress : bool or callable, default False
+        True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
+    threads : int, optional
+        How many threads to use; all processors by default.
+
+    Returns
+    -------
+    Result
+        Arrays over the runs: `x`, `fun`, `grad_norm`, `nit`, `status`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad arguments, before any work.  A run that fails is no exception but a status.
+    Interrupted
+        On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> problem = gd.Problem(lambda x: (x[0] - 1) ** 2 + 10 * x[1] ** 2, dim=2, bounds=(-3, 3))
+    >>> runs = gd.minimize(problem, problem.sample(1000, seed=0), gd.GradientDescent(lr=0.05))
+    >>> bool(runs.success.all()), runs.x.shape
+    (True, (1000, 2))
+
+    One start, and a learning rate for each run; on this function a rate above 0.1 diverges:
+
+    >>> sweep = gd.minimize(problem, [0.0, 1.0], gd.GradientDescent(lr=[0.01, 0.05, 0.11]))
+    >>> sweep.status
+    array([0, 0, 3], dtype=int8)
+    """
+    stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
+    plan = make_plan(problem, x0, optimizer, stop, seed, dtype, record)
+    count = checked_threads(threads)
+    with ExitStack() as stack:
+        report = reporter(progress, plan.runs, stack)
+        try:
+            arrays = cpu.run(plan, count, report)
+        except Interrupted as error:
+            raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer)) from None
+    return wrapped(plan, arrays, optimizer)
+
+
+def checked_threads(threads: int | None) -> int:
+    if threads is None:
+        return cpu.available_threads()
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ValueError(f"threads must be None or an integer >= 1, got {threads!r}")
+    return int(threads)
+
+
+def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int], None] | None:
+    """What hears of finished runs: nothing, the caller's function, or a bar on the terminal."""
+    if progress is False or progress is None:
+        return None
+    if callable(progress):
+        return progress
+    if progress is not True:
+        raise TypeError(f"progress must be True, False or a callable (done, total), got {progress!r}")
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
+    except ImportError:
+        raise ImportError('progress=True needs rich: pip install "fastgd[cli]", or pass a callable') from None
+    bar = stack.enter_context(Progress(console=Console(file=sys.stderr), transient=True))
+    task = bar.add_task("descending", total=total)
+    return lambda done, _: bar.update(task, completed=done)
+
+
+def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
+    """The engine's arrays in the batch's shape."""
+    batch = plan.batch
+    x, fun, norm, nit, status = (array.reshape(batch + array.shape[1:]) for array in arrays[:5])
+    for array in (x, fun, norm):  # runs that an interruption left out hold no numbers
+        array[status < 0] = np.nan
+    return Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), plan.problem, optimizer)
+
+
+def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:
+    """The recorded points up to the longest run's last, NaN past the end of the shorter ones."""
+    if plan.record is None:
+        return None
+    last = arrays.nit // plan.record
+    points = int(last.max()) + 1
+    trace = arrays.trace[:, :points].copy()
+    trace[(np.arange(points) > last[:, None]) | (arrays.status < 0)[:, None]] = np.nan
+    return trace.reshape(*plan.batch, points, plan.length)

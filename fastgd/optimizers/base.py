@@ -1,0 +1,94 @@
+"""The contract of an update rule, and what every optimizer shares."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from fastgd.schedules import Constant, Schedule
+
+__all__ = ["Optimizer", "Rule", "hyper"]
+
+
+class Rule(NamedTuple):
+    """An update rule as plain scalar functions, compiled for every target from this one source.
+
+    Attributes
+    ----------
+    coefficients : callable
+        ``coefficients(h, t) -> tuple``: what depends on the step alone, such as bias corrections.  `h` holds the
+        hyperparameters in the order of the optimizer's fields, the learning rate being that of step t = 0, 1, ...
+    update : callable
+        ``update(x, g, s, c) -> (x, s)``: the new parameter and its new state.
+    slots : int
+        How many numbers of state each parameter has; all are 0 before the first step.
+    probe : callable, optional
+        ``probe(x, s, c) -> x``: where the gradient is taken, if not at `x`.
+
+    Notes
+    -----
+    A NaN in `g` has to reach the new `x`: the loop looks there for divergence.
+    """
+
+    coefficients: Callable
+    update: Callable
+    slots: int
+    probe: Callable | None = None
+
+
+def hyper(default: Any = dataclasses.MISSING, low: float = 0.0, high: float = math.inf, *, below: bool = False) -> Any:
+    """A numeric hyperparameter in [low, high], or in [low, high) where `below` is set."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "below": below})
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Optimizer:
+    """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts."""
+
+    lr: float | np.ndarray | Schedule = hyper()
+
+    name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if "low" not in field.metadata or isinstance(value, Schedule):
+                continue
+            object.__setattr__(self, field.name, checked(f"{type(self).__name__}: {field.name}", value, **field.metadata))
+
+    def rule(self) -> Rule:
+        """The update rule of these settings."""
+        raise NotImplementedError
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate as a schedule."""
+        return self.lr if isinstance(self.lr, Schedule) else Constant(self.lr)
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """What varies from run to run: the schedule's parameters, then the other numeric fields in their order."""
+        numbers = dict(self.schedule.parameters())
+        for field in dataclasses.fields(self):
+            if field.name != "lr" and "low" in field.metadata:
+                numbers[field.name] = getattr(self, field.name)
+        return numbers
+
+
+def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
+    """`value` as a float, or as a read-only array of floats, inside its range."""
+    try:
+        numbers = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+    good = np.isfinite(numbers) & (numbers >= low) & ((numbers < high) if below else (numbers <= high))
+    if not good.all():
+        interval = f"[{low:g}, {high:g}{')' if below or math.isinf(high) else ']'}"
+        raise ValueError(f"{name} must be finite and in {interval}, got {numbers[~good].flat[0]:g}")
+    if numbers.ndim == 0:
+        return float(numbers)
+    numbers.flags.writeable = False
+    return numbers

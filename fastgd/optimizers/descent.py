@@ -1,0 +1,172 @@
+"""Gradient descent, and its two classical accelerations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from fastgd.jit.masks import select
+
+from .base import Optimizer, Rule, hyper
+
+__all__ = ["GradientDescent", "Momentum", "Nesterov"]
+
+
+@dataclass(frozen=True, eq=False)
+class GradientDescent(Optimizer):
+    r"""Gradient descent, :math:`x \leftarrow x - \eta\, g`.
+
+    Parameters
+    ----------
+    lr : float, array_like or Schedule
+        The learning rate :math:`\eta \ge 0`.  On a quadratic with largest curvature :math:`\lambda` the descent
+        converges for :math:`0 < \eta < 2/\lambda`.
+    weight_decay : float or array_like, default 0
+        Adds ``weight_decay * x`` to the gradient.
+
+    References
+    ----------
+    A. Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées,
+    Comptes Rendus 25 (1847) 536-538.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> square = gd.Problem(lambda x: x[0] ** 2, dim=1)
+    >>> print(gd.minimize(square, [10.0], gd.GradientDescent(lr=0.2), max_steps=10).x)
+    [0.06046618]
+    """
+
+    name: ClassVar[str] = "gradient_descent"
+    weight_decay: Any = hyper(0.0)
+
+    def rule(self) -> Rule:
+        def coefficients(h, t):
+            return h
+
+        def update(x, g, s, c):
+            lr, weight_decay = c
+            return x - lr * (g + weight_decay * x), s
+
+        return Rule(coefficients, update, slots=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Momentum(Optimizer):
+    r"""Gradient descent with momentum, the heavy ball.
+
+    .. math:: b \leftarrow \mu\, b + (1 - d)\, g, \qquad x \leftarrow x - \eta\, b
+
+    with :math:`b = g` at the first step.
+
+    Parameters
+    ----------
+    lr : float, array_like or Schedule
+        The learning rate :math:`\eta \ge 0`.  It stands outside the buffer, as in PyTorch; in Keras it stands inside.
+        The two part where the rate changes with the step.
+    momentum : float or array_like, default 0.9
+        :math:`\mu` in [0, 1).
+    dampening : float or array_like, default 0
+        :math:`d` in [0, 1].  The first gradient is not dampened, as in PyTorch.
+    weight_decay : float or array_like, default 0
+        Adds ``weight_decay * x`` to the gradient.
+
+    References
+    ----------
+    B. T. Polyak, Some methods of speeding up the convergence of iteration methods (1964),
+    doi:10.1016/0041-5553(64)90137-5.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> valley = gd.Problem(lambda x: 0.1 * x[0] ** 2 + 2 * x[1] ** 2, dim=2)
+    >>> print(gd.minimize(valley, [-5.0, -2.0], gd.Momentum(lr=0.6, momentum=0.5), max_steps=20).x)
+    [0.00718784 0.00255268]
+    """
+
+    name: ClassVar[str] = "momentum"
+    momentum: Any = hyper(0.9, 0.0, 1.0, below=True)
+    dampening: Any = hyper(0.0, 0.0, 1.0)
+    weight_decay: Any = hyper(0.0)
+
+    def rule(self) -> Rule:
+        def coefficients(h, t):
+            lr, momentum, dampening, weight_decay = h
+            return lr, momentum, select(t == 0, 1.0, 1.0 - dampening), weight_decay
+
+        def update(x, g, s, c):
+            lr, momentum, fresh, weight_decay = c
+            (b,) = s
+            b = momentum * b + fresh * (g + weight_decay * x)
+            return x - lr * b, (b,)
+
+        return Rule(coefficients, update, slots=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Nesterov(Optimizer):
+    r"""Nesterov's accelerated gradient.
+
+    The gradient is taken ahead, where the momentum is about to carry the point (``look_ahead=True``):
+
+    .. math:: v \leftarrow \mu\, v - \eta\, \nabla f(x + \mu\, v), \qquad x \leftarrow x + v
+
+    or, written for the point :math:`x + \mu v` itself, as PyTorch has it (the default):
+
+    .. math:: b \leftarrow \mu\, b + g, \qquad x \leftarrow x - \eta\,(g + \mu\, b)
+
+    At a constant rate the two are the same method seen at two points.
+
+    Parameters
+    ----------
+    lr : float, array_like or Schedule
+        The learning rate :math:`\eta \ge 0`.
+    momentum : float or array_like, default 0.9
+        :math:`\mu` in [0, 1).
+    weight_decay : float or array_like, default 0
+        Adds ``weight_decay * x`` to the gradient.
+    look_ahead : bool, default False
+        Whether `x` is the point that looks ahead or the one it looks ahead from.
+
+    References
+    ----------
+    Y. Nesterov, A method for solving the convex programming problem with convergence rate O(1/k²),
+    Dokl. Akad. Nauk SSSR 269 (1983) 543-547.  I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of
+    initialization and momentum in deep learning, ICML 2013, https://proceedings.mlr.press/v28/sutskever13.html.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> runs = gd.minimize(gd.problems.himmelblau(), [0.0, 0.0], gd.Nesterov(lr=0.01))
+    >>> runs.x.round(6)
+    array([3., 2.])
+    """
+
+    name: ClassVar[str] = "nesterov"
+    momentum: Any = hyper(0.9, 0.0, 1.0, below=True)
+    weight_decay: Any = hyper(0.0)
+    look_ahead: bool = False
+
+    def rule(self) -> Rule:
+        def coefficients(h, t):
+            return h
+
+        def update(x, g, s, c):
+            lr, momentum, weight_decay = c
+            (b,) = s
+            g = g + weight_decay * x
+            b = momentum * b + g
+            return x - lr * (g + momentum * b), (b,)
+
+        def probe(x, s, c):
+            lr, momentum, weight_decay = c
+            return x + momentum * s[0]
+
+        def update_from_behind(x, g, s, c):
+            lr, momentum, weight_decay = c
+            v = momentum * s[0] - lr * (g + weight_decay * (x + momentum * s[0]))
+            return x + v, (v,)
+
+        if self.look_ahead:
+            return Rule(coefficients, update_from_behind, slots=1, probe=probe)
+        return Rule(coefficients, update, slots=1)

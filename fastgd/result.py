@@ -1,0 +1,119 @@
+"""What a batch of descents found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .stopping import MESSAGES, Status
+
+if TYPE_CHECKING:
+    from .optimizers import Optimizer
+    from .problem import Problem
+
+__all__ = ["Result"]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """End points of a batch of runs, and how each got there.
+
+    Attributes
+    ----------
+    x : ndarray, shape (*batch, n)
+        Where each run ended; for a diverged run the last point that was finite and inside the bound.
+    fun : ndarray, shape (*batch,)
+        The value at `x`.
+    grad_norm : ndarray, shape (*batch,)
+        The largest absolute component of the gradient at `x`.
+    nit : ndarray of int, shape (*batch,)
+        Steps taken.
+    status : ndarray of int, shape (*batch,)
+        How each run ended, see `fastgd.Status`: 0 gradient below ``gtol``; 1 no progress; 2 step limit; 3 diverged;
+        4 line search failed; -1 not run (only in the partial result of an interrupted call).
+    trace : ndarray, shape (*batch, points, n), or None
+        Where ``record=k`` was asked for: the points after 0, k, 2k, ... steps, NaN past the end of a run.
+    problem, optimizer
+        What was run.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> runs = gd.minimize(gd.problems.himmelblau(), [[0.0, 0.0], [-4.0, -4.0]], gd.Adam(lr=0.05))
+    >>> runs.success
+    array([ True,  True])
+    >>> runs.fun.round(9)
+    array([0., 0.])
+    """
+
+    x: np.ndarray
+    fun: np.ndarray
+    grad_norm: np.ndarray
+    nit: np.ndarray
+    status: np.ndarray
+    trace: np.ndarray | None = None
+    problem: Problem | None = field(default=None, repr=False)
+    optimizer: Optimizer | None = field(default=None, repr=False)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The shape of the array of runs."""
+        return self.status.shape
+
+    @property
+    def success(self) -> np.ndarray:
+        """Whether each run met ``gtol``, of shape (*batch,)."""
+        return self.status == Status.CONVERGED
+
+    @property
+    def messages(self) -> dict[int, str]:
+        """What each status means, for those that occur."""
+        return {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
+
+    @property
+    def best(self) -> tuple[int, ...]:
+        """The index of the run with the lowest value among those that did not diverge; ``runs.x[runs.best]``.
+
+        Raises
+        ------
+        ValueError
+            If every run diverged.
+        """
+        usable = np.isfinite(self.fun) & (self.status != Status.DIVERGED) & (self.status != Status.NOT_RUN)
+        if not usable.any():
+            raise ValueError("no run is left to choose from: all of them diverged")
+        values = np.where(usable, self.fun, math.inf)
+        return tuple(int(k) for k in np.unravel_index(np.argmin(values), values.shape))
+
+    def summary(self) -> dict[str, Any]:
+        """Counts by status, and the range of values and steps, as plain numbers."""
+        counts = {Status(code).name.lower(): int(n) for code, n in zip(*np.unique(self.status, return_counts=True), strict=True)}
+        ended = self.status >= 0
+        finite = self.fun[ended & np.isfinite(self.fun)]
+        steps = self.nit[ended]
+        return {
+            "runs": int(self.status.size),
+            "counts": counts,
+            "success_rate": float(np.mean(self.success)),
+            "fun_min": float(finite.min()) if finite.size else math.nan,
+            "fun_median": float(np.median(finite)) if finite.size else math.nan,
+            "nit_mean": float(steps.mean()) if steps.size else math.nan,
+            "nit_max": int(steps.max()) if steps.size else 0,
+        }
+
+    def __str__(self) -> str:
+        facts = self.summary()
+        shape = f"batch shape {self.batch_shape}, " if len(self.batch_shape) > 1 else ""
+        name = f" on {self.problem.name}" if self.problem is not None else ""
+        how = f" by {type(self.optimizer).__name__}" if self.optimizer is not None else ""
+        lines = [f"{facts['runs']} {'run' if facts['runs'] == 1 else 'runs'}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
+        for code, count in facts["counts"].items():
+            lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
+        lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
+        lines.append(f"  steps              mean {facts['nit_mean']:.1f}, most {facts['nit_max']}")
+        return "\n".join(lines)
+
+    __repr__ = __str__

@@ -1,0 +1,116 @@
+"""When a descent ends: the statuses and the tests."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastgd.jit.masks import select, without
+
+__all__ = ["MESSAGES", "Status", "StopTests"]
+
+
+class Status(enum.IntEnum):
+    """How a run ended."""
+
+    CONVERGED = 0
+    NO_PROGRESS = 1
+    STEP_LIMIT = 2
+    DIVERGED = 3
+    LINE_SEARCH_FAILED = 4
+    NOT_RUN = -1
+
+
+# plain integers for compiled code
+RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED = -1, 0, 1, 2, 3
+
+MESSAGES = {
+    Status.CONVERGED: "The largest component of the gradient fell to gtol.",
+    Status.NO_PROGRESS: "No progress: the step fell below xtol, or the value stalled for `patience` steps.",
+    Status.STEP_LIMIT: "The step limit was reached.",
+    Status.DIVERGED: "Diverged: the next point is not finite or lies past the bound; x is the last one before it.",
+    Status.LINE_SEARCH_FAILED: "The line search failed; x is the best point found.",
+    Status.NOT_RUN: "Not run: the work was interrupted before this run was done.",
+}
+
+
+@dataclass(frozen=True)
+class StopTests:
+    """The limits of `fastgd.minimize`, checked."""
+
+    gtol: float | None = 1e-6
+    xtol: float | None = None
+    ftol: float | None = None
+    patience: int | None = None
+    bound: float = 1e10
+    max_steps: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in ("gtol", "xtol", "ftol"):
+            value = getattr(self, name)
+            if value is not None and not (is_real(value) and 0 <= value < math.inf):
+                raise ValueError(f"{name} must be None or a finite number >= 0, got {value!r}")
+        if not (is_real(self.bound) and self.bound > 0):
+            raise ValueError(f"bound must be a number > 0 (inf for none), got {self.bound!r}")
+        for name in ("patience", "max_steps"):
+            value = getattr(self, name)
+            if name == "patience" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+
+    @property
+    def watches_value(self) -> bool:
+        return self.ftol is not None or self.patience is not None
+
+    def limits(self) -> tuple[float, float, float, int, float]:
+        """What the loop compares with; a test that is off gets a limit that nothing meets."""
+        gtol = -1.0 if self.gtol is None else float(self.gtol)
+        xtol = -1.0 if self.xtol is None else float(self.xtol)
+        return gtol, xtol, float(self.ftol or 0.0), int(self.patience or 1), float(self.bound)
+
+    def functions(self, value: Callable) -> tuple[Callable, Callable, Callable]:
+        """The scalar functions ``stalled``, ``moved`` and ``resting`` of the loop; those that are off cost nothing."""
+        stalled = stalled_test(value) if self.watches_value else never_stalled
+        return (stalled, unmoved, never_resting) if self.xtol is None else (stalled, moved_by, within)
+
+
+def is_real(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def never_stalled(on, x, control, best, data, ftol, patience):
+    return without(on, on)
+
+
+def stalled_test(value: Callable) -> Callable:
+    """Whether the best value so far has not fallen by ``ftol * max(|f|, 1)`` for `patience` steps."""
+
+    def stalled(on, x, control, best, data, ftol, patience):
+        f = value(x, *data)
+        better = f < best[0] - ftol * max(abs(f), 1.0)
+        best[0] = select(better, f, best[0])
+        control[2] = select(better, 0, control[2] + 1)
+        return on & (control[2] >= patience)
+
+    return stalled
+
+
+def unmoved(change, old, new):
+    return change
+
+
+def never_resting(on, change, xtol):
+    return without(on, on)
+
+
+def moved_by(change, old, new):
+    return max(change, abs(new - old))
+
+
+def within(on, change, xtol):
+    return on & (change <= xtol)
