@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
 
+from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
-from fastgd.jit.rows import cast_lanes, first_lane, row_view
+from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.stopping import CONVERGED, RUNNING, STEP_LIMIT
 
-from .descend import NIT, STATUS, Parts, make_burst, make_coefficients, make_largest
+from .descend import NIT, RUN, STATUS, WAIT, Parts, make_burst, make_coefficients, make_largest
 from .tuples import load_tuple, map_tuple, store_tuple
 
 __all__ = ["BURST", "TABLE_WIDTH", "Shape", "make_chunk"]
@@ -38,7 +40,7 @@ def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     if shape.per_run:
 
         @inlined
-        def fill(hyper, table, first, last):
+        def fill(hypers, table, first, last):
             return None
 
         @inlined
@@ -52,9 +54,9 @@ def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     load, store, first_lanes = load_tuple(count), store_tuple(count), map_tuple(first_lane, count)
 
     @inlined
-    def fill_table(hyper, table, first, last):
+    def fill_table(hypers, table, first, last):
         for t in range(first, last):
-            store(table_row(table, t - first), 0, first_lanes(at_step(hyper_rows(hyper, 0), t)))
+            store(table_row(table, t - first), 0, first_lanes(at_step(hyper_rows(hypers, 0), t)))
 
     @inlined
     def from_table(source, k, t):
@@ -63,67 +65,46 @@ def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     return fill_table, from_table
 
 
-def make_chunk(parts: Parts, shape: Shape) -> Callable:
-    """Build the kernel of one chunk.
-
-    It is called with the starts (runs, n), the hyperparameters (runs or 1, h), the data, a `Workspace`'s arrays, the
-    result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether it finished.
-    """
-    length, width, slots, per_run = shape.length, shape.width, parts.slots, shape.per_run
-    hypers = parts.hyperparameters
-    value, gradient, largest = parts.value, parts.gradient, make_largest(length)
-    fill, coefficients_of = make_sources(parts, shape)
-    burst = make_burst(parts, coefficients_of, length)
-    points_of, state_of = row_view(width, length), row_view(width, max(1, length * slots))
-    control_of, best_of, hyper_of = row_view(width, 3), row_view(width, 1), row_view(width, hypers)
-    results_of = row_view(width, 2)
+def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Callable]:
+    """How runs get into the lanes of the blocks, from one lane to another, and out; lane j is run j of the chunk."""
+    length, width, per_run = shape.length, shape.width, shape.per_run
 
     @inlined
-    def load_run(j, run, starts, hyper, points, state, hypers_of_runs, control, best, ids):
+    def load_run(j, run, starts, hyper, block, hypers, control):
         b, lane = j // width, j % width
         for i in range(length):
-            points[b, i, lane] = starts[run, i]
-        for i in range(length * slots):
-            state[b, i, lane] = 0.0
-        if per_run:
-            for i in range(hypers):
-                hypers_of_runs[b, i, lane] = hyper[run, i]
+            block[b, i, lane] = starts[run, i]
+        for i in range(length, block.shape[1]):
+            block[b, i, lane] = 0.0
+        for i in range(hyper.shape[1] if per_run else 0):
+            hypers[b, i, lane] = hyper[run, i]
         control[b, STATUS, lane] = RUNNING
         control[b, NIT, lane] = 0
-        control[b, 2, lane] = 0
-        best[b, 0, lane] = numba.float64(1e400)
-        ids[b, 0, lane] = run
+        control[b, WAIT, lane] = 0
+        control[b, RUN, lane] = run
 
     @inlined
-    def move_run(j, k, points, state, hypers_of_runs, control, best, ids):
-        b, lane, c, other = j // width, j % width, k // width, k % width
-        for i in range(length):
-            points[b, i, lane] = points[c, i, other]
-        for i in range(length * slots):
-            state[b, i, lane] = state[c, i, other]
-        if per_run:
-            for i in range(hypers):
-                hypers_of_runs[b, i, lane] = hypers_of_runs[c, i, other]
-        for i in range(3):
-            control[b, i, lane] = control[c, i, other]
-        best[b, 0, lane] = best[c, 0, other]
-        ids[b, 0, lane] = ids[c, 0, other]
+    def move(array, j, k):
+        for i in range(array.shape[1]):
+            array[j // width, i, j % width] = array[k // width, i, k % width]
 
     @inlined
-    def write_run(j, points, control, ids, x, nit, status):
+    def write_run(j, block, control, x, nit, status):
         b, lane = j // width, j % width
-        run = ids[b, 0, lane]
+        run = control[b, RUN, lane]
         for i in range(length):
-            x[run, i] = points[b, i, lane]
+            x[run, i] = block[b, i, lane]
         nit[run] = control[b, NIT, lane]
         status[run] = control[b, STATUS, lane]
 
-    @inlined
-    def record_points(alive, points, ids, trace, place):
-        for j in range(alive):
-            run = ids[j // width, 0, j % width]
-            for i in range(length):
-                trace[run, place, i] = points[j // width, i, j % width]
+    return load_run, move, write_run
+
+
+def make_ends(parts: Parts, shape: Shape) -> Callable:
+    """``evaluate_ends``: value and gradient norm at the points where the runs of a chunk ended."""
+    length, width = shape.length, shape.width
+    value, gradient, largest = parts.value, parts.gradient, make_largest(length)
+    points_of, results_of = row_view(width, length), row_view(width, 2)
 
     @inlined
     def evaluate_ends(x, fun, norm, status, data, scratch, results, gtol):
@@ -131,62 +112,95 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         runs = x.shape[0]
         for start in range(0, runs, width):
             for lane in range(width):
-                run = min(start + lane, runs - 1)
                 for i in range(length):
-                    scratch[0, i, lane] = x[run, i]
+                    scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
             out[0] = value(at, *data)
             gradient(at, g, *data)
             out[1] = largest(g)
-            for lane in range(min(width, runs - start)):
-                run = start + lane
-                fun[run], norm[run] = results[0, 0, lane], results[0, 1, lane]
-                for i in range(length):  # `largest` passes over NaN
-                    if scratch[1, i, lane] != scratch[1, i, lane]:
-                        norm[run] = scratch[1, i, lane]
+            for i in range(length):  # `largest` passes over NaN
+                out[1] = select(g[i] == g[i], out[1], g[i])
+            for run in range(start, min(start + width, runs)):
+                fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
                 if status[run] == STEP_LIMIT and norm[run] <= gtol:
                     status[run] = CONVERGED
 
+    return evaluate_ends
+
+
+def make_chunk(parts: Parts, shape: Shape) -> Callable:
+    """Build the kernel of one chunk.
+
+    It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s arrays, the
+    result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether it finished.
+    """
+    length, width = shape.length, shape.width
+    fill, coefficients_of = make_sources(parts, shape)
+    burst = make_burst(parts, coefficients_of, length)
+    load_run, move, write_run = make_lane_moves(parts, shape)
+    evaluate_ends = make_ends(parts, shape)
+    states = max(1, length * parts.slots)
+    points_of, state_of = row_view(width, length), row_view(width, states, length)
+    best_of, control_of = row_view(width, 1, length + states), row_view(width, 3)
+    hyper_of = row_view(width, parts.hyperparameters)
+    per_run = shape.per_run
+
+    @inlined
+    def advance(blocks, block, hypers, table, control, scratch, data, first, last, limits):
+        y, g = points_of(scratch, 0), points_of(scratch, 1)
+        for b in range(blocks):
+            source = (table, hyper_of(hypers, b))
+            burst(
+                points_of(block, b), y, g, state_of(block, b), control_of(control, b), best_of(block, b),
+                source, data, first, last, limits,
+            )  # fmt: skip
+
+    @inlined
+    def record_points(alive, block, control, trace, place):
+        for j in range(alive):
+            for i in range(length):
+                trace[control[j // width, RUN, j % width], place, i] = block[j // width, i, j % width]
+
     @kernel
     def chunk(starts, hyper, data, work, out, limits, max_steps, record, cancel):
-        points, state, hypers_of_runs, table, control, best, ids, scratch, results = work
+        align_stack()
+        block, hypers, table, control, scratch, results = work
         x, fun, norm, nit, status, trace = out
-        y, g = points_of(scratch, 0), points_of(scratch, 1)
         alive = starts.shape[0]
         for j in range((alive + width - 1) // width * width):
-            load_run(j, min(j, alive - 1), starts, hyper, points, state, hypers_of_runs, control, best, ids)
-        t = 0
+            load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control)
+        for b in range((alive + width - 1) // width):
+            best_of(block, b)[0] = math.inf
+        t = numba.int64(0)
         while alive > 0 and t < max_steps:
             if cancel[0]:
                 return False
             last = min(t + table.shape[0], max_steps)
             if record > 0:
                 if t % record == 0:
-                    record_points(alive, points, ids, trace, t // record)
+                    record_points(alive, block, control, trace, t // record)
                 last = min(last, (t // record + 1) * record)
-            fill(hyper, table, t, last)
-            for b in range((alive + width - 1) // width):
-                source = (table, hyper_of(hypers_of_runs, b))
-                burst(
-                    points_of(points, b), y, g, state_of(state, b), control_of(control, b), best_of(best, b),
-                    source, data, t, last, limits,
-                )  # fmt: skip
+            fill(hypers, table, t, last)
+            advance((alive + width - 1) // width, block, hypers, table, control, scratch, data, t, last, limits)
             t = last
-            j = 0
+            j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
                 if control[j // width, STATUS, j % width] == RUNNING:
                     j += 1
                     continue
-                write_run(j, points, control, ids, x, nit, status)
+                write_run(j, block, control, x, nit, status)
                 alive -= 1
                 if j < alive:
-                    move_run(j, alive, points, state, hypers_of_runs, control, best, ids)
+                    move(block, j, alive)
+                    move(control, j, alive)
+                    if per_run:
+                        move(hypers, j, alive)
                 control[alive // width, STATUS, alive % width] = STEP_LIMIT
+        if record > 0 and t % record == 0:
+            record_points(alive, block, control, trace, t // record)
         for j in range(alive):
             control[j // width, STATUS, j % width] = STEP_LIMIT
             control[j // width, NIT, j % width] = t
-            write_run(j, points, control, ids, x, nit, status)
-        if record > 0 and t % record == 0:
-            record_points(alive, points, ids, trace, t // record)
+            write_run(j, block, control, x, nit, status)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
         return True
 

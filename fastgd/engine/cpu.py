@@ -15,7 +15,7 @@ import numpy as np
 from numba.core.errors import TypingError
 
 from fastgd.errors import Interrupted
-from fastgd.jit.cache import KernelCache, fingerprint, load, store
+from fastgd.jit.cache import KernelCache, environment, fingerprint, load, store
 from fastgd.jit.options import inlined
 
 from .chunk import BURST, TABLE_WIDTH, Shape, make_chunk
@@ -44,7 +44,7 @@ def lane_width(length: int, dtype: np.dtype) -> int:
 
 def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     """Runs in a chunk: in cache, some chunks for each thread, whole blocks."""
-    each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 40
+    each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
     runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * threads)))
     return max(4 * width, runs // width * width)
 
@@ -61,19 +61,17 @@ class Workspace(threading.local):
     """Each thread's arrays, of one chunk's size."""
 
     def __init__(self, plan: Plan, width: int, runs: int) -> None:
-        blocks, n, slots, hypers = -(-runs // width), plan.length, plan.rule.slots, len(plan.hyper)
-        table_width = 1 if width == 1 else TABLE_WIDTH
-        self.shared = aligned((1, hypers, table_width), np.float64)
-        if not plan.per_run:
-            self.shared[0] = np.array(plan.hyper, dtype=np.float64)[:, None]
+        blocks, n, slots = -(-runs // width), plan.length, plan.rule.slots
+        if plan.per_run:
+            hypers = aligned((blocks, len(plan.hyper), width), np.float64)
+        else:
+            hypers = aligned((1, len(plan.hyper), 1 if width == 1 else TABLE_WIDTH), np.float64)
+            hypers[0] = np.array(plan.hyper, dtype=np.float64)[:, None]
         self.arrays = (
-            aligned((blocks, n, width), plan.dtype),
-            aligned((blocks, max(1, n * slots), width), plan.dtype),
-            aligned((blocks if plan.per_run else 1, hypers, width), np.float64),
-            aligned((BURST, plan.coefficients), np.float64),
-            aligned((blocks, 3, width), np.int64),
-            aligned((blocks, 1, width), plan.dtype),
-            aligned((blocks, 1, width), np.int64),
+            aligned((blocks, n + max(1, n * slots) + 1, width), plan.dtype),  # points, state, best value
+            hypers,
+            aligned((BURST, plan.coefficients, 1), np.float64),
+            aligned((blocks, 4, width), np.int64),
             aligned((2, n, width), plan.dtype),
             aligned((1, 2, width), plan.dtype),
         )
@@ -110,17 +108,18 @@ class Job:
         self.workspace = Workspace(plan, width, min(self.size, plan.runs))
         self.cancel = np.zeros(1, np.uint8)
         self.kernel = built(plan, width)
+        self.limits = plan.stop.limits()
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
-        plan, work = self.plan, self.workspace
-        hyper = plan.hyper_of(low, high) if plan.per_run else work.shared
+        plan = self.plan
         return (
-            plan.starts_of(low, high), hyper, plan.data, work.arrays, tuple(self.arrays.part(low, high)),
-            plan.stop.limits(), int(plan.stop.max_steps), plan.record or 0, self.cancel,
+            plan.starts_of(low, high), plan.hyper_of(low, high), plan.data, self.workspace.arrays, tuple(self.arrays.part(low, high)),
+            self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel,
         )  # fmt: skip
 
     def compile(self) -> None:
-        self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
+        if not self.kernel.signatures:
+            self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         for low in range(0, self.plan.runs, self.size):
@@ -129,7 +128,7 @@ class Job:
 
 def prepared(plan: Plan, threads: int) -> Job:
     """A compiled job: on lanes, or where the problem's functions do not take vectors, on scalars."""
-    marker = fingerprint(plan.key, "lanes")
+    marker = fingerprint(plan.key, environment())
     reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
     if not reason:
         job = Job(plan, threads, lane_width(plan.length, plan.dtype))

@@ -16,9 +16,9 @@ from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING
 
 from .tuples import load_tuple, store_tuple
 
-__all__ = ["NIT", "STATUS", "WAIT", "Parts", "make_burst", "make_coefficients", "make_largest"]
+__all__ = ["NIT", "RUN", "STATUS", "WAIT", "Parts", "make_burst", "make_coefficients", "make_largest"]
 
-STATUS, NIT, WAIT = 0, 1, 2  # rows of `control`, one integer for each run
+STATUS, NIT, WAIT, RUN = range(4)  # rows of `control`, one integer for each run
 
 
 class Parts(NamedTuple):

@@ -84,7 +84,8 @@ class Plan:
     @functools.cached_property
     def key(self) -> str:
         """Equal for plans that one kernel serves; functions that cannot be told apart by content count by identity."""
-        rest = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots)
+        kinds = [getattr(item, "dtype", np.dtype(type(item))).str + "d" * np.ndim(item) for item in self.data]
+        rest = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots, *kinds)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
         functions = (self.value, self.gradient, *self.rule, self.rate)
         try:

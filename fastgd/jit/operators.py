@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.extending import lower_builtin
+from numba.core.extending import lower_builtin, lower_cast
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .types import Lanes, Mask
@@ -45,6 +45,11 @@ def splat(context: Any, builder: Any, value: ir.Value, kind: types.Type, lanes: 
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
     order = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), [0] * lanes.width)
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), order)
+
+
+@lower_cast(types.Number, Lanes)
+def number_to_lanes(context, builder, fromty, toty, value):
+    return splat(context, builder, value, fromty, toty)
 
 
 def common_lanes(*kinds: types.Type) -> Lanes | None:

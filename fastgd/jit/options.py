@@ -7,6 +7,8 @@ from typing import Any
 
 import numba
 
+from .pipeline import InlinedCompiler, KernelCompiler
+
 __all__ = ["inlined", "kernel"]
 
 # numpy: a division by zero gives inf or NaN, which the loop turns into a status, and no exception to unwind
@@ -15,9 +17,9 @@ FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath
 
 def inlined(function: Callable) -> Any:
     """Compile a scalar function that kernels call once for each step or parameter: always inlined into its caller."""
-    return numba.njit(function, forceinline=True, **FLAGS)
+    return numba.njit(function, forceinline=True, pipeline_class=InlinedCompiler, **FLAGS)
 
 
 def kernel(function: Callable) -> Any:
     """Compile an entry point that Python calls with arrays; it releases the interpreter lock."""
-    return numba.njit(function, nogil=True, **FLAGS)
+    return numba.njit(function, nogil=True, pipeline_class=KernelCompiler, **FLAGS)

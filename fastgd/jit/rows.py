@@ -7,14 +7,14 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import splat
 from .types import Lanes, Rows, lanes_type
 
-__all__ = ["cast_lanes", "first_lane", "row_view"]
+__all__ = ["align_stack", "cast_lanes", "first_lane", "row_view"]
 
 
 @infer_global(len)
@@ -82,10 +82,10 @@ def lower_set(context, builder, sig, args):
 
 
 @functools.cache
-def row_view(width: int, length: int) -> Any:
-    """A compiled function ``view(array, block)``: the rows of ``array[block]``, of shape (blocks, length, width).
+def row_view(width: int, length: int, skip: int = 0) -> Any:
+    """A compiled function ``view(array, block)``: `length` rows of ``array[block]``, the first `skip` left out.
 
-    The array is C-contiguous and its data begins at a multiple of 64 bytes.
+    The array has the shape (blocks, rows, width), is C-contiguous, and its data begins at a multiple of 64 bytes.
     """
 
     @intrinsic
@@ -93,13 +93,28 @@ def row_view(width: int, length: int) -> Any:
         rows = Rows(array.dtype, width, length)
 
         def codegen(context, builder, sig, args):
-            data = context.make_array(sig.args[0])(context, builder, args[0]).data
-            stride = ir.Constant(args[1].type, length * width)
-            return builder.gep(data, [builder.mul(args[1], stride)])
+            whole = context.make_array(sig.args[0])(context, builder, args[0])
+            count = builder.extract_value(whole.shape, 1)
+            row = builder.add(builder.mul(args[1], count), ir.Constant(count.type, skip))
+            return builder.gep(whole.data, [builder.mul(row, ir.Constant(count.type, width))])
 
         return signature(rows, array, types.intp), codegen
 
     return view
+
+
+@intrinsic
+def align_stack(typingctx):
+    """Make the kernel's stack frame begin at a multiple of 64 bytes, or vectors spilled to it straddle cache lines."""
+
+    def codegen(context, builder, sig, args):
+        place = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(8), 64))
+        place.align = 64
+        kind = ir.FunctionType(ir.VoidType(), [place.type])
+        builder.asm(kind, "", "r", [place], side_effect=True)  # no instruction, but it keeps the slot
+        return context.get_dummy_value()
+
+    return signature(types.none), codegen
 
 
 @intrinsic

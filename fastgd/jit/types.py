@@ -7,8 +7,11 @@ itself and `Mask` is a bool, so one source compiles to vectors and to scalars.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import types
+from numba.core.typeconv import Conversion
 from numba.core.datamodel import models, register_default
 
 __all__ = ["Lanes", "Mask", "Rows", "lanes_type", "mask_type"]
@@ -20,6 +23,14 @@ class Lanes(types.Type):
     def __init__(self, dtype: types.Number, width: int) -> None:
         self.dtype, self.width = dtype, width
         super().__init__(name=f"Lanes({dtype}, {width})")
+
+    def can_convert_from(self, typingctx: Any, other: types.Type) -> Conversion | None:
+        """A number becomes the same number in every lane."""
+        return Conversion.promote if isinstance(other, types.Number) else None
+
+    def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
+        """A variable that starts as a number and takes lanes later, such as a sum over parameters, is lanes."""
+        return self if isinstance(other, types.Number) else None
 
 
 class Mask(types.Type):

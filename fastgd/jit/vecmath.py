@@ -130,7 +130,6 @@ def call_function(context: Any, builder: Any, name: str, lanes: Lanes, vectors: 
 def register_function(name: str, callables: list[Any], arguments: int, lower: Any) -> None:
     for key in callables:
 
-        @infer_global(key)
         class Function(AbstractTemplate):
             def generic(self, args, kws):
                 lanes = common_lanes(*args) if len(args) == arguments and not kws else None
@@ -139,6 +138,7 @@ def register_function(name: str, callables: list[Any], arguments: int, lower: An
                 return signature(lanes, *(types.unliteral(kind) for kind in args))
 
         Function.key = key
+        infer_global(key, types.Function(Function))
         if arguments == 1:
             lower_builtin(key, Lanes)(lower)
             continue
@@ -195,12 +195,12 @@ def isfinite(context, builder, sig, args):
 
 for _key in (math.isfinite, np.isfinite):
 
-    @infer_global(_key)
     class IsFinite(AbstractTemplate):
         def generic(self, args, kws):
             return signature(Mask(args[0].width), *args) if len(args) == 1 and isinstance(args[0], Lanes) else None
 
     IsFinite.key = _key
+    infer_global(_key, types.Function(IsFinite))
     lower_builtin(_key, Lanes)(isfinite)
 
 

@@ -1,0 +1,76 @@
+"""The exceptions of the package, and the nearest-name hint that error messages end with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class DerivationError(ValueError):
+    """No gradient or Hessian can be derived from a function.
+
+    Raised when the function branches on ``x``, calls something that has no symbolic counterpart, or grows too
+    large. The message says what was met, in which line, and shows the ``grad(x, out)`` to write instead.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> problem = fastgd.Problem(lambda x: max(x[0], 0.0), dim=1)
+    >>> try:
+    ...     problem.grad
+    ... except fastgd.DerivationError as error:
+    ...     print("comparison" in str(error))
+    True
+    """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A computation was interrupted; what was finished by then is kept.
+
+    Attributes
+    ----------
+    partial : object
+        The result of the part that was finished, or None where nothing was.
+
+    Examples
+    --------
+    >>> from fastgd.errors import Interrupted
+    >>> Interrupted("stopped after 2 of 3 chunks", partial=[1.0, 2.0]).partial
+    [1.0, 2.0]
+    """
+
+    def __init__(self, message: str = "", partial: Any = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.partial)
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    names : iterable of str
+        What is allowed.
+
+    Returns
+    -------
+    str
+        ``" Did you mean 'x'?"``, with a leading space, or an empty string where nothing is close.
+
+    Examples
+    --------
+    >>> from fastgd.errors import nearest
+    >>> nearest("himelblau", ["beale", "himmelblau"])
+    " Did you mean 'himmelblau'?"
+    >>> nearest("zzz", ["beale", "himmelblau"])
+    ''
+    """
+    lowered = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.6)
+    return f" Did you mean {lowered[close[0]]!r}?" if close else ""
