@@ -13,7 +13,7 @@ from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.stopping import CONVERGED, RUNNING, STEP_LIMIT
 
-from .descend import NIT, RUN, STATUS, WAIT, Parts, make_burst, make_coefficients, make_largest
+from .descend import NIT, RUN, STATUS, WAIT, Parts, Views, make_burst, make_coefficients, make_largest
 from .tuples import load_tuple, map_tuple, store_tuple
 
 __all__ = ["BURST", "TABLE_WIDTH", "Shape", "make_chunk"]
@@ -32,9 +32,9 @@ class Shape(NamedTuple):
     dtype: numba.types.Float
 
 
-def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
+def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Callable]:
     """Where the loop gets its coefficients: ``fill`` once for each burst, and ``coefficients_of`` at each step."""
-    at_step, count = make_coefficients(parts), shape.coefficients
+    at_step, count, hyper_of = make_coefficients(parts), shape.coefficients, views.hyper
     cast = map_tuple(cast_lanes(shape.dtype, shape.width), count)
 
     if shape.per_run:
@@ -44,8 +44,8 @@ def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
             return None
 
         @inlined
-        def each_run(source, k, t):
-            return cast(at_step(source[1], t))
+        def each_run(table, hypers, b, k, t):
+            return cast(at_step(hyper_of(hypers, b), t))
 
         return fill, each_run
 
@@ -59,8 +59,8 @@ def make_sources(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
             store(table_row(table, t - first), 0, first_lanes(at_step(hyper_rows(hypers, 0), t)))
 
     @inlined
-    def from_table(source, k, t):
-        return cast(load(table_row(source[0], k), 0))
+    def from_table(table, hypers, b, k, t):
+        return cast(load(table_row(table, k), 0))
 
     return fill_table, from_table
 
@@ -134,25 +134,16 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether it finished.
     """
     length, width = shape.length, shape.width
-    fill, coefficients_of = make_sources(parts, shape)
-    burst = make_burst(parts, coefficients_of, length)
+    states = max(1, length * parts.slots)
+    views = Views(
+        points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
+        control=row_view(width, 3), hyper=row_view(width, parts.hyperparameters),
+    )  # fmt: skip
+    fill, coefficients_of = make_sources(parts, shape, views)
+    burst = make_burst(parts, views, coefficients_of, length)
     load_run, move, write_run = make_lane_moves(parts, shape)
     evaluate_ends = make_ends(parts, shape)
-    states = max(1, length * parts.slots)
-    points_of, state_of = row_view(width, length), row_view(width, states, length)
-    best_of, control_of = row_view(width, 1, length + states), row_view(width, 3)
-    hyper_of = row_view(width, parts.hyperparameters)
-    per_run = shape.per_run
-
-    @inlined
-    def advance(blocks, block, hypers, table, control, scratch, data, first, last, limits):
-        y, g = points_of(scratch, 0), points_of(scratch, 1)
-        for b in range(blocks):
-            source = (table, hyper_of(hypers, b))
-            burst(
-                points_of(block, b), y, g, state_of(block, b), control_of(control, b), best_of(block, b),
-                source, data, first, last, limits,
-            )  # fmt: skip
+    best_of, per_run = views.best, shape.per_run
 
     @inlined
     def record_points(alive, block, control, trace, place):
@@ -180,7 +171,10 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                     record_points(alive, block, control, trace, t // record)
                 last = min(last, (t // record + 1) * record)
             fill(hypers, table, t, last)
-            advance((alive + width - 1) // width, block, hypers, table, control, scratch, data, t, last, limits)
+            blocks, group = (alive + width - 1) // width, scratch.shape[0] - 1
+            for low in range(0, blocks, group):
+                high = min(low + group, blocks)
+                burst(low, high, block, hypers, table, control, scratch, data, t, last, limits)
             t = last
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor

@@ -42,6 +42,11 @@ def lane_width(length: int, dtype: np.dtype) -> int:
     return width
 
 
+def group_size(length: int, width: int, dtype: np.dtype) -> int:
+    """Blocks that take turns: enough of them that one block's divisions overlap with the next one's gradient."""
+    return max(1, 1024 // (length * width * dtype.itemsize))
+
+
 def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     """Runs in a chunk: in cache, some chunks for each thread, whole blocks."""
     each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
@@ -72,7 +77,7 @@ class Workspace(threading.local):
             hypers,
             aligned((BURST, plan.coefficients, 1), np.float64),
             aligned((blocks, 4, width), np.int64),
-            aligned((2, n, width), plan.dtype),
+            aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
         )
 

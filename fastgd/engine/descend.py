@@ -16,7 +16,7 @@ from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING
 
 from .tuples import load_tuple, store_tuple
 
-__all__ = ["NIT", "RUN", "STATUS", "WAIT", "Parts", "make_burst", "make_coefficients", "make_largest"]
+__all__ = ["NIT", "RUN", "STATUS", "WAIT", "Parts", "Views", "make_burst", "make_coefficients", "make_largest"]
 
 STATUS, NIT, WAIT, RUN = range(4)  # rows of `control`, one integer for each run
 
@@ -36,6 +36,16 @@ class Parts(NamedTuple):
     stalled: Callable
     moved: Callable
     resting: Callable
+
+
+class Views(NamedTuple):
+    """How the loop sees a block's memory: functions ``view(array, block)`` that give rows."""
+
+    points: Callable
+    state: Callable
+    best: Callable
+    control: Callable
+    hyper: Callable
 
 
 def make_coefficients(parts: Parts) -> Callable:
@@ -104,24 +114,11 @@ def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
     return at_probe, at_x_too
 
 
-def make_burst(parts: Parts, coefficients_of: Callable, length: int) -> Callable:
-    """Build ``burst``, which takes one block of runs from step `first` to step `last`.
+def make_step(parts: Parts, length: int) -> Callable:
+    """Build ``step``, which takes one block of runs from the points `x` to the next points `y`.
 
-    Parameters
-    ----------
-    parts : Parts
-        The problem, the rule and the stop tests.
-    coefficients_of : callable
-        ``coefficients_of(source, k, t)``: the coefficients of step t, the k-th of the burst.
-    length : int
-        The number of parameters.
-
-    Returns
-    -------
-    callable
-        ``burst(x, y, g, s, control, best, source, data, first, last, limits)``.  `x` holds the points and receives
-        the new ones, `y` and `g` are scratch, `s` the state; `control` and `best` belong to the stop tests.  A run
-        that finishes is frozen at that step: its status and step count are set, its `x` no longer changes.
+    ``step(x, y, g, s, c, control, best, data, t, limits)`` returns whether any run of the block goes on.  A run that
+    finishes is frozen there: its status and step count are set, and its point no longer changes.
     """
     update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
     slots = parts.slots
@@ -135,47 +132,69 @@ def make_burst(parts: Parts, coefficients_of: Callable, length: int) -> Callable
         control[NIT] = choose(runs, t, control[NIT])
 
     @inlined
-    def burst(x, y, g, s, control, best, source, data, first, last, limits):
+    def step(x, y, g, s, c, control, best, data, t, limits):
         gtol, xtol, ftol, patience, bound = limits
-        home = x
         on = control[STATUS] == RUNNING
-        t = first
-        while t < last and any_lane(on):
-            c = coefficients_of(source, t - first, t)
-            gradient_at(x, y, g, s, c, data)
+        gradient_at(x, y, g, s, c, data)
 
-            done = on & (largest(g) <= gtol)
-            if any_lane(done):
-                done = verified(done, x, y, g, s, c, data, gtol)
-                finish(control, done, CONVERGED, t)
-                on = without(on, done)
-            stuck = stalled(on, x, control, best, data, ftol, patience)
-            if any_lane(stuck):
-                finish(control, stuck, NO_PROGRESS, t)
-                on = without(on, stuck)
+        done = on & (largest(g) <= gtol)
+        if any_lane(done):
+            done = verified(done, x, y, g, s, c, data, gtol)
+            finish(control, done, CONVERGED, t)
+            on = without(on, done)
+        stuck = stalled(on, x, control, best, data, ftol, patience)
+        if any_lane(stuck):
+            finish(control, stuck, NO_PROGRESS, t)
+            on = without(on, stuck)
 
-            inside, change = on, abs(g[0]) * 0.0
+        inside, change = on, abs(g[0]) * 0.0
+        for i in range(length):
+            new, state = update(x[i], g[i], load(s, i * slots), c)
+            inside = inside & (abs(new) <= bound)
+            change = moved(change, x[i], new)
+            y[i] = choose(on, new, x[i])
+            store(s, i * slots, state)
+
+        lost = without(on, inside)
+        if any_lane(lost):  # back to the last finite point
             for i in range(length):
-                new, state = update(x[i], g[i], load(s, i * slots), c)
-                inside = inside & (abs(new) <= bound)
-                change = moved(change, x[i], new)
-                y[i] = choose(on, new, x[i])
-                store(s, i * slots, state)
-            x, y = y, x
+                y[i] = choose(lost, x[i], y[i])
+            finish(control, lost, DIVERGED, t)
+            on = inside
+        still = resting(on, change, xtol)
+        if any_lane(still):
+            finish(control, still, NO_PROGRESS, t + 1)
+            on = without(on, still)
+        return any_lane(on)
+
+    return step
+
+
+def make_burst(parts: Parts, views: Views, coefficients_of: Callable, length: int) -> Callable:
+    """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`.
+
+    The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
+    """
+    step = make_step(parts, length)
+    points_of, state_of, best_of, control_of = views.points, views.state, views.best, views.control
+
+    @inlined
+    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits):
+        g = points_of(scratch, 0)
+        t, going = first, True
+        while t < last and going:
+            going = False
+            for b in range(low, high):
+                here, there = points_of(block, b), points_of(scratch, 1 + b - low)
+                if (t - first) & 1:
+                    here, there = there, here
+                c = coefficients_of(table, hypers, b, t - first, t)
+                going |= step(here, there, g, state_of(block, b), c, control_of(control, b), best_of(block, b), data, t, limits)
             t += 1
-
-            lost = without(on, inside)
-            if any_lane(lost):  # back to the last finite point
-                for i in range(length):
-                    x[i] = choose(lost, y[i], x[i])
-                finish(control, lost, DIVERGED, t - 1)
-                on = inside
-            still = resting(on, change, xtol)
-            if any_lane(still):
-                finish(control, still, NO_PROGRESS, t)
-                on = without(on, still)
         if (t - first) & 1:
-            for i in range(length):
-                home[i] = x[i]
+            for b in range(low, high):
+                home, away = points_of(block, b), points_of(scratch, 1 + b - low)
+                for i in range(length):
+                    home[i] = away[i]
 
     return burst

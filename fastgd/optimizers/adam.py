@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .base import Optimizer, Rule, hyper
+from .base import Optimizer, Rule, decayed_by, hyper
 
 __all__ = ["Adam"]
 
@@ -59,6 +59,8 @@ class Adam(Optimizer):
     amsgrad: bool = False
 
     def rule(self) -> Rule:
+        decayed = decayed_by(self.weight_decay)
+
         def coefficients(h, t):
             lr, beta1, beta2, eps, weight_decay = h
             rate = lr / (1.0 - beta1 ** (t + 1))
@@ -68,7 +70,7 @@ class Adam(Optimizer):
         def update(x, g, s, c):
             rate, scale, beta1, fresh1, beta2, fresh2, eps, weight_decay = c
             m, v = s
-            g = g + weight_decay * x
+            g = decayed(g, x, weight_decay)
             m = beta1 * m + fresh1 * g
             v = beta2 * v + fresh2 * (g * g)
             return x - rate * m / (math.sqrt(v) * scale + eps), (m, v)
@@ -76,7 +78,7 @@ class Adam(Optimizer):
         def update_amsgrad(x, g, s, c):
             rate, scale, beta1, fresh1, beta2, fresh2, eps, weight_decay = c
             m, v, top = s
-            g = g + weight_decay * x
+            g = decayed(g, x, weight_decay)
             m = beta1 * m + fresh1 * g
             v = beta2 * v + fresh2 * (g * g)
             top = max(top, v)

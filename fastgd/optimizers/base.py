@@ -9,9 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
 
-__all__ = ["Optimizer", "Rule", "hyper"]
+__all__ = ["Optimizer", "Rule", "decayed_by", "hyper"]
 
 
 class Rule(NamedTuple):
@@ -76,6 +77,18 @@ class Optimizer:
             if field.name != "lr" and "low" in field.metadata:
                 numbers[field.name] = getattr(self, field.name)
         return numbers
+
+
+def decayed_by(weight_decay: Any) -> Callable:
+    """``decayed(g, x, weight_decay)``: the gradient with the decay's part added, which costs nothing where it is 0."""
+
+    def decayed(g, x, weight_decay):
+        return g + weight_decay * x
+
+    def as_it_is(g, x, weight_decay):
+        return g
+
+    return inlined(decayed if np.any(weight_decay) else as_it_is)
 
 
 def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from fastgd.jit.masks import select
 
-from .base import Optimizer, Rule, hyper
+from .base import Optimizer, Rule, decayed_by, hyper
 
 __all__ = ["GradientDescent", "Momentum", "Nesterov"]
 
@@ -41,12 +41,14 @@ class GradientDescent(Optimizer):
     weight_decay: Any = hyper(0.0)
 
     def rule(self) -> Rule:
+        decayed = decayed_by(self.weight_decay)
+
         def coefficients(h, t):
             return h
 
         def update(x, g, s, c):
             lr, weight_decay = c
-            return x - lr * (g + weight_decay * x), s
+            return x - lr * decayed(g, x, weight_decay), s
 
         return Rule(coefficients, update, slots=0)
 
@@ -90,6 +92,8 @@ class Momentum(Optimizer):
     weight_decay: Any = hyper(0.0)
 
     def rule(self) -> Rule:
+        decayed = decayed_by(self.weight_decay)
+
         def coefficients(h, t):
             lr, momentum, dampening, weight_decay = h
             return lr, momentum, select(t == 0, 1.0, 1.0 - dampening), weight_decay
@@ -97,7 +101,7 @@ class Momentum(Optimizer):
         def update(x, g, s, c):
             lr, momentum, fresh, weight_decay = c
             (b,) = s
-            b = momentum * b + fresh * (g + weight_decay * x)
+            b = momentum * b + fresh * decayed(g, x, weight_decay)
             return x - lr * b, (b,)
 
         return Rule(coefficients, update, slots=1)
@@ -148,13 +152,15 @@ class Nesterov(Optimizer):
     look_ahead: bool = False
 
     def rule(self) -> Rule:
+        decayed = decayed_by(self.weight_decay)
+
         def coefficients(h, t):
             return h
 
         def update(x, g, s, c):
             lr, momentum, weight_decay = c
             (b,) = s
-            g = g + weight_decay * x
+            g = decayed(g, x, weight_decay)
             b = momentum * b + g
             return x - lr * (g + momentum * b), (b,)
 
@@ -164,7 +170,8 @@ class Nesterov(Optimizer):
 
         def update_from_behind(x, g, s, c):
             lr, momentum, weight_decay = c
-            v = momentum * s[0] - lr * (g + weight_decay * (x + momentum * s[0]))
+            ahead = x + momentum * s[0]
+            v = momentum * s[0] - lr * decayed(g, ahead, weight_decay)
             return x + v, (v,)
 
         if self.look_ahead:
