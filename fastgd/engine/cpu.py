@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
-from numba.core.errors import TypingError
 
 from fastgd.errors import Interrupted
-from fastgd.jit.cache import KernelCache, environment, fingerprint, load, store
 from fastgd.jit.options import inlined
+from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
 
 from .chunk import BURST, TABLE_WIDTH, Shape, make_chunk
 from .descend import Parts
 from .plan import Arrays, Plan
 
-__all__ = ["available_threads", "lane_width", "run"]
+__all__ = ["available_threads", "run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
@@ -31,15 +30,6 @@ CHUNK_RUNS = 4096
 def available_threads() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def lane_width(length: int, dtype: np.dtype) -> int:
-    """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
-    smallest = 64 // dtype.itemsize
-    width = smallest
-    while width < 4 * smallest and width * length < 8 * smallest:
-        width *= 2
-    return width
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
@@ -52,14 +42,6 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
     runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * threads)))
     return max(4 * width, runs // width * width)
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An uninitialized array that begins at a multiple of 64 bytes, as the vector loads expect."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    buffer = np.empty(size + 64, np.uint8)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
 class Workspace(threading.local):
@@ -82,25 +64,15 @@ class Workspace(threading.local):
         )
 
 
-KERNELS: dict[tuple[str, int], Any] = {}
-
-
-def built(plan: Plan, width: int) -> Any:
-    """The kernel of a plan, made once for all plans that it serves."""
-    if (kernel := KERNELS.get((plan.key, width))) is not None:
-        return kernel
+def build(plan: Plan, width: int) -> Any:
+    """The kernel of a plan."""
     value, rule = inlined(plan.value), plan.rule
     parts = Parts(
         value, inlined(plan.gradient), inlined(rule.coefficients), inlined(rule.update),
         inlined(rule.probe) if rule.probe else None, rule.slots, inlined(plan.rate), plan.rate_parameters,
         len(plan.hyper), *(inlined(test) for test in plan.stop.functions(value)),
     )  # fmt: skip
-    shape = Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype))
-    kernel = make_chunk(parts, shape)
-    if plan.can_be_stored:
-        kernel._cache = KernelCache(f"{plan.key} {width}")
-    KERNELS[plan.key, width] = kernel
-    return kernel
+    return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype)))
 
 
 class Job:
@@ -112,7 +84,7 @@ class Job:
         self.arrays = plan.empty_arrays()
         self.workspace = Workspace(plan, width, min(self.size, plan.runs))
         self.cancel = np.zeros(1, np.uint8)
-        self.kernel = built(plan, width)
+        self.kernel = shared_kernel(plan.key, width, functools.partial(build, plan, width))
         self.limits = plan.stop.limits()
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
@@ -131,48 +103,6 @@ class Job:
             yield low, min(low + self.size, self.plan.runs)
 
 
-def prepared(plan: Plan, threads: int) -> Job:
-    """A compiled job: on lanes, or where the problem's functions do not take vectors, on scalars."""
-    marker = fingerprint(plan.key, environment())
-    reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
-    if not reason:
-        job = Job(plan, threads, lane_width(plan.length, plan.dtype))
-        try:
-            job.compile()
-            return job
-        except TypingError as error:
-            reason = first_cause(error)
-    job = Job(plan, threads, 1)
-    try:
-        job.compile()
-    except TypingError as error:
-        raise TypeError(
-            f"{plan.problem.name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, "
-            f"math.* and scalar np.* only.  {first_cause(error)}"
-        ) from error
-    if marker not in REFUSED:
-        REFUSED[marker] = reason
-        if plan.can_be_stored:
-            store(marker, "scalar", reason.encode())
-        warnings.warn(
-            f"{plan.problem.name}: its functions cannot take several runs at once, so each descent runs alone, several "
-            f"times slower ({reason}). In place of `if` use fastgd.select(condition, yes, no).",
-            stacklevel=4,
-        )
-    return job
-
-
-REFUSED: dict[str, str] = {}
-
-
-def first_cause(error: Exception) -> str:
-    """The line of a Numba typing error that says what was met, and where."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith(("No implementation", "Unknown attribute", "Cannot unify", "Invalid use"))]
-    places = [line for line in lines if line.startswith("File ") and "fastgd" not in line]
-    return " ".join([(causes or lines)[-1 if causes else 0], *places[-1:]])
-
-
 def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = None) -> Arrays:
     """Run a plan on `threads` threads; `report(done, total)` hears of every finished chunk.
 
@@ -181,7 +111,8 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
     """
-    job = prepared(plan, threads)
+    width = lane_width(plan.length, plan.dtype)
+    job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
     chunks, lock = job.chunks(), threading.Lock()
     finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 

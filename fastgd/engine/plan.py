@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import typeof
 
-from fastgd.jit.cache import fingerprint
+from fastgd.jit.targets import named
 from fastgd.optimizers.base import Optimizer, Rule
 from fastgd.problem import Problem
 from fastgd.stopping import StopTests
@@ -83,19 +84,11 @@ class Plan:
 
     @functools.cached_property
     def key(self) -> str:
-        """Equal for plans that one kernel serves; functions that cannot be told apart by content count by identity."""
-        kinds = [getattr(item, "dtype", np.dtype(type(item))).str + "d" * np.ndim(item) for item in self.data]
-        rest = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots, *kinds)
-        tests = (self.stop.watches_value, self.stop.xtol is not None)
+        """Equal for plans that one kernel serves."""
         functions = (self.value, self.gradient, *self.rule, self.rate)
-        try:
-            return fingerprint(*functions, rest, tests)
-        except TypeError:
-            return f"unnamed {[id(function) for function in functions]} {rest} {tests}"
-
-    @property
-    def can_be_stored(self) -> bool:
-        return not self.key.startswith("unnamed")
+        sizes = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots)
+        tests = (self.stop.watches_value, self.stop.xtol is not None)
+        return named(functions, sizes, tests, [str(typeof(item)) for item in self.data])
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length

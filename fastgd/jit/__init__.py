@@ -4,5 +4,6 @@ Importing this package registers the types and their operators with Numba.
 """
 
 from . import masks, operators, rows, vecmath
+from .about import info
 
-__all__ = ["masks", "operators", "rows", "vecmath"]
+__all__ = ["info", "masks", "operators", "rows", "vecmath"]

@@ -1,0 +1,290 @@
+"""From the end points of many descents to the attractors they reached."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
+from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
+from fastgd.basins.intervals import wilson
+
+if TYPE_CHECKING:
+    from fastgd.result import Result
+
+_SETTLED_STATUS = (0, 1)
+_DIVERGED_STATUS = 3
+_RELATIVE_TOL = 1e-3
+
+
+def find_basins(
+    result: Result,
+    tol: ArrayLike | None = None,
+    *,
+    coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+) -> Basins:
+    """Gather the end points of runs into distinct attractors.
+
+    A run counts as settled with status 0 (gradient below `gtol`) or 1 (no progress) and a finite end point.
+    Two settled runs share an attractor where no coordinate of their end points differs by more than `tol`, or
+    where a chain of such pairs joins them; end points farther apart than ``2 * tol`` in some coordinate are
+    joined by a chain only. So a curve or a region of minima is one attractor where the runs cover it densely,
+    and `radius` tells it from a point. The result does not depend on the order of the runs.
+
+    Time is nearly linear in the number of runs, and memory is linear.
+
+    Parameters
+    ----------
+    result : Result
+        What `minimize` returned, of any batch shape.
+    tol : float or array_like of shape (n,), optional
+        Tolerance of each coordinate, positive. By default a thousandth of the side of the problem's box;
+        without a box, a thousandth of ``max(1, median(abs(x[j])))`` over the end points. Runs stopped by
+        ``gtol`` end about ``gtol / curvature`` away from their minimum: give a larger `tol` where this is
+        more, and a smaller one where minima lie closer together.
+    coordinates : callable, optional
+        Maps end points of shape (m, n) to the coordinates of shape (m, d) in which they are compared, `tol`
+        too. It is for problems whose minima come in continuous families: ``lambda x: problem.value(x)[:,
+        None]`` tells the clusters of atoms apart by energy, whatever their position and orientation. Without
+        `tol` the box of the problem is not used then.
+
+    Returns
+    -------
+    Basins
+        Attractors sorted by value, and by position where values agree within their accuracy.
+
+    Raises
+    ------
+    TypeError
+        If `result` is not what `minimize` returns.
+    ValueError
+        If `tol` is not positive and finite or has the wrong shape, or `coordinates` returns something
+        unusable.
+
+    Warns
+    -----
+    RuntimeWarning
+        If end points are too blurred to be told apart at `tol`, and a larger one was used for them.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.make("himmelblau")
+    >>> runs = gd.minimize(problem, problem.sample(1000, seed=0), gd.Adam(lr=0.05), gtol=1e-8)
+    >>> basins = gd.find_basins(runs)
+    >>> basins.points.round(4)
+    array([[-3.7793, -3.2832],
+           [-2.8051,  3.1313],
+           [ 3.    ,  2.    ],
+           [ 3.5844, -1.8481]])
+    >>> int(basins.counts.sum())
+    1000
+    """
+    missing = [a for a in ("x", "fun", "grad_norm", "nit", "status") if not hasattr(result, a)]
+    if missing:
+        raise TypeError(
+            f"result must be what minimize returns, got {type(result).__name__} without {missing[0]}"
+        )
+    ends = np.asarray(result.x)
+    n = ends.shape[-1]
+    ends = ends.reshape(-1, n)
+    fun, grad_norm, nit, status = (
+        np.asarray(a).reshape(-1) for a in (result.fun, result.grad_norm, result.nit, result.status)
+    )
+    finite = np.isfinite(fun)
+    for column in ends.T:
+        finite &= np.isfinite(column)
+    settled = np.isin(status, _SETTLED_STATUS)
+    labels = np.where(settled & finite, 0, UNSETTLED)
+    labels[(status == _DIVERGED_STATUS) | (settled & ~finite)] = DIVERGED
+
+    who = np.flatnonzero(labels == 0)
+    x = ends[who].astype(np.float64, copy=False)
+    fun = fun[who].astype(np.float64)
+    problem = getattr(result, "problem", None)
+    compared = x if coordinates is None else _mapped(coordinates, x, "the end points")
+    width = _tolerance(tol, compared, None if coordinates is not None else problem, ends.dtype)
+
+    groups, coarsening = group_points(compared, width)
+    if coarsening > 1:
+        warnings.warn(
+            "some end points form a cloud too blurred to be told apart at tol; they were grouped at "
+            f"{coarsening:g} tol. Lower gtol, so that runs end closer to their minima, or raise tol",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    k = int(groups.max()) + 1 if groups.size else 0
+    order = sort_by_group(groups, k)
+    first = np.searchsorted(groups[order], np.arange(k))
+    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
+    chosen = _representatives(groups, order, first, steepness, fun, x)
+    noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(1.0, np.abs(fun[chosen]))
+    if coordinates is None:
+        noise = noise + steepness[chosen] * width.max(initial=0.0)
+    ranked = _sorted(fun[chosen], noise, compared[chosen], width)
+    rank = np.empty(k, dtype=np.int64)
+    rank[ranked] = np.arange(k)
+    chosen = chosen[ranked]
+    groups = rank[groups]
+    labels[who] = groups
+
+    radius = _radii(compared, chosen, groups, width)
+    nearest = _nearest_known(problem, coordinates, compared, width, ends.dtype)
+    counts = np.bincount(groups, minlength=k)
+    runs = labels.size
+    return Basins(
+        points=x[chosen],
+        fun=fun[chosen],
+        labels=labels.reshape(np.shape(result.status)),
+        counts=counts,
+        fractions=counts / max(runs, 1),
+        intervals=wilson(counts, runs),
+        mean_nit=np.bincount(groups, weights=nit[who], minlength=k) / np.maximum(counts, 1),
+        radius=radius,
+        known=_known(nearest, compared, chosen, groups, radius),
+        tol=width,
+        unsettled=float(np.mean(labels == UNSETTLED)) if runs else 0.0,
+        diverged=float(np.mean(labels == DIVERGED)) if runs else 0.0,
+        name=str(getattr(problem, "name", None) or ""),
+    )
+
+
+def _mapped(
+    coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]], x: NDArray[np.float64], what: str
+) -> NDArray[np.float64]:
+    mapped = np.asarray(coordinates(x), dtype=np.float64)
+    if mapped.ndim != 2 or len(mapped) != len(x) or not np.isfinite(mapped).all():
+        raise ValueError(
+            f"coordinates must map {what} of shape {x.shape} to finite numbers of shape ({len(x)}, d), "
+            f"got shape {mapped.shape}"
+            + ("" if np.isfinite(mapped).all() else " with NaN or infinite entries")
+        )
+    return mapped
+
+
+def _tolerance(
+    tol: ArrayLike | None, points: NDArray[np.float64], problem: Any, dtype: np.dtype[Any]
+) -> NDArray[np.float64]:
+    n = points.shape[1]
+    if tol is not None:
+        given = np.asarray(tol, dtype=np.float64)
+        if given.shape not in ((), (n,)):
+            raise ValueError(f"tol must be a number or have shape ({n},), got shape {given.shape}")
+        if not bool(np.all(np.isfinite(given) & (given > 0))):
+            raise ValueError(f"tol must be positive and finite, got {tol!r}; leave it out for a default")
+        return np.broadcast_to(given, (n,)).copy()
+    size = np.median(np.abs(points), axis=0) if len(points) else np.zeros(n)
+    scale = np.maximum(1.0, size)
+    bounds = getattr(problem, "bounds", None)
+    if bounds is not None:
+        side = np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
+        scale = np.where(np.isfinite(side), side, scale)
+    return np.maximum(_RELATIVE_TOL * scale, 16 * np.finfo(dtype).eps * size)
+
+
+def _representatives(
+    groups: NDArray[np.int64],
+    order: NDArray[np.intp],
+    first: NDArray[np.intp],
+    steepness: NDArray[np.float64],
+    fun: NDArray[np.float64],
+    x: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Return the member of each group with the smallest gradient; ties go by value, then by position."""
+    if first.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    candidates = np.arange(groups.size)
+    for criterion in (steepness, fun, *x.T):
+        at = order if candidates.size == groups.size else candidates
+        best = np.minimum.reduceat(criterion[at], first)
+        candidates = at[criterion[at] == best[groups[at]]]
+        if candidates.size == best.size:
+            break
+        # Candidates stay in the order of their groups, so the groups can be found by bisection.
+        first = np.searchsorted(groups[candidates], np.arange(best.size))
+    return candidates[np.searchsorted(groups[candidates], np.arange(first.size))]
+
+
+def _sorted(
+    fun: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    points: NDArray[np.float64],
+    tol: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Order attractors by value, and by position where values agree within `noise`."""
+    order = np.argsort(fun, kind="stable")
+    apart = np.diff(fun[order]) > np.maximum(noise[order][1:], noise[order][:-1])
+    level = np.empty(fun.size, dtype=np.int64)
+    level[order] = np.concatenate([[0], np.cumsum(apart)])[: fun.size]
+    if fun.size < 2 or apart.all():
+        return order
+    # Positions that agree within tol are equal at first: rounding in x[0] must not decide before x[1].
+    rank, n_ranks = split_at_gaps(np.ascontiguousarray(points.T), tol, level)
+    order = np.argsort(rank, kind="stable")
+    if n_ranks < fun.size:
+        tied = np.flatnonzero((np.bincount(rank) > 1)[rank])
+        exact = np.lexsort([*points[tied].T[::-1], rank[tied]])
+        order[(np.bincount(rank) > 1)[rank[order]]] = tied[exact]
+    return order
+
+
+def _radii(
+    points: NDArray[np.float64], chosen: NDArray[np.intp], groups: NDArray[np.int64], tol: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    farthest = np.zeros(groups.size)
+    for column, width in zip(points.T, tol, strict=True):
+        np.maximum(farthest, np.abs(column - column[chosen][groups]) / width, out=farthest)
+    radius = np.zeros(chosen.size)
+    np.maximum.at(radius, groups, farthest)
+    return radius
+
+
+def _nearest_known(
+    problem: Any,
+    coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None,
+    points: NDArray[np.float64],
+    tol: NDArray[np.float64],
+    dtype: np.dtype[Any],
+) -> Callable[[NDArray[np.float64]], NDArray[np.int64]]:
+    """Return a function that tells the nearest known minimum of each point within the tolerance, or -1."""
+    minima = getattr(problem, "minima", None)
+    if minima is None or len(minima) == 0 or len(points) == 0:
+        return lambda points: np.full(len(points), -1, dtype=np.int64)
+    from scipy.spatial import cKDTree
+
+    minima = np.asarray(minima, dtype=np.float64)
+    # A tight tol tells close attractors apart; end points are not more accurate for that.
+    if coordinates is None:
+        reach = np.maximum(tol, _tolerance(None, points, problem, dtype))
+    else:
+        minima, reach = _mapped(coordinates, minima, "the known minima"), tol
+    tree = cKDTree(minima / reach)
+
+    def nearest(points: NDArray[np.float64]) -> NDArray[np.int64]:
+        distance, index = tree.query(points / reach, p=np.inf, distance_upper_bound=1.0 + 1e-9)
+        return np.where(np.isfinite(distance), index, -1).astype(np.int64)
+
+    return nearest
+
+
+def _known(
+    nearest: Callable[[NDArray[np.float64]], NDArray[np.int64]],
+    points: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    groups: NDArray[np.int64],
+    radius: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    known = nearest(points[chosen])
+    # A curve of minima is a known one where it passes through it, wherever its representative lies.
+    spread = np.flatnonzero(((known < 0) & (radius > 1.0))[groups])
+    if spread.size:
+        hits = nearest(points[spread])
+        none = np.iinfo(np.int64).max
+        first = np.full(known.size, none)
+        np.minimum.at(first, groups[spread], np.where(hits < 0, none, hits))
+        known = np.where(first < none, first, known)
+    return known

@@ -1,0 +1,154 @@
+"""Maps of basins: a grid of starts on a plane, and where the descent from each ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.basins.attractors import find_basins
+from fastgd.basins.found import Basins
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class BasinMap:
+    """Where the descents from a grid of starts ended.
+
+    Arrays over the starts have the axes of `Problem.grid`: element ``[a, b]`` belongs to the start with
+    ``x[plane[0]] == axes[0][a]`` and ``x[plane[1]] == axes[1][b]``. A picture with ``x[plane[0]]`` to the
+    right shows their transpose.
+
+    Attributes
+    ----------
+    basins : Basins
+        The attractors; shares and intervals are over the starts of the grid.
+    nit : ndarray, shape (na, nb)
+        Steps of each run.
+    status : ndarray, shape (na, nb)
+        Status of each run.
+    axes : tuple of two ndarrays, shapes (na,) and (nb,)
+        Coordinates of the starts along the plane.
+    plane : tuple of two ints
+        Which parameters the axes are.
+    at : ndarray, shape (n,)
+        Where the other parameters started.
+    problem : Problem
+        What was minimized.
+    optimizer : Optimizer
+        By what.
+    """
+
+    basins: Basins
+    nit: NDArray[np.integer]
+    status: NDArray[np.integer]
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]]
+    plane: tuple[int, int]
+    at: NDArray[np.float64]
+    problem: Problem
+    optimizer: Any
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Attractor of each start, shape (na, nb); -1 not settled, -2 diverged."""
+        return self.basins.labels
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of starts along the two axes."""
+        return self.axes[0].size, self.axes[1].size
+
+    def __repr__(self) -> str:
+        na, nb = self.shape
+        i, j = self.plane
+        starts = f"{na} x {nb} starts in x[{i}], x[{j}]"
+        return f"<BasinMap of {self.problem.name}: {starts}, {len(self.basins)} attractors>"
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.basins.summary()}"
+
+
+def map_basins(
+    problem: Problem,
+    optimizer: Any,
+    shape: tuple[int, int] = (256, 256),
+    bounds: Any = None,
+    plane: tuple[int, int] = (0, 1),
+    at: ArrayLike | None = None,
+    tol: ArrayLike | None = None,
+    **minimize_options: Any,
+) -> BasinMap:
+    """Descend from every point of a grid and tell which attractor each start leads to.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimize; at least two parameters.
+    optimizer : Optimizer
+        By what, with one value of each hyperparameter.
+    shape : (int, int)
+        Starts along ``plane[0]`` and ``plane[1]``.
+    bounds : array_like, optional
+        Sides of the grid: ``(low, high)`` for both axes or one row for each, shape (2, 2). By default the
+        sides of the problem's box.
+    plane : (int, int)
+        The two parameters that vary.
+    at : array_like of shape (n,), optional
+        Where the others start; by default at the first known minimum, else in the middle of the box.
+    tol : float or array_like of shape (n,), optional
+        Tells attractors apart, see `find_basins`.
+    **minimize_options
+        Further arguments of `minimize`, such as ``gtol=1e-8`` or ``max_steps=100_000``.
+
+    Returns
+    -------
+    BasinMap
+        Labels, steps and statuses over the grid, and the attractors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, before any work: one-parameter problem, hyperparameters or seeds that are
+        arrays, and whatever `Problem.grid` and `minimize` refuse.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> map = gd.map_basins(gd.problems.make("himmelblau"), gd.Adam(lr=0.05), shape=(32, 24))
+    >>> map.labels.shape, len(map.basins)
+    ((32, 24), 4)
+    """
+    from fastgd.minimize import minimize
+
+    if problem.dim < 2:
+        raise ValueError(
+            f"problem must have at least two parameters for a map, got {problem.name} with {problem.dim}; "
+            "for a line of starts write find_basins(minimize(problem, problem.grid(1000), optimizer))"
+        )
+    for name in ("problem", "x0", "optimizer", "record"):
+        if name in minimize_options:
+            raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
+    varied = {"seed": minimize_options.get("seed", 0), **getattr(optimizer, "hyperparameters", dict)()}
+    for name, value in varied.items():
+        if np.ndim(value):
+            raise ValueError(
+                f"{name} must be one number for a map, got an array of shape {np.shape(value)}; "
+                "draw one map for each of its values"
+            )
+    starts = problem.grid(shape, plane, at, bounds)
+    i, j = (int(k) % problem.dim for k in plane)
+    runs = minimize(problem, starts, optimizer, **minimize_options)
+    return BasinMap(
+        basins=find_basins(runs, tol),
+        nit=runs.nit,
+        status=runs.status,
+        axes=(starts[:, 0, i].copy(), starts[0, :, j].copy()),
+        plane=(i, j),
+        at=starts[0, 0].copy(),
+        problem=problem,
+        optimizer=optimizer,
+    )

@@ -1,0 +1,136 @@
+"""Boxes, points in them, and the checks of the numbers that describe them."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd.guards import described
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """Return `value` as an int of at least 1, or raise naming the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a positive integer, not {described(value)}.") from None
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be a positive integer, not {value}.")
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1; it is {number}.")
+    return number
+
+
+def real_array(value: ArrayLike, name: str) -> np.ndarray:
+    """Return `value` as a float64 array, or raise TypeError naming the argument."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
+    return array.astype(np.float64)
+
+
+def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
+    """Return `bounds` as a read-only array of shape ``(dim, 2)``, or raise.
+
+    Two NumPy arrays in a tuple or list are low and high; nested lists of shape ``(dim, 2)`` are rows.
+    """
+    if isinstance(bounds, (str, bytes)) or not isinstance(bounds, (tuple, list, np.ndarray)):
+        raise TypeError(
+            f"bounds must be a pair (low, high) or an array of shape ({dim}, 2), not {described(bounds)}."
+        )
+    arrays = isinstance(bounds, (tuple, list)) and any(
+        isinstance(side, np.ndarray) and side.ndim for side in bounds
+    )
+    mixed = isinstance(bounds, (tuple, list)) and len({np.ndim(side) for side in bounds}) > 1
+    hint = ""
+    if len(bounds) == 2 and (arrays or mixed):
+        sides = [real_array(side, f"bounds[{k}]") for k, side in enumerate(bounds)]
+        if any(side.shape not in ((), (dim,)) for side in sides):
+            raise ValueError(
+                f"bounds must be numbers or have shape ({dim},); they are {[s.shape for s in sides]}."
+            )
+        box = np.stack([np.broadcast_to(side, (dim,)) for side in sides], axis=1)
+    else:
+        array = real_array(bounds, "bounds")
+        if array.shape == (2,):
+            box = np.tile(array, (dim, 1))
+        elif array.shape == (dim, 2):
+            box = array
+            hint = " Rows are (low, high) of one parameter each." if dim == 2 else ""
+        elif array.shape == (2, dim):
+            box = array.T.copy()
+        else:
+            raise ValueError(
+                f"bounds must be a pair (low, high), or have shape ({dim}, 2); it has shape {array.shape}."
+            )
+    for k, (low, high) in enumerate(box.tolist()):
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"bounds must be finite; parameter {k} has ({low:g}, {high:g}).")
+        if low >= high:
+            raise ValueError(f"bounds must have low < high; parameter {k} has ({low:g}, {high:g}).{hint}")
+        if not math.isfinite(high - low):
+            raise ValueError(f"bounds are too far apart; parameter {k} has ({low:g}, {high:g}).")
+    box.flags.writeable = False
+    return box
+
+
+def checked_minima(minima: ArrayLike, dim: int) -> np.ndarray:
+    """Return `minima` as a read-only array of shape ``(k, dim)``, or raise; one point may be 1-D."""
+    array = real_array(minima, "minima")
+    if array.ndim == 1 and (array.size == dim or dim == 1):
+        array = array.reshape(-1, dim)
+    if array.ndim != 2 or array.shape[1] != dim or not array.size:
+        raise ValueError(f"minima must have shape (k, {dim}), one row a minimum; it has shape {array.shape}.")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"minima must be finite; row {int(np.argmin(np.isfinite(array).all(axis=1)))} is not."
+        )
+    array.flags.writeable = False
+    return array
+
+
+def axis_points(count: int, low: float, high: float) -> np.ndarray:
+    """Return `count` even steps from `low` to `high`, both included; one alone is in the middle."""
+    return np.array([0.5 * (low + high)]) if count == 1 else np.linspace(low, high, count)
+
+
+def regular_grid(n: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the `n` points of a regular grid over a box, shape ``(n, dim)``; `n` must be ``k**dim``."""
+    dim = len(low)
+    below = round(n ** (1.0 / dim))
+    while below**dim > n:
+        below -= 1
+    while (below + 1) ** dim <= n:
+        below += 1
+    if below**dim != n:
+        raise ValueError(
+            f'n must be k**{dim} for method="grid", k points along each axis; it is {n}. '
+            f"The nearest are {below**dim} and {(below + 1) ** dim}."
+        )
+    lines = [axis_points(below, *side) for side in zip(low, high, strict=True)]
+    return np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(n, dim)
+
+
+def unit_points(n: int, dim: int, seed: int, method: str) -> np.ndarray:
+    """Return `n` points in the unit cube, shape ``(n, dim)``, by the method "uniform", "sobol" or "latin"."""
+    generator = np.random.default_rng(seed)
+    if method == "uniform":
+        return generator.random((n, dim))
+    from scipy.stats import qmc
+
+    if method == "latin":
+        return qmc.LatinHypercube(d=dim, rng=generator).random(n)
+    if dim > qmc.Sobol.MAXDIM:
+        raise ValueError(f'method="sobol" goes up to {qmc.Sobol.MAXDIM} parameters; dim is {dim}.')
+    exponent = max(n - 1, 0).bit_length()
+    if exponent > 30:
+        raise ValueError(f'n must be at most 2**30 for method="sobol"; it is {n}.')
+    # A whole power of two is drawn, since SciPy warns of any other count, and its first n points are kept.
+    return qmc.Sobol(d=dim, scramble=True, rng=generator).random_base2(exponent)[:n]

@@ -1,0 +1,238 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import fastgd
+from fastgd import optimizers, problems
+from fastgd.basins import BasinMap, map_basins
+
+_WIDTH_OF_A_FILE = 140
+
+app = typer.Typer(
+    name="fastgd",
+    help="Gradient descent from many starts at once, and what the end points mean.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Precision(str, Enum):
+    """Arithmetic of the runs."""
+
+    float64 = "float64"
+    float32 = "float32"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; a mistake in the call is one line on stderr."""
+    try:
+        code = app(arguments, prog_name="fastgd", standalone_mode=False)
+    except Exception as error:
+        # Typer brings its own copy of Click in some versions, so the class of its errors has no fixed name.
+        if not hasattr(error, "format_message"):
+            raise
+        message = " ".join(str(error.format_message()).split())
+        print(f"fastgd: {message}", file=sys.stderr)  # noqa: T201
+        return int(getattr(error, "exit_code", 2))
+    return code if isinstance(code, int) else 0
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"fastgd {fastgd.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+@app.command("basins")
+def draw_basins(
+    problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png, .pdf, .svg, ...")],
+    optimizer: Annotated[str, typer.Option(help="Name of an optimizer.")] = "adam",
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum, for optimizers that have one.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another option of the optimizer, as NAME=NUMBER; repeatable."),
+    ] = None,
+    dim: Annotated[int | None, typer.Option(min=2, help="Parameters, for problems of any dimension.")] = None,
+    shape: Annotated[str, typer.Option(help="Starts along the two axes, as 512x512.")] = "256x256",
+    bounds: Annotated[
+        str | None,
+        typer.Option(help="Sides of the map, LO,HI for both axes or LO,HI,LO,HI; else the problem's box."),
+    ] = None,
+    plane: Annotated[str, typer.Option(help="The two parameters that vary, as 0,1.")] = "0,1",
+    max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a run is given up.")] = 10_000,
+    gtol: Annotated[
+        float, typer.Option(min=0.0, help="A run has converged when its gradient is below.")
+    ] = 1e-6,
+    tol: Annotated[float | None, typer.Option(help="Distance that tells attractors apart.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; all processors by default.")] = None,
+    dtype: Annotated[Precision, typer.Option(help="Arithmetic of the runs.")] = Precision.float64,
+    progress: Annotated[bool, typer.Option(help="Show a bar on stderr.")] = True,
+) -> None:
+    """Map which start leads to which minimum: a table, and a picture."""
+    settings = {"lr": lr, "momentum": momentum, **_assignments(option or [])}
+    grid = _numbers(shape, "x", int, (2,), "--shape", "512x512")
+    sides = None if bounds is None else _numbers(bounds, ",", float, (2, 4), "--bounds", "-6,6 or -6,6,0,4")
+    axes = _numbers(plane, ",", int, (2,), "--plane", "0,1")
+    try:
+        from fastgd.plot import basins as draw
+        from fastgd.plot.style import checked_path
+
+        path = checked_path(out)
+        landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
+        rule = optimizers.make(optimizer, **{k: v for k, v in settings.items() if v is not None})
+        found = map_basins(
+            landscape,
+            rule,
+            shape=(grid[0], grid[1]),
+            bounds=None if sides is None else [sides[:2], sides[-2:]],
+            plane=(axes[0], axes[1]),
+            tol=tol,
+            max_steps=max_steps,
+            gtol=gtol,
+            threads=threads,
+            dtype=dtype.value,
+            progress=progress and sys.stderr.isatty(),
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise typer.BadParameter(str(error)) from error
+    except KeyboardInterrupt as error:
+        typer.echo(f"fastgd: {_loss(error, grid[0] * grid[1])}", err=True)
+        raise typer.Exit(130) from error
+    _print_basins(found)
+    try:
+        draw(found, out=path)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {path}: {error.strerror or error}") from error
+    typer.echo(f"picture: {path}")
+
+
+@app.command("problems")
+def list_problems() -> None:
+    """List the problems of the catalogue."""
+    table = _table(
+        ("name", "left"), ("dim", "right"), ("box", "left"), ("minima", "right"), ("what it is", "left")
+    )
+    for name in problems.names():
+        problem = problems.make(name)
+        about = (getattr(problems, name).__doc__ or "").strip().split("\n")[0]
+        minima = "-" if problem.minima is None else str(len(problem.minima))
+        table.add_row(*(Text(cell) for cell in (name, str(problem.dim), _box(problem), minima, about)))
+    _console().print(table)
+
+
+@app.command("info")
+def show_info() -> None:
+    """Tell versions, processor, threads, vector width, and where compiled kernels are kept."""
+    from fastgd import jit
+    from fastgd.engine.cpu import available_threads
+
+    facts = {"fastgd": fastgd.__version__, **_versions(), "threads": str(available_threads()), **jit.info()}
+    facts["cache size"] = _size(Path(facts["cache folder"]))
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        typer.echo(f"{name.ljust(width)}  {value}")
+
+
+def _numbers(
+    text: str, separator: str, kind: type, counts: tuple[int, ...], option: str, example: str
+) -> list[Any]:
+    try:
+        values = [kind(part) for part in text.lower().split(separator)]
+    except ValueError:
+        values = []
+    if len(values) not in counts:
+        raise typer.BadParameter(f"expected something like {example}, got {text!r}", param_hint=option)
+    return values
+
+
+def _assignments(texts: list[str]) -> dict[str, float]:
+    settings = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            settings[name.strip().replace("-", "_")] = float(value)
+        except ValueError:
+            raise typer.BadParameter(f"expected NAME=NUMBER, got {text!r}", param_hint="--set") from None
+    return settings
+
+
+def _loss(error: KeyboardInterrupt, runs: int) -> str:
+    partial = getattr(error, "partial", None)
+    done = 0 if partial is None else int((partial.status >= 0).sum())
+    return f"interrupted: {done:,} of {runs:,} runs were done and are lost; no picture was written"
+
+
+def _print_basins(found: BasinMap) -> None:
+    basins = found.basins
+    names = ("", "value", "position", "share", "95 % interval", "mean steps", "known")
+    table = _table(*((name, "left" if name == "position" else "right") for name in names))
+    shown = min(len(basins), 20)
+    for k in range(shown):
+        table.add_row(*(Text(cell) for cell in basins.row(k)))
+    na, nb = found.shape
+    typer.echo(f"{found.problem.name}: {na} x {nb} starts, {len(basins)} attractors")
+    if shown:
+        _console().print(table)
+    if len(basins) > shown:
+        typer.echo(f"and {len(basins) - shown:,} more, with {basins.fractions[shown:].sum():.2%} of the runs")
+    if basins.unsettled:
+        typer.echo(f"not settled: {basins.unsettled:.2%}")
+    if basins.diverged:
+        typer.echo(f"diverged: {basins.diverged:.2%}")
+
+
+def _table(*columns: tuple[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "what it is")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # Rich takes a file for a terminal of 80 columns, and would cut lines there.
+        console.width = max(console.width, _WIDTH_OF_A_FILE)
+    return console
+
+
+def _box(problem: fastgd.Problem) -> str:
+    if problem.bounds is None:
+        return "-"
+    sides = [f"[{low:g}, {high:g}]" for low, high in problem.bounds]
+    if len(set(sides)) == 1:
+        return sides[0]
+    return " x ".join(sides) if len(sides) <= 3 else f"{sides[0]} x ..."
+
+
+def _size(folder: Path) -> str:
+    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+    return f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files" if sizes else "empty"
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("numba", "llvmlite", "numpy", "scipy")}
+    return {"python": platform.python_version(), **packages}

@@ -1,0 +1,98 @@
+"""Values, gradients and Hessians of plain scalar functions at many points, compiled like the descents themselves."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from fastgd.jit.options import inlined, kernel
+from fastgd.jit.rows import align_stack, row_view
+from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
+
+__all__ = ["gradient", "hessian", "value"]
+
+
+def value(fun: Callable[..., Any], x: np.ndarray, data: tuple[Any, ...]) -> np.ndarray:
+    """Return ``fun`` at every point of ``x``, shape ``(*batch, n)`` to ``(*batch,)``."""
+    return evaluated(fun, value_of, x, data, 1).reshape(x.shape[:-1])
+
+
+def gradient(grad: Callable[..., Any], x: np.ndarray, data: tuple[Any, ...]) -> np.ndarray:
+    """Return the gradient at every point of ``x``, shape ``(*batch, n)``."""
+    return evaluated(grad, written_by, x, data, x.shape[-1]).reshape(x.shape)
+
+
+def hessian(hess: Callable[..., Any], x: np.ndarray, data: tuple[Any, ...]) -> np.ndarray:
+    """Return the Hessian at every point of ``x``, shape ``(*batch, n, n)``."""
+    n = x.shape[-1]
+    return evaluated(hess, written_by, x, data, n * n).reshape(*x.shape, n)
+
+
+def value_of(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """``write(x, out, *data)`` for a function that returns its value."""
+
+    @inlined
+    def write(x, out, *data):
+        out[0] = fun(x, *data)
+
+    return write
+
+
+def written_by(fun: Callable[..., Any]) -> Callable[..., Any]:
+    return fun
+
+
+def make_evaluator(write: Callable[..., Any], length: int, rows: int, width: int) -> Any:
+    """A kernel that has `write` fill `rows` numbers for every point, `width` points at once."""
+    points_of, out_of = row_view(width, length), row_view(width, rows)
+
+    @kernel
+    def evaluate(points, data, scratch, filled, out):
+        align_stack()
+        count = points.shape[0]
+        for start in range(0, count, width):
+            for lane in range(width):
+                for i in range(length):
+                    scratch[0, i, lane] = points[min(start + lane, count - 1), i]
+            write(points_of(scratch, 0), out_of(filled, 0), *data)
+            for k in range(start, min(start + width, count)):
+                for i in range(rows):
+                    out[k, i] = filled[0, i, k - start]
+
+    return evaluate
+
+
+class Evaluation:
+    """One function at many points."""
+
+    def __init__(self, key: str, build: Callable[[int], Any], points: np.ndarray, data: Any, rows: int, width: int) -> None:
+        self.kernel = shared_kernel(key, width, functools.partial(build, width))
+        self.out = np.empty((len(points), rows))
+        scratch = aligned((1, points.shape[1], width), np.float64), aligned((1, rows, width), np.float64)
+        self.arguments = (points, data, *scratch, self.out)
+
+    def compile(self) -> None:
+        if not self.kernel.signatures:
+            self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments))
+
+
+def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: int) -> np.ndarray:
+    """What `fun`, wrapped as ``write(x, out, *data)``, writes at every point: an array of shape (points, rows)."""
+    n = x.shape[-1]
+    points = np.array(x, dtype=np.float64, order="C").reshape(-1, n)
+    kinds = [str(numba.typeof(item)) for item in data]
+    key = named((fun,), "evaluate", wrap.__name__, n, rows, kinds)
+
+    def build(width: int) -> Any:
+        return make_evaluator(wrap(inlined(fun)), n, rows, width)
+
+    def make(width: int) -> Evaluation:
+        return Evaluation(key, build, points, data, rows, width)
+
+    job = lanes_or_scalar(fun.__name__, key, lane_width(n, points.dtype), make, warn=False)
+    job.kernel(*job.arguments)
+    return job.out

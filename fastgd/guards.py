@@ -1,0 +1,231 @@
+"""Checks of a user's functions and data before any work: one call in plain Python on sequences that watch."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import traceback
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+PLAIN = "write it with x[i], x[-1], len(x), loops over range(len(x)), math.* and scalar np.*"
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Misuse(Exception):
+    """A user's function did with `x` or `out` what compiled code could not do."""
+
+
+class Point:
+    """A point that can be read like a 1-D sequence, and in no other way."""
+
+    def __init__(self, values: Sequence[float] | np.ndarray, name: str = "x") -> None:
+        self._values = [np.float64(v) for v in values]
+        self._name = name
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[np.float64]:
+        return iter(self._values)
+
+    def __getitem__(self, index: Any) -> np.float64:
+        return self._values[self._place(index, "reads")]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise Misuse(f"writes to {self._name}[{index!r}]; a point is only read")
+
+    def _place(self, index: Any, verb: str) -> int:
+        if isinstance(index, slice):
+            raise Misuse(f"{verb} a slice of {self._name}; {PLAIN}")
+        try:
+            place = operator.index(index)
+        except TypeError:
+            raise Misuse(f"{verb} {self._name}[{index!r}]; an index is an integer") from None
+        n = len(self._values)
+        if not -n <= place < n:
+            raise Misuse(f"{verb} {self._name}[{place}], past the end: dim is {n}")
+        return place
+
+
+class Out(Point):
+    """An output that notes which components were written."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__([math.nan] * dim, "out")
+        self.written = [False] * dim
+
+    def __getitem__(self, index: Any) -> np.float64:
+        place = self._place(index, "reads")
+        if not self.written[place]:
+            raise Misuse(f"reads out[{place}] before it is written; write out[{place}] = 0.0 first")
+        return self._values[place]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        place = self._place(index, "writes")
+        if not is_real(value):
+            raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
+        self._values[place] = np.float64(value)
+        self.written[place] = True
+
+
+def is_real(value: Any) -> bool:
+    """Whether `value` is one real number, and not a bool."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def described(value: Any) -> str:
+    """What `value` is, in words for an error message."""
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of length {len(value)}"
+    text = repr(value)
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}, {text if len(text) <= 40 else text[:37] + '...'}"
+
+
+def plain_function(function: Any, argument: str) -> Callable[..., Any]:
+    """Return `function` as a plain Python function, or raise TypeError naming the argument.
+
+    A function compiled by Numba is taken by its Python source, which is compiled again for each target.
+    """
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(
+            f"{argument} must be a plain Python function (def or lambda), not {described(function)}. "
+            f"Wrap it in a def, and pass constants in data."
+        )
+    code = function.__code__
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(
+            f"{argument} {code.co_name!r} must return a number: it is a generator or a coroutine."
+        )
+    return function
+
+
+def check_signature(function: Callable[..., Any], argument: str, form: str, count: int) -> None:
+    """Raise TypeError unless `function` can be called with `count` positional arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError as error:
+        raise TypeError(
+            f"{argument} must be a function {form}, called here with {count} positional "
+            f"argument{'s' if count > 1 else ''}, but {function.__name__}{inspect.signature(function)} "
+            f"does not take that: {error}."
+        ) from None
+
+
+def unremarkable_points(dim: int, bounds: np.ndarray | None, count: int = 4) -> list[np.ndarray]:
+    """Return points near the middle of the box, each coordinate off the centre by another amount.
+
+    A centre is often special: there a wrong index or a division by ``x[0] - x[1]`` may hide or appear.
+    """
+    points = []
+    for k in range(count):
+        shift = np.mod((np.arange(dim) + 1 + k * dim) * GOLDEN, 1.0) - 0.5
+        if bounds is None:
+            points.append(1.0 + shift)
+        else:
+            low, high = bounds.T
+            points.append(0.5 * (low + high) + 0.2 * (high - low) * shift)
+    return points
+
+
+def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Call a user's function: (True, value), or (False, None) where its arithmetic fails at this point.
+
+    Whatever else it raises comes back as ValueError or TypeError that says where and what.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return True, function(*arguments)
+    except Misuse as error:
+        raise ValueError(f"{argument} {error}{place_of(error, function)}.") from None
+    except ArithmeticError:
+        return False, None
+    except Exception as error:
+        # math.* raises ValueError outside its domain: "math domain error", since Python 3.14 "expected a ..."
+        if type(error) is ValueError and str(error).startswith(("math ", "expected ")):
+            return False, None
+        kind = TypeError if isinstance(error, (TypeError, AttributeError)) else ValueError
+        hint = f" ({PLAIN})" if kind is TypeError else ""
+        raise kind(
+            f"{argument} raised {type(error).__name__}: {error}{place_of(error, function)}{hint}."
+        ) from error
+
+
+def place_of(error: BaseException, function: Callable[..., Any]) -> str:
+    """Return where in the file of `function` the error arose, as ``", in line 3 of f: return x[5]"``."""
+    file = inspect.unwrap(function).__code__.co_filename
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    return f", in line {frame.lineno} of {frame.name}{': ' + frame.line if frame.line else ''}"
+
+
+def check_value(fun: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]) -> None:
+    """Raise unless `fun` returns one real number at a point near the middle of the box."""
+    check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1 + len(data))
+    for point in unremarkable_points(dim, bounds):
+        defined, value = called(fun, "fun", (Point(point), *data))
+        if defined:
+            if not is_real(value):
+                raise TypeError(f"fun must return one real number; it returned {described(value)}.")
+            return
+
+
+def check_gradient(
+    grad: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
+) -> None:
+    """Raise unless `grad` writes every component of ``out``, and nothing past its end."""
+    check_signature(grad, "grad", f"grad(x, out{', *data' if data else ''})", 2 + len(data))
+    for point in unremarkable_points(dim, bounds):
+        out = Out(dim)
+        defined, value = called(grad, "grad", (Point(point), out, *data))
+        if not defined:
+            continue
+        if not all(out.written):
+            missing = [i for i, done in enumerate(out.written) if not done]
+            shown = ", ".join(f"out[{i}]" for i in missing[:5]) + (", ..." if len(missing) > 5 else "")
+            returned = "" if value is None else f" It returned {described(value)}, which is not looked at."
+            raise ValueError(f"grad must write every component of out; it left out {shown}.{returned}")
+        return
+
+
+def checked_data(data: Any) -> tuple[Any, ...]:
+    """Return `data` as a tuple of Python scalars and read-only float64 or int64 arrays, or raise."""
+    if not isinstance(data, tuple):
+        raise TypeError(
+            f"data must be a tuple of arrays and numbers, not {described(data)}; "
+            f"for one array write data=(X,)."
+        )
+    return tuple(checked_item(item, f"data[{k}]") for k, item in enumerate(data))
+
+
+def checked_item(item: Any, name: str) -> Any:
+    """Return one entry of `data` as a Python scalar or a read-only C-contiguous copy."""
+    try:
+        array = np.asarray(item)
+    except ValueError as error:
+        raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"{name} must be finite; it has {int(np.sum(~np.isfinite(array)))} NaN or infinite entries."
+        )
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} has integers past the range of int64; convert it to float64.")
+    if array.ndim == 0:
+        return float(array) if array.dtype.kind == "f" else int(array)
+    copy = np.array(array, dtype=np.float64 if array.dtype.kind == "f" else np.int64, order="C")
+    copy.flags.writeable = False
+    return copy

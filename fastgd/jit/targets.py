@@ -1,0 +1,105 @@
+"""Which target a kernel is compiled for: lanes, or scalars where its functions do not take vectors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numba.core.errors import TypingError
+
+from .cache import KernelCache, environment, fingerprint, load, store
+
+__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel"]
+
+KERNELS: dict[tuple[str, int], Any] = {}
+REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
+
+
+class Job(Protocol):
+    def compile(self) -> None: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+def lane_width(length: int, dtype: np.dtype) -> int:
+    """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
+    smallest = 64 // dtype.itemsize
+    width = smallest
+    while width < 4 * smallest and width * length < 8 * smallest:
+        width *= 2
+    return width
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialized array that begins at a multiple of 64 bytes, as the vector loads expect."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
+    """The kernel of a key and width, built once in this process and stored on disk; see `named`."""
+    if (kernel := KERNELS.get((key, width))) is None:
+        kernel = KERNELS[key, width] = build()
+        if not key.startswith("unnamed"):
+            kernel._cache = KernelCache(f"{key} {width}")
+    return kernel
+
+
+def named(functions: tuple[Any, ...], *rest: Any) -> str:
+    """A key equal for equal content; functions whose content cannot be told count by identity and are not stored."""
+    try:
+        return fingerprint(*functions, rest)
+    except TypeError:
+        return f"unnamed {[id(function) for function in functions]} {rest}"
+
+
+def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], warn: bool) -> J:
+    """A compiled job of this width, or of width 1 where its functions cannot take lanes.
+
+    Raises
+    ------
+    TypeError
+        If Numba can compile the functions for neither.
+    """
+    marker = fingerprint(key, environment())
+    reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
+    if not reason:
+        job = make(width)
+        try:
+            job.compile()
+            return job
+        except TypingError as error:
+            reason = first_cause(error)
+    job = make(1)
+    try:
+        job.compile()
+    except TypingError as error:
+        raise TypeError(
+            f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.* and "
+            f"scalar np.* only.  {first_cause(error)}"
+        ) from error
+    if warn and marker not in REFUSED:
+        warnings.warn(
+            f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
+            f"({reason}).  In place of `if` use fastgd.select(condition, yes, no).",
+            stacklevel=4,
+        )
+        REFUSED[marker] = reason
+    if not key.startswith("unnamed"):
+        store(marker, "scalar", reason.encode())
+    return job
+
+
+def first_cause(error: Exception) -> str:
+    """The line of a Numba typing error that says what was met, and where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
+    causes = [line for line in lines if line.startswith(telling)] or lines[-1:]
+    places = [line.rstrip(":") for line in lines if line.startswith("File ")]
+    branch = "<class 'bool'>" in causes[0]
+    return " ".join(["they branch on x" if branch else causes[0].rstrip(":"), *places[:1]])

@@ -1,0 +1,302 @@
+r"""Is the gradient that of the function? Central differences with their own error bars.
+
+With :math:`D(h) = (f(x + h e_j) - f(x - h e_j)) / 2h`, halving h divides the truncation error of D by four
+and doubles its rounding error. From a ladder of halved steps, Richardson's extrapolation :math:`D_{k+1} +
+(D_{k+1} - D_k) / (4^m - 1)` removes one power of :math:`h^2` after the other. Ridders' choice among all
+entries of this table is the one that moved least from the entries it came from, and how far it moved bounds
+its error. So neither a coarse step nor rounding in a large value looks like a wrong gradient, and a wrong
+gradient cannot hide behind a guessed tolerance.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+_LEVELS = 14
+_COLUMNS = 5
+_FIRST_STEP = 2.0**-5
+# How many numbers one call of the function is given at most.
+_BLOCK = 2_000_000
+_EPS = float(np.finfo(np.float64).eps)
+# A table that moved little by luck understates its error; factors seen over the catalogue stay below 5.
+_SAFETY = 20.0
+_UNRESOLVED = 1e-3
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GradientCheck:
+    """What `gradient_check` found.
+
+    Attributes
+    ----------
+    ok : bool
+        No component was found wrong.
+    x : ndarray, shape (m, n)
+        Points looked at.
+    gradient : ndarray, shape (m, n)
+        The gradient in question.
+    reference : ndarray, shape (m, n)
+        Extrapolated central differences; NaN where the function is not finite around the point.
+    uncertainty : ndarray, shape (m, n)
+        Bound of the error of `reference`.
+    absolute_error, relative_error : ndarray, shape (m, n)
+        ``abs(gradient - reference)``, and that over the larger of the two magnitudes.
+    wrong : ndarray of bool, shape (m, n)
+        Where the error is more than `rtol` and the uncertainty explain.
+    unresolved : ndarray of bool, shape (m, n)
+        Where the uncertainty is so large, above 0.1 % of the component (here or in the median over the
+        points), that only gross errors would show.
+    worst : tuple of two ints
+        Point and component with the largest error compared with what is allowed.
+    steps : ndarray, shape (levels,)
+        Steps h at the worst component, each half of the one before.
+    errors : ndarray, shape (levels,)
+        ``abs(D(h) - gradient)`` at the worst component: constant as h shrinks where the gradient is wrong,
+        falling like h^2 where only the step is coarse, rising again where rounding takes over.
+    rtol : float
+        Relative error that passes.
+    """
+
+    ok: bool
+    x: NDArray[np.float64]
+    gradient: NDArray[np.float64]
+    reference: NDArray[np.float64]
+    uncertainty: NDArray[np.float64]
+    absolute_error: NDArray[np.float64]
+    relative_error: NDArray[np.float64]
+    wrong: NDArray[np.bool_]
+    unresolved: NDArray[np.bool_]
+    worst: tuple[int, int]
+    steps: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    rtol: float
+    name: str = ""
+
+    def __repr__(self) -> str:
+        return f"<GradientCheck of {self.name or 'a problem'}: {self._verdict()}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _verdict(self) -> str:
+        if self.ok:
+            return f"ok at {self.x.shape[0]} points, {self.x.shape[1]} components"
+        parts = np.flatnonzero(self.wrong.any(axis=0))
+        shown = ", ".join(str(j) for j in parts[:8]) + (", ..." if parts.size > 8 else "")
+        return (
+            f"WRONG in component{'s' if parts.size > 1 else ''} {shown}, "
+            f"at {np.count_nonzero(self.wrong.any(axis=1))} of {self.x.shape[0]} points"
+        )
+
+    def summary(self) -> str:
+        """Return the verdict, the worst component, and its error as the step is halved, as plain text."""
+        i, j = self.worst
+        lines = [
+            f"gradient of {self.name or 'the problem'}: {self._verdict()}",
+            f"worst: component {j} at point {i}, x = {np.array2string(self.x[i], precision=6, threshold=8)}",
+            f"  gradient           {self.gradient[i, j]:.12g}",
+            f"  central difference {self.reference[i, j]:.12g} +- {self.uncertainty[i, j]:.1e}",
+            f"  absolute error {self.absolute_error[i, j]:.1e}, relative {self.relative_error[i, j]:.1e}",
+        ]
+        if not self.ok:
+            lines += ["  step h    |D(h) - gradient|"]
+            lines += [f"  {h:.1e}   {e:.3e}" for h, e in zip(self.steps, self.errors, strict=True)]
+            lines += [
+                "  An error that stays as h shrinks is the gradient's; a coarse step's would fall like h^2."
+            ]
+        hidden = np.count_nonzero(self.unresolved)
+        if hidden:
+            lines.append(
+                f"{hidden} of {self.unresolved.size} components could hide an error above {_UNRESOLVED:.1%}: "
+                "rounding, a kink or a value that is not finite blurs the differences there"
+            )
+        return "\n".join(lines)
+
+
+def gradient_check(
+    problem: Problem, x: ArrayLike | None = None, *, n_points: int = 32, seed: int = 0, rtol: float = 1e-6
+) -> GradientCheck:
+    """Compare a problem's gradient with central differences of its values.
+
+    A wrong gradient is reported, not raised: write ``assert gradient_check(problem).ok`` in a test.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem, or any object with `value` and `gradient` over points of shape (m, n), `bounds`, `dim`.
+    x : array_like, shape (*batch, n), optional
+        Points to look at. By default `n_points` drawn from the box.
+    n_points : int
+        Number of points drawn when `x` is not given.
+    seed : int
+        Seed of the draw.
+    rtol : float
+        Error that passes, relative to the larger of the component and its central difference.
+
+    Returns
+    -------
+    GradientCheck
+        Prints as a verdict with the worst component.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not finite or has the wrong last axis, there is neither `x` nor a box, `n_points` < 1, or
+        `rtol` is not positive.
+
+    Notes
+    -----
+    A component counts as wrong where its error exceeds ``rtol * max(|g_j|, |D_j|)`` plus the error bound of
+    the difference: the movement in the extrapolation table, and rounding, ``eps * max|f| / h``.
+
+    References
+    ----------
+    C. J. F. Ridders, Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4
+    (1982) 75-76, doi:10.1016/S0141-1195(82)80057-0.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> def bowl(x):
+    ...     return x[0]**2 + 3 * x[1]**2
+    >>> def grad(x, out):
+    ...     out[0] = 2 * x[0]
+    ...     out[1] = 3 * x[1]
+    >>> check = gd.gradient_check(gd.Problem(bowl, grad, dim=2, bounds=(-1, 1)))
+    >>> check
+    <GradientCheck of bowl: WRONG in component 1, at 32 of 32 points>
+    """
+    if isinstance(n_points, bool) or not isinstance(n_points, (int, np.integer)):
+        raise TypeError(f"n_points must be an integer, got {n_points!r}")
+    if n_points < 1:
+        raise ValueError(f"n_points must be at least 1, got {n_points}")
+    if not rtol > 0:
+        raise ValueError(f"rtol must be positive, got {rtol!r}")
+    points = _points(problem, x, int(n_points), seed)
+    m, n = points.shape
+    bounds = problem.bounds
+    scale = np.maximum(1.0, np.abs(points))
+    if bounds is not None:
+        scale = np.maximum(np.broadcast_to(bounds[:, 1] - bounds[:, 0], (m, n)), 1e-3 * np.abs(points))
+    first = _FIRST_STEP * scale
+
+    gradient = np.asarray(problem.gradient(points), dtype=np.float64)
+    quotient, size, steps = _ladder(problem, points, first)
+    reference, movement = _ridders(quotient)
+    # Steps are exact differences of points, so what is left is rounding inside the function, at the smallest
+    # step that may have entered the chosen value.
+    best = np.argmin(np.nan_to_num(np.abs(quotient - reference), nan=np.inf), axis=0)
+    rounding = _EPS * size / np.take_along_axis(steps, best[None], axis=0)[0]
+    uncertainty = _SAFETY * movement + 4.0 * rounding
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.abs(gradient - reference)
+        magnitude = np.maximum(np.abs(gradient), np.abs(reference))
+        relative = np.where(error == 0.0, 0.0, error / magnitude)
+        allowed = rtol * magnitude + uncertainty
+        excess = np.where(error == 0.0, 0.0, error / allowed)
+    seen = np.isfinite(reference)
+    wrong = seen & (~np.isfinite(gradient) | (excess > 1.0))
+    # A component that happens to be near zero is measured by its size at the other points.
+    known = np.where(seen, np.abs(reference), 0.0)
+    level = np.maximum(known, np.median(known, axis=0))
+    unresolved = ~seen | (uncertainty > _UNRESOLVED * level)
+    rank = np.where(wrong & ~np.isfinite(excess), np.inf, np.where(seen, excess, -1.0))
+    i, j = (int(k) for k in np.unravel_index(np.argmax(rank), rank.shape))
+    return GradientCheck(
+        ok=not bool(wrong.any()),
+        x=points,
+        gradient=gradient,
+        reference=reference,
+        uncertainty=uncertainty,
+        absolute_error=error,
+        relative_error=relative,
+        wrong=wrong,
+        unresolved=unresolved,
+        worst=(i, j),
+        steps=steps[:, i, j],
+        errors=np.abs(quotient[:, i, j] - gradient[i, j]),
+        rtol=float(rtol),
+        name=str(getattr(problem, "name", None) or ""),
+    )
+
+
+def _points(problem: Problem, x: ArrayLike | None, n_points: int, seed: int) -> NDArray[np.float64]:
+    if x is None:
+        if problem.bounds is None:
+            raise ValueError("x must be given for a problem without bounds, got None; give the problem a box")
+        low, high = problem.bounds[:, 0], problem.bounds[:, 1]
+        # The first steps are long; drawn from the inner box, no point leaves the box by them.
+        drawn = problem.sample(n_points, seed=seed)
+        return low + _FIRST_STEP * (high - low) + (1 - 2 * _FIRST_STEP) * (drawn - low)
+    points = np.asarray(x, dtype=np.float64)
+    if points.ndim == 0 or points.shape[-1] != problem.dim or points.size == 0:
+        raise ValueError(
+            f"x must have shape (*batch, {problem.dim}) and at least one point, got {points.shape}"
+        )
+    if not np.isfinite(points).all():
+        raise ValueError("x must be finite, got NaN or infinite entries")
+    return points.reshape(-1, problem.dim)
+
+
+def _ladder(
+    problem: Problem, points: NDArray[np.float64], first: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return central differences and steps, shape (levels, m, n), and the largest value met, shape (m, n)."""
+    m, n = points.shape
+    quotient = np.empty((_LEVELS, m, n))
+    steps = np.empty((_LEVELS, m, n))
+    size = np.zeros((m, n))
+    points_at_once = max(1, _BLOCK // (2 * n * n))
+    parts_at_once = max(1, min(n, _BLOCK // (2 * n)))
+    blocks = itertools.product(range(0, m, points_at_once), range(0, n, parts_at_once))
+    for point, part in blocks:
+        at = (slice(point, point + points_at_once), slice(part, part + parts_at_once))
+        for level in range(_LEVELS):
+            right, left, width = _sides(problem, points[at[0]], first[at] * 0.5**level, part)
+            with np.errstate(invalid="ignore", over="ignore"):
+                quotient[(level, *at)] = (right - left) / width
+            steps[(level, *at)] = 0.5 * width
+            size[at] = np.fmax(size[at], np.fmax(np.abs(right), np.abs(left)))
+    return quotient, size, steps
+
+
+def _sides(
+    problem: Any, points: NDArray[np.float64], h: NDArray[np.float64], part: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return values a step to the right and left, and the distance between, in components from `part`."""
+    row = np.arange(h.shape[1])
+    column = part + row
+    stencil = np.broadcast_to(points[:, None, :], (2, len(points), row.size, points.shape[1])).copy()
+    stencil[0, :, row, column] += h.T
+    stencil[1, :, row, column] -= h.T
+    width = (stencil[0, :, row, column] - stencil[1, :, row, column]).T
+    value = np.asarray(problem.value(stencil), dtype=np.float64)
+    return value[0], value[1], width
+
+
+def _ridders(quotient: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Extrapolate the ladder of differences: best value and how far it moved, both of shape (m, n)."""
+    best = np.full(quotient.shape[1:], np.nan)
+    movement = np.full(quotient.shape[1:], np.inf)
+    column = quotient
+    with np.errstate(invalid="ignore", over="ignore"):
+        for power in range(1, _COLUMNS):
+            finer = column[1:] + (column[1:] - column[:-1]) / (4.0**power - 1.0)
+            moved = np.fmax(np.abs(finer - column[1:]), np.abs(finer - column[:-1]))
+            moved[~np.isfinite(finer) | ~np.isfinite(moved)] = np.inf
+            k = np.argmin(moved, axis=0)[None]
+            smallest = np.take_along_axis(moved, k, axis=0)[0]
+            better = smallest < movement
+            best = np.where(better, np.take_along_axis(finer, k, axis=0)[0], best)
+            movement = np.where(better, smallest, movement)
+            column = finer
+    return best, movement

@@ -1,0 +1,249 @@
+"""The picture of a map of basins."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.basins import BasinMap, Basins
+from fastgd.basins.found import DIVERGED, UNSETTLED
+from fastgd.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SHADES = 64
+_SAVED_DPI = 200
+
+
+def basins(
+    map: BasinMap,
+    ax: Axes | None = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    title: str | None = None,
+    legend: bool = True,
+    max_legend: int = 12,
+) -> tuple[Figure, Axes]:
+    """Draw which start leads to which attractor.
+
+    Each attractor has a colour, light where few steps were needed and dark where many were, on a logarithmic
+    scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; the legend names
+    position (with two parameters; else the number), value and share of each, unsettled starts are grey and
+    diverged ones black. The first seven colours are those of Okabe and Ito, the next nine Tol's muted set;
+    from the seventeenth attractor on they repeat.
+
+    Parameters
+    ----------
+    map : BasinMap
+        What `fastgd.map_basins` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default on a new figure; the state of pyplot is not touched.
+    out : path, optional
+        File to write the figure to; its extension (png, pdf, svg, ...) says the format.
+    title : str, optional
+        By default the problem and the optimizer.
+    legend : bool
+        Whether to draw the legend and the scale of the steps.
+    max_legend : int
+        Most attractors in the legend, those with the largest shares; the rest is one line.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    ax : matplotlib.axes.Axes
+        The axes with the map.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError
+        If `map` is not a BasinMap or `ax` not axes.
+    ValueError
+        If the extension of `out` is not supported, its folder does not exist, or `max_legend` < 1.
+
+    References
+    ----------
+    M. Okabe, K. Ito, Color universal design (2008), https://jfly.uni-koeln.de/color/. P. Tol, Colour schemes
+    (2021), https://personal.sron.nl/~pault/. B. Ottosson, A perceptual color space for image processing
+    (2020), https://bottosson.github.io/posts/oklab/.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> map = gd.map_basins(gd.problems.make("himmelblau"), gd.Adam(lr=0.05), shape=(64, 64))
+    >>> figure, ax = gd.plot.basins(map)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('x[0]', 'x[1]')
+    """
+    if not isinstance(map, BasinMap):
+        raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}")
+    if max_legend < 1:
+        raise ValueError(f"max_legend must be at least 1, got {max_legend!r}")
+    path = None if out is None else style.checked_path(out)
+    own = ax is None
+    figure, ax = style.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
+
+    colours = style.colours(len(map.basins))
+    low, high = _step_range(map)
+    picture = _picture(map, colours, low, high)
+    (left, right), (bottom, top) = (_edges(axis) for axis in map.axes)
+    # The first axis of the map runs to the right, so the picture is its transpose.
+    image = picture.transpose(1, 0, 2)
+    extent = (left, right, bottom, top)
+    ax.imshow(image, origin="lower", extent=extent, interpolation="nearest", aspect="auto")
+    ratio = (top - bottom) / (right - left)
+    ax.set_aspect("equal" if 0.4 <= ratio <= 2.5 else "auto")
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+    i, j = map.plane
+    ax.set_xlabel(f"x[{i}]")
+    ax.set_ylabel(f"x[{j}]")
+    ax.set_title(f"{map.problem.name}, {_optimizer_text(map.optimizer)}" if title is None else title)
+    _mark_attractors(map, ax, colours)
+    if legend:
+        _add_legend(map, ax, colours, max_legend)
+        if high > low:
+            _add_scale(figure, ax, low, high)
+    if path is not None:
+        figure.savefig(path, dpi=_SAVED_DPI, bbox_inches="tight" if own else None)
+    return figure, ax
+
+
+def _step_range(map: BasinMap) -> tuple[float, float]:
+    settled = map.nit[map.labels >= 0]
+    if settled.size == 0:
+        return 1.0, 1.0
+    low, high = np.quantile(np.maximum(settled, 1), [0.02, 0.98])
+    return float(low), float(high)
+
+
+def _picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    table = (255.0 * style.shades(colours, _SHADES)).round().astype(np.uint8)
+    grey, black = (_rgb(code) for code in (style.UNSETTLED_COLOUR, style.DIVERGED_COLOUR))
+    picture = np.empty((*map.shape, 3), dtype=np.uint8)
+    picture[map.labels == UNSETTLED] = grey
+    picture[map.labels == DIVERGED] = black
+    settled = map.labels >= 0
+    steps = np.maximum(map.nit[settled], 1)
+    position = np.log(steps / low) / np.log(high / low) if high > low else np.full(steps.shape, 0.5)
+    shade = np.rint(np.clip(position, 0.0, 1.0) * (_SHADES - 1)).astype(np.intp)
+    picture[settled] = table[map.labels[settled], shade]
+    return picture
+
+
+def _rgb(code: str) -> tuple[int, int, int]:
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
+
+
+def _edges(axis: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the outer edges of the pixels around evenly spaced starts."""
+    half = 0.5 * (axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 0.5
+    return float(axis[0] - half), float(axis[-1] + half)
+
+
+def _optimizer_text(optimizer: Any) -> str:
+    lr = getattr(optimizer, "lr", None)
+    name = type(optimizer).__name__
+    return f"{name}, lr {lr:g}" if isinstance(lr, (int, float)) else name
+
+
+def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> None:
+    """Mark the attractors that lie in the plane of the map."""
+    points = map.basins.points
+    others = np.setdiff1d(np.arange(map.problem.dim), map.plane)
+    if others.size:
+        near = np.all(np.abs(points[:, others] - map.at[others]) <= map.basins.tol[others], axis=1)
+    else:
+        near = np.ones(len(points), dtype=bool)
+    i, j = map.plane
+    small = 7.0 if np.count_nonzero(near) <= 30 else 4.0
+    for point, colour in zip(points[near], colours[near], strict=True):
+        # A white ring inside a black one shows on every colour below it.
+        ax.plot(point[i], point[j], "o", color="black", markersize=small + 3.0, clip_on=True)
+        ax.plot(
+            point[i],
+            point[j],
+            "o",
+            color=colour,
+            markeredgecolor="white",
+            markersize=small,
+            markeredgewidth=1.5,
+        )
+
+
+def _add_legend(map: BasinMap, ax: Axes, colours: NDArray[np.float64], max_legend: int) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    found = map.basins
+    shown = np.sort(np.argsort(-found.counts, kind="stable")[:max_legend])
+    handles: list[Any] = []
+    for k in shown:
+        where = _position(found, k) if map.problem.dim == 2 else f"{k}:"
+        text = f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
+        handles.append(Patch(facecolor=tuple(colours[k]), edgecolor="black", linewidth=0.5, label=text))
+    rest = len(found) - len(shown)
+    if rest:
+        share = 1.0 - found.fractions[shown].sum() - found.unsettled - found.diverged
+        handles.append(Line2D([], [], linestyle="none", label=f"{rest:,} more   {_share(share)}"))
+    for share, colour, text in (
+        (found.unsettled, style.UNSETTLED_COLOUR, "not settled"),
+        (found.diverged, style.DIVERGED_COLOUR, "diverged"),
+    ):
+        if share:
+            label = f"{text}   {_share(share)}"
+            handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=label))
+    ax.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        borderaxespad=0.0,
+        frameon=False,
+        title="the descent ends at",
+        alignment="left",
+    )
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "< 0.1%"
+
+
+def _position(found: Basins, k: int) -> str:
+    """Write a position to three digits of the largest coordinate of all."""
+    digits = _digits(float(np.abs(found.points).max()), 3)
+    return "(" + ", ".join(f"{round(float(v), digits) + 0.0:.{digits}f}" for v in found.points[k]) + ")"
+
+
+def _value(value: float, all_values: NDArray[np.float64]) -> str:
+    """Write a value to five digits of the largest, so that rounding error around zero reads as zero."""
+    size = float(np.abs(all_values).max())
+    digits = _digits(size if size > 1e-9 else 1.0, 5)
+    return f"{round(float(value), digits) + 0.0:.6g}"
+
+
+def _digits(size: float, significant: int) -> int:
+    """Return how many decimals show `size` to so many significant digits."""
+    return int(np.clip(significant - 1 - np.floor(np.log10(size)), 0, 12)) if size > 0 else significant - 1
+
+
+def _add_scale(figure: Figure, ax: Axes, low: float, high: float) -> None:
+    """Add the scale of the steps, in grey."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, LogNorm
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    grey = style.shades(np.array([[0.5, 0.5, 0.5]]), _SHADES)[0]
+    mappable = ScalarMappable(norm=LogNorm(low, high), cmap=ListedColormap(grey))
+    inset = ax.inset_axes((1.03, 0.0, 0.04, 0.35))
+    bar = figure.colorbar(mappable, cax=inset, label="steps")
+    ticks = np.unique(np.round(np.geomspace(low, high, 4)))
+    bar.ax.yaxis.set_major_locator(FixedLocator(list(ticks)))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.ax.set_yticklabels([f"{tick:,.0f}" for tick in ticks])

@@ -1,0 +1,134 @@
+"""What all pictures share: Matplotlib on demand, colours, saving by extension."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours without black, then Tol's muted set: each is safe for the common kinds of colour
+# blindness.
+PALETTE = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+    "#332288", "#DDCC77", "#117733", "#882255", "#88CCEE", "#CC6677", "#44AA99", "#AA4499", "#999933",
+)  # fmt: skip
+UNSETTLED_COLOUR = "#BBBBBB"
+DIVERGED_COLOUR = "#000000"
+
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_TO_OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def matplotlib_figure() -> Any:
+    """Return `matplotlib.figure`, or say how to install it.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    """
+    try:
+        import matplotlib.figure
+    except ImportError as error:
+        raise ImportError('pictures need Matplotlib: pip install "fastgd[plot]"') from error
+    return matplotlib.figure
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return the figure and axes to draw on: those given, or a new figure that pyplot knows nothing of."""
+    module = matplotlib_figure()
+    if ax is not None:
+        if not hasattr(ax, "imshow"):
+            raise TypeError(f"ax must be Matplotlib axes, got {type(ax).__name__}")
+        owner: Any = ax.figure
+        # Of axes in a subfigure, this is the figure around it all.
+        return owner.figure, ax
+    figure = module.Figure(figsize=size, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def checked_path(out: str | os.PathLike[str]) -> Path:
+    """Return the path to save to, if its extension is one that Matplotlib writes.
+
+    Raises
+    ------
+    ValueError
+        If the extension is not supported, or the folder does not exist.
+    """
+    matplotlib_figure()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    path = Path(out)
+    supported = sorted(FigureCanvasBase.get_supported_filetypes())
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in supported:
+        raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
+    return path
+
+
+def colours(count: int) -> NDArray[np.float64]:
+    """Return `count` colours, shape (count, 3) in sRGB from 0 to 1; past the palette they repeat."""
+    rgb = [[int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)] for code in PALETTE]
+    return np.array([rgb[i % len(rgb)] for i in range(count)]).reshape(count, 3)
+
+
+def shades(
+    rgb: NDArray[np.float64], count: int, lightest: float = 0.6, darkest: float = 0.5
+) -> NDArray[np.float64]:
+    """Return each colour from a tint over itself to a shade, in steps that look equal.
+
+    The two halves are straight lines in Ottosson's OKLab: from the colour moved towards white by `lightest`
+    to the colour, and on to the colour moved towards black by `darkest`.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (k, 3)
+        Colours in sRGB, from 0 to 1.
+    count : int
+        Number of steps.
+    lightest, darkest : float
+        How far to go to white and to black, from 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (k, count, 3)
+        In sRGB, the lightest first.
+    """
+    lab = _oklab(rgb)[:, None, :]
+    white = np.array([1.0, 0.0, 0.0])
+    position = np.linspace(-1.0, 1.0, count)[None, :, None]
+    tint = np.maximum(-position, 0.0) * lightest
+    shade = np.maximum(position, 0.0) * darkest
+    return _srgb((lab + tint * (white - lab)) * (1.0 - shade))
+
+
+def _oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ _TO_LMS.T) @ _TO_OKLAB.T
+
+
+def _srgb(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    linear = (lab @ np.linalg.inv(_TO_OKLAB).T) ** 3 @ np.linalg.inv(_TO_LMS).T
+    linear = np.clip(linear, 0.0, 1.0)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clip(0.0, 1.0)

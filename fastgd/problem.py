@@ -1,0 +1,411 @@
+"""The problem that is descended: value, gradient, dimension, box and known minima."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd import evaluate, symbolic
+from fastgd.boxes import (
+    axis_points,
+    checked_bounds,
+    checked_minima,
+    positive_integer,
+    real_array,
+    regular_grid,
+    unit_points,
+)
+from fastgd.errors import nearest
+from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
+
+__all__ = ["Problem"]
+
+METHODS = ("uniform", "sobol", "latin", "grid", "normal")
+
+
+class Problem:
+    """A function to minimize, with what is known about it.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *data) -> float``, a plain Python function of one point. It may use ``x[i]``, ``x[-1]``,
+        ``len(x)``, loops, ``+ - * / **``, ``abs``, ``math.*`` and scalar ``np.*``; no slices and no array
+        operations.
+    grad : callable, optional
+        ``grad(x, out, *data)``, written in the same way. It writes every component of ``out``, which holds
+        nothing of use before. Without it, the gradient is derived from `fun` at first use.
+    dim : int
+        Number of parameters, at least 1.
+    bounds : array_like, optional
+        The box of the starts and the maps; a descent may leave it. A pair of numbers ``(low, high)`` for all
+        parameters; or an array of shape ``(dim, 2)``, one row ``(low, high)`` for each; or a pair of arrays
+        ``(low, high)`` of shape ``(dim,)`` (for ``dim=2`` these two must be NumPy arrays, as nested lists are
+        rows).
+    data : tuple, optional
+        Constants that come as further arguments to `fun` and `grad`: numbers and arrays. Arrays are copied as
+        float64, or int64 where they hold integers, and cannot be written to.
+    minima : array_like, optional
+        Known minima, shape ``(k, dim)``, the global one first. They may lie outside the box.
+    name : str, optional
+        What to call it; by default the name of `fun`.
+
+    Attributes
+    ----------
+    fun : callable
+        The function, as given.
+    dim : int
+        Number of parameters.
+    bounds : ndarray of shape (dim, 2), or None
+        The box, one row (low, high) for each parameter.
+    data : tuple
+        The constants.
+    minima : ndarray of shape (k, dim), or None
+        The known minima.
+    name : str
+        The name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described. `fun` and `grad` are called here once in plain Python, near the
+        middle of the box, so that a `fun` that returns no number or a `grad` that writes past the end is
+        found out before any work. Where their arithmetic fails at that point, up to three others are tried.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.Problem(lambda x: (x[0] - 1) ** 2 + 2 * x[1] ** 2, dim=2, bounds=(-3, 3), name="bowl")
+    >>> problem
+    Problem('bowl', dim=2, bounds=(-3, 3), grad=derived)
+    >>> float(problem.value([3.0, 1.0]))
+    6.0
+    >>> problem.gradient([[3.0, 1.0], [1.0, 0.0]])
+    array([[4., 4.],
+           [0., 0.]])
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        grad: Callable[..., Any] | None = None,
+        *,
+        dim: int,
+        bounds: Any = None,
+        data: tuple[Any, ...] = (),
+        minima: ArrayLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.fun = plain_function(fun, "fun")
+        self._grad = None if grad is None else plain_function(grad, "grad")
+        self._hess: Callable[..., Any] | None = None
+        self.has_derived_gradient = grad is None
+        self.dim = positive_integer(dim, "dim")
+        self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)
+        self.data = checked_data(data)
+        self.minima = None if minima is None else checked_minima(minima, self.dim)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a string, not {described(name)}.")
+        self.name = name or getattr(fun, "__name__", "problem").strip("<>")
+        check_value(self.fun, self.dim, self.bounds, self.data)
+        if self._grad is not None:
+            check_gradient(self._grad, self.dim, self.bounds, self.data)
+
+    @property
+    def grad(self) -> Callable[..., Any]:
+        """The gradient, a plain function ``grad(x, out, *data)``: as given, or derived at first access.
+
+        Raises
+        ------
+        DerivationError
+            If it has to be derived from `fun` and cannot be.
+        """
+        if self._grad is None:
+            self._grad = symbolic.derive_gradient(self.fun, self.dim, self.data)
+        return self._grad
+
+    def value(self, x: ArrayLike) -> np.ndarray:
+        """Return the value at each point.
+
+        Parameters
+        ----------
+        x : array_like of shape (*batch, dim)
+            The points.
+
+        Returns
+        -------
+        ndarray of shape (*batch,)
+            The values.
+
+        Raises
+        ------
+        ValueError
+            If the last axis of `x` is not `dim` long.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> gd.problems.himmelblau().value([[3.0, 2.0], [0.0, 0.0]])
+        array([  0., 170.])
+        """
+        return evaluate.value(self.fun, self._points(x), self.data)
+
+    def gradient(self, x: ArrayLike) -> np.ndarray:
+        """Return the gradient at each point.
+
+        Parameters
+        ----------
+        x : array_like of shape (*batch, dim)
+            The points.
+
+        Returns
+        -------
+        ndarray of shape (*batch, dim)
+            The gradients.
+
+        Raises
+        ------
+        ValueError
+            If the last axis of `x` is not `dim` long.
+        DerivationError
+            If the gradient has to be derived from `fun` and cannot be.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> gd.problems.himmelblau().gradient([[3.0, 2.0], [0.0, 0.0]])
+        array([[  0.,   0.],
+               [-14., -22.]])
+        """
+        return evaluate.gradient(self.grad, self._points(x), self.data)
+
+    def hessian(self, x: ArrayLike) -> np.ndarray:
+        """Return the matrix of second derivatives at each point, derived from `fun`.
+
+        Parameters
+        ----------
+        x : array_like of shape (*batch, dim)
+            The points.
+
+        Returns
+        -------
+        ndarray of shape (*batch, dim, dim)
+            The Hessians, symmetric to the last bit.
+
+        Raises
+        ------
+        ValueError
+            If the last axis of `x` is not `dim` long.
+        DerivationError
+            If it cannot be derived.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> gd.problems.himmelblau().hessian([3.0, 2.0])
+        array([[74., 20.],
+               [20., 34.]])
+        """
+        points = self._points(x)
+        if self._hess is None:
+            self._hess = symbolic.derive_hessian(self.fun, self.dim, self.data)
+        return evaluate.hessian(self._hess, points, self.data)
+
+    def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
+        """Draw starts.
+
+        Parameters
+        ----------
+        n : int
+            How many, at least 1.
+        seed : int
+            Not negative. The same seed draws the same points; "grid" does not use it.
+        method : {"uniform", "sobol", "latin", "grid", "normal"}
+            "uniform": independent and uniform in the box. "sobol": the first `n` points of a scrambled Sobol'
+            sequence. "latin": a Latin hypercube. "grid": a regular grid with the same number k of points
+            along each axis, the sides of the box included, so `n` must be ``k**dim``; the last parameter runs
+            fastest. "normal": independent and normal around the middle of the box, with a quarter of its
+            width as the standard deviation, so one start in 22 for each parameter lies outside the box;
+            without a box, the standard normal distribution.
+
+        Returns
+        -------
+        ndarray of shape (n, dim)
+            The points.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, or the problem has no box and `method` is not "normal".
+
+        Notes
+        -----
+        "sobol" and "latin" are those of :mod:`scipy.stats.qmc`.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> problem = gd.problems.himmelblau()
+        >>> problem.sample(1000, seed=1, method="sobol").shape
+        (1000, 2)
+        >>> problem.sample(4, method="grid")
+        array([[-6., -6.],
+               [-6.,  6.],
+               [ 6., -6.],
+               [ 6.,  6.]])
+        """
+        n = positive_integer(n, "n")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise TypeError(f"seed must be an integer, not {described(seed)}.")
+        if seed < 0:
+            raise ValueError(f"seed must not be negative; it is {seed}.")
+        if method not in METHODS:
+            raise ValueError(
+                f"method must be one of {', '.join(METHODS)}, not {method!r}.{nearest(method, METHODS)}"
+            )
+        if method == "normal":
+            points = np.random.default_rng(seed).standard_normal((n, self.dim))
+            if self.bounds is None:
+                return points
+            low, high = self.bounds.T
+            return 0.5 * (low + high) + 0.25 * (high - low) * points
+        if self.bounds is None:
+            raise ValueError(
+                f'method="{method}" draws from the box, and {self.name} has none: '
+                f'give Problem(..., bounds=(low, high)), or use method="normal".'
+            )
+        low, high = self.bounds.T
+        if method == "grid":
+            return regular_grid(n, low, high)
+        return low + (high - low) * unit_points(n, self.dim, int(seed), method)
+
+    def grid(
+        self,
+        shape: int | tuple[int, int],
+        plane: tuple[int, int] = (0, 1),
+        at: ArrayLike | None = None,
+        bounds: Any = None,
+    ) -> np.ndarray:
+        """Return a regular grid of points in a plane spanned by two of the parameters.
+
+        The point ``[a, b]`` has ``x[plane[0]]`` at step a and ``x[plane[1]]`` at step b, like
+        ``np.meshgrid(..., indexing="ij")``. The grid includes the sides of the box.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Number of points along ``plane[0]`` and ``plane[1]``. For ``dim=1``, one int.
+        plane : (int, int)
+            The two parameters that vary; negative ones count from the end. Not used for ``dim=1``.
+        at : array_like of shape (dim,), optional
+            Where the other parameters stay; by default the first known minimum, else the middle of the box.
+        bounds : array_like, optional
+            Sides of the grid: a pair ``(low, high)`` for both axes, or an array of shape (2, 2), one row for
+            each of the two. By default the sides of the problem's box.
+
+        Returns
+        -------
+        ndarray of shape (*shape, dim)
+            The points.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument does not fit, or there are no bounds, or nothing says where the other parameters
+            stay.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> points = gd.problems.himmelblau().grid((3, 5))
+        >>> points.shape
+        (3, 5, 2)
+        >>> points[2, 1]
+        array([ 6., -3.])
+        >>> gd.problems.rosenbrock(dim=4).grid((2, 2), plane=(1, -1), bounds=(0, 5))[0, 1]
+        array([1., 0., 1., 5.])
+        """
+        axes = self._plane(plane)
+        sizes: Any = (shape,) if self.dim == 1 and not isinstance(shape, (tuple, list)) else shape
+        if not isinstance(sizes, (tuple, list)) or len(sizes) != len(axes):
+            expected = "one int" if self.dim == 1 else "two ints (m, k)"
+            raise TypeError(f"shape must be {expected}, the points along each axis; it is {shape!r}.")
+        sizes = tuple(positive_integer(m, f"shape[{k}]") for k, m in enumerate(sizes))
+        if bounds is not None:
+            box = checked_bounds(bounds, len(axes))
+        elif self.bounds is not None:
+            box = self.bounds[list(axes)]
+        else:
+            raise ValueError(f"bounds must be given: {self.name} has no box.")
+        points = np.empty((*sizes, self.dim))
+        points[...] = self._stay(at, axes)
+        lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
+        for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
+            points[..., axis] = values
+        return points
+
+    def _plane(self, plane: tuple[int, int]) -> tuple[int, ...]:
+        """Return the parameters that vary, counted from the front."""
+        if self.dim == 1:
+            return (0,)
+        if not isinstance(plane, (tuple, list)) or len(plane) != 2:
+            raise TypeError(f"plane must be a pair (i, j) of parameters, not {described(plane)}.")
+        for k in plane:
+            if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -self.dim <= k < self.dim:
+                raise ValueError(f"plane must name parameters 0 to {self.dim - 1}; it is {plane!r}.")
+        i, j = (int(k) % self.dim for k in plane)
+        if i == j:
+            raise ValueError(f"plane must name two different parameters; it is {plane!r}.")
+        return i, j
+
+    def _stay(self, at: ArrayLike | None, axes: tuple[int, ...]) -> np.ndarray:
+        """Return the point whose coordinates outside the plane all points of the grid share."""
+        if at is not None:
+            point = real_array(at, "at")
+            if point.shape != (self.dim,) or not np.all(np.isfinite(point)):
+                raise ValueError(f"at must be one finite point of shape ({self.dim},); it is {at!r}.")
+            return point
+        if self.minima is not None:
+            return self.minima[0]
+        if self.bounds is not None:
+            return self.bounds.mean(axis=1)
+        if len(axes) < self.dim:
+            raise ValueError(f"at must be given: {self.name} has neither known minima nor a box.")
+        return np.zeros(self.dim)
+
+    def _points(self, x: ArrayLike) -> np.ndarray:
+        """Return `x` as a C-contiguous float64 array of shape (*batch, dim)."""
+        points = np.ascontiguousarray(real_array(x, "x"))
+        if np.ndim(x) == 0 or points.shape[-1] != self.dim:
+            raise ValueError(
+                f"x must have shape (*batch, {self.dim}), as {self.name} has {self.dim} "
+                f"parameter{'s' if self.dim > 1 else ''}; it has shape {np.shape(x)}."
+            )
+        return points
+
+    def __repr__(self) -> str:
+        parts = [repr(self.name), f"dim={self.dim}"]
+        if self.bounds is not None:
+            same = np.all(self.bounds == self.bounds[0])
+            low, high = self.bounds[0]
+            if same:
+                parts.append(f"bounds=({low:g}, {high:g})")
+            elif self.dim <= 3:
+                parts.append(
+                    "bounds=[" + ", ".join(f"({low:g}, {high:g})" for low, high in self.bounds) + "]"
+                )
+            else:
+                parts.append(f"bounds=<{self.dim} pairs>")
+        if self.minima is not None:
+            parts.append(f"minima={len(self.minima)}")
+        if self.has_derived_gradient:
+            parts.append("grad=derived")
+        return f"Problem({', '.join(parts)})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Derived functions have no module to be found in again; the other process derives them anew.
+        dropped = {"_hess": None, **({"_grad": None} if self.has_derived_gradient else {})}
+        return {**self.__dict__, **dropped}

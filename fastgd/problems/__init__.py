@@ -1,0 +1,109 @@
+"""Test functions with their boxes and known minima.
+
+Each function of this module returns a :class:`fastgd.Problem`; `make` finds one by its name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from fastgd.errors import nearest
+from fastgd.problem import Problem
+
+from .many import double_well, quadratic, rosenbrock, styblinski_tang
+from .physics import lennard_jones, phase_oscillators
+from .smooth import (
+    beale,
+    goldstein_price,
+    himmelblau,
+    monkey_saddle,
+    mueller_brown,
+    six_hump_camel,
+    three_hump_camel,
+)
+from .waves import ackley, griewank, levy, rastrigin
+
+CATALOGUE = {
+    maker.__name__: maker
+    for maker in (
+        ackley, beale, double_well, goldstein_price, griewank, himmelblau, lennard_jones, levy, monkey_saddle,
+        mueller_brown, phase_oscillators, quadratic, rastrigin, rosenbrock, six_hump_camel, styblinski_tang,
+        three_hump_camel,
+    )
+}  # fmt: skip
+
+__all__ = [
+    "ackley",
+    "beale",
+    "double_well",
+    "goldstein_price",
+    "griewank",
+    "himmelblau",
+    "lennard_jones",
+    "levy",
+    "make",
+    "monkey_saddle",
+    "mueller_brown",
+    "names",
+    "phase_oscillators",
+    "quadratic",
+    "rastrigin",
+    "rosenbrock",
+    "six_hump_camel",
+    "styblinski_tang",
+    "three_hump_camel",
+]
+
+
+def names() -> list[str]:
+    """Return the names of the catalogue, sorted.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> gd.problems.names()[:3]
+    ['ackley', 'beale', 'double_well']
+    """
+    return sorted(CATALOGUE)
+
+
+def make(name: str, **options: Any) -> Problem:
+    """Return a problem of the catalogue by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    **options
+        Arguments of the function of that name, such as ``dim``.
+
+    Returns
+    -------
+    Problem
+        The problem.
+
+    Raises
+    ------
+    ValueError
+        If there is no such problem, or an option is out of range.
+    TypeError
+        If the problem does not take such an option.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> gd.problems.make("rosenbrock", dim=3)
+    Problem('rosenbrock', dim=3, bounds=(-2.048, 2.048), minima=1)
+    """
+    if name not in CATALOGUE:
+        raise ValueError(
+            f"name {name!r} is not in the catalogue.{nearest(name, CATALOGUE)} See problems.names()."
+        )
+    maker = CATALOGUE[name]
+    allowed = list(inspect.signature(maker).parameters)
+    for option in options:
+        if option not in allowed:
+            takes = f"it takes {', '.join(allowed)}" if allowed else "it takes no options"
+            raise TypeError(f"{name} has no option {option!r}; {takes}.{nearest(option, allowed)}")
+    return maker(**options)

@@ -1,0 +1,193 @@
+"""Gradients and Hessians of plain Python functions, derived by SymPy.
+
+The function is called once on symbols. What it computed is differentiated, common subexpressions are taken
+out, and the result is written as a plain Python function of straight-line scalar code. Its source is kept on
+disk, so the next process does not import SymPy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+import math
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+from fastgd.errors import DerivationError
+from fastgd.jit import cache
+
+__all__ = ["derive_gradient", "derive_hessian"]
+
+
+def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+    """Derive the gradient of a function of `dim` parameters.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *data) -> float``, a plain Python function that takes the same path for every ``x``.
+    dim : int
+        Number of parameters.
+    data : tuple, optional
+        The further arguments of `fun`. Their values become constants of the derived function.
+
+    Returns
+    -------
+    callable
+        ``grad(x, out, *data)``, which writes the gradient to ``out`` and does not look at the data. Its
+        source is kept on it as ``__fastgd_source__``. Where ``abs(u)`` has a kink, the slope is that for u >
+        0.
+
+    Raises
+    ------
+    DerivationError
+        If `fun` branches on ``x``, does something else that has no symbolic counterpart, or takes more than
+        10,000 operations. The message says what was met, in which line, and shows the gradient to write.
+
+    Notes
+    -----
+    The derivative is taken backwards through the operations (reverse accumulation; A. Griewank, A. Walther,
+    Evaluating Derivatives, 2nd ed., SIAM 2008, doi:10.1137/1.9780898717761), with SymPy for the single steps.
+
+    Examples
+    --------
+    >>> from fastgd.symbolic import derive_gradient
+    >>> def himmelblau(x):
+    ...     return (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2
+    >>> grad = derive_gradient(himmelblau, 2)
+    >>> out = [0.0, 0.0]
+    >>> grad([0.0, 0.0], out)
+    >>> out
+    [-14.0, -22.0]
+    """
+    return _derived("gradient", fun, dim, data)
+
+
+def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+    """Derive the matrix of second derivatives of a function of `dim` parameters.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *data) -> float``, as for `derive_gradient`.
+    dim : int
+        Number of parameters.
+    data : tuple, optional
+        The further arguments of `fun`.
+
+    Returns
+    -------
+    callable
+        ``hess(x, out, *data)``, which writes the ``dim * dim`` second derivatives to ``out``, row by row.
+
+    Raises
+    ------
+    DerivationError
+        As for `derive_gradient`.
+
+    Examples
+    --------
+    >>> from fastgd.symbolic import derive_hessian
+    >>> hess = derive_hessian(lambda x: x[0] ** 2 * x[1], 2)
+    >>> out = [0.0] * 4
+    >>> hess([3.0, 5.0], out)
+    >>> out
+    [10.0, 6.0, 6.0, 0.0]
+    """
+    return _derived("hessian", fun, dim, data)
+
+
+def _derived(kind: str, fun: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+    fun = getattr(fun, "py_func", fun)
+    if not isinstance(fun, types.FunctionType):
+        raise DerivationError(f"Only a plain Python function can be derived, not a {type(fun).__name__}.")
+    try:
+        key = cache.fingerprint("derived", kind, cache.environment(), fun, dim, data)
+    except (TypeError, ValueError):  # captures something whose content cannot be told: derive it every time
+        key = None
+    source = None if key is None else _stored_source(key)
+    if source is None:
+        source = _new_source(kind, fun, dim, data)
+        if key is not None:
+            digest = hashlib.sha256(source.encode()).hexdigest()
+            cache.store(key, "py", f"# {digest}\n{source}".encode())
+    return _compiled(source, f"{kind}_of_{fun.__name__.strip('<>')}")
+
+
+def _stored_source(key: str) -> str | None:
+    """Return the source stored under a key, unless it is missing or damaged."""
+    content = cache.load(key, "py")
+    if content is None:
+        return None
+    first, _, source = content.decode(errors="replace").partition("\n")
+    return source if first == f"# {hashlib.sha256(source.encode()).hexdigest()}" else None
+
+
+def _compiled(source: str, name: str) -> Callable[..., None]:
+    """Return the one function in a source, with its lines known to tracebacks."""
+    file = f"<fastgd {name} {hashlib.sha256(source.encode()).hexdigest()[:12]}>"
+    namespace: dict[str, Any] = {"math": math, "__name__": __name__}
+    exec(compile(source, file, "exec"), namespace)
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    function = namespace["derived"]
+    function.__name__ = function.__qualname__ = name
+    function.__fastgd_source__ = source
+    return function
+
+
+def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, ...]) -> str:
+    from .derive import gradient_program, hessian_program
+    from .emit import source_of
+    from .rebind import Rebinding
+    from .trace import Refused, Tape, Traced
+
+    rebinding = Rebinding()
+    tape = Tape()
+    point = tape.point(dim)
+    try:
+        value = rebinding.function(fun)(point, *data)
+        if not isinstance(value, Traced):
+            value = tape.traced(value)
+        program = gradient_program(value, point.symbols)
+        if kind == "hessian":
+            program = hessian_program(program)
+        return source_of(
+            program, f"def derived({', '.join(['x', 'out', *(f'd{k}' for k in range(len(data)))])}):"
+        )
+    except Exception as error:
+        refused = isinstance(error, Refused)
+        met = str(error) if refused else f"{type(error).__name__}: {error}"
+        raise DerivationError(
+            f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n"
+            f"{_advice(kind, fun, dim, len(data))}"
+        ) from (None if refused else error)
+
+
+def _place(error: BaseException, codes: set[types.CodeType]) -> str:
+    """Return the last line of the user's functions that a traceback goes through."""
+    place = ""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if code in codes:
+            line = linecache.getline(code.co_filename, number).strip()
+            place = f", in line {number} of {code.co_name}" + (f": {line}" if line else "")
+    return place
+
+
+def _advice(kind: str, fun: types.FunctionType, dim: int, extra: int) -> str:
+    """Return what to write in the place of a derived function."""
+    if kind == "hessian":
+        return "Second derivatives need a function that takes the same path for every x."
+    names = list(inspect.signature(fun).parameters)[1 : 1 + extra]
+    names = names if len(names) == extra else [f"d{k}" for k in range(extra)]
+    if dim <= 4:
+        body = [f"    out[{i}] = ...  # the derivative with respect to x[{i}]" for i in range(dim)]
+    else:
+        body = ["    for i in range(len(x)):", "        out[i] = ...  # the derivative with respect to x[i]"]
+    lines = [f"def grad({', '.join(['x', 'out', *names])}):", *body]
+    return "Write the gradient, and give it as Problem(fun, grad, ...):\n\n" + "\n".join(
+        f"    {k}" for k in lines
+    )

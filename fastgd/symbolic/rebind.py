@@ -1,0 +1,133 @@
+"""Copies of a user's function, and of what it calls, in which ``math`` and ``np`` work on symbols.
+
+The originals are not touched: a copy has the same bytecode, and its own globals and closure.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .functions import shims
+from .trace import Refused, Traced, TracedPoint
+
+NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
+
+
+def contains_traced(values: Iterable[Any]) -> bool:
+    """Whether a traced value is among `values`, or in a list or tuple of them."""
+    return any(
+        isinstance(v, (Traced, TracedPoint))
+        or (isinstance(v, (tuple, list)) and contains_traced(v))
+        or (isinstance(v, np.ndarray) and v.dtype == object)
+        for v in values
+    )
+
+
+def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return a function that calls `original` on plain numbers, and its shim (or a refusal) on symbols."""
+    shim = shims().get(id(original))
+
+    @functools.wraps(original, assigned=("__name__", "__doc__"), updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        values = [list(a) if isinstance(a, types.GeneratorType) else a for a in args]
+        if not contains_traced([*values, *kwargs.values()]):
+            return original(*values, **kwargs)
+        whole = any(isinstance(v, (TracedPoint, np.ndarray)) for v in values)
+        if shim is None or whole or kwargs:
+            raise Refused(
+                f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
+            )
+        return shim(*values)
+
+    return call
+
+
+class Namespace:
+    """A module as the copies see it: what is taken from it is rebound first."""
+
+    def __init__(self, module: types.ModuleType, rebinding: Rebinding) -> None:
+        self._module, self._rebinding = module, rebinding
+
+    def __getattr__(self, name: str) -> Any:
+        return self._rebinding.value(getattr(self._module, name), f"{self._module.__name__}.{name}")
+
+
+class Rebinding:
+    """One consistent set of copies.
+
+    Attributes
+    ----------
+    codes : set
+        The code objects of all functions that were copied, with those nested in them.
+    """
+
+    def __init__(self) -> None:
+        self.codes: set[types.CodeType] = set()
+        self._copies: dict[int, types.FunctionType] = {}
+        self._kept: list[Any] = []
+
+    def value(self, value: Any, name: str) -> Any:
+        """Return what a copy gets in the place of a global, captured or default value."""
+        value = getattr(value, "py_func", value)
+        if isinstance(value, types.ModuleType):
+            return Namespace(value, self)
+        module = getattr(value, "__module__", None) or ""
+        numerical = isinstance(value, np.ufunc) or module.partition(".")[0] in NUMERICAL
+        if isinstance(value, types.FunctionType) and not numerical:
+            return self.function(value)
+        if numerical and callable(value):
+            return stand_in(
+                value, name if "." in name else f"{module or 'numpy'}.{getattr(value, '__name__', name)}"
+            )
+        if isinstance(value, functools.partial):
+            args = [self.value(a, name) for a in value.args]
+            return functools.partial(
+                self.value(value.func, name),
+                *args,
+                **{k: self.value(v, k) for k, v in value.keywords.items()},
+            )
+        if type(value) in (tuple, list):
+            return type(value)(self.value(item, name) for item in value)
+        return value
+
+    def function(self, function: types.FunctionType) -> types.FunctionType:
+        """Return the copy of a function; it is made once, so recursion ends."""
+        if id(function) in self._copies:
+            return self._copies[id(function)]
+        codes = list(nested(function.__code__))
+        self.codes.update(codes)
+        namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": function.__module__}
+        closure = tuple(types.CellType() for _ in function.__closure__ or ())
+        copy = types.FunctionType(function.__code__, namespace, function.__name__, None, closure or None)
+        self._copies[id(function)] = copy
+        self._kept.append(function)
+        for name in {n for code in codes for n in code.co_names}:
+            if name in function.__globals__:
+                namespace[name] = self.value(function.__globals__[name], name)
+        for name, cell, new in zip(
+            function.__code__.co_freevars, function.__closure__ or (), closure, strict=True
+        ):
+            try:
+                content = cell.cell_contents
+            except ValueError:  # not yet bound, as in a function that is called while it is defined
+                continue
+            new.cell_contents = self.value(content, name)
+        if function.__defaults__:
+            copy.__defaults__ = tuple(self.value(v, "a default") for v in function.__defaults__)
+        if function.__kwdefaults__:
+            copy.__kwdefaults__ = {k: self.value(v, k) for k, v in function.__kwdefaults__.items()}
+        return copy
+
+
+def nested(code: types.CodeType) -> Iterable[types.CodeType]:
+    """Yield a code object and those of the functions and comprehensions in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from nested(constant)

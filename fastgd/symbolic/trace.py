@@ -1,0 +1,235 @@
+"""Calling a plain Python function on symbols, and recording what it computes.
+
+Every operation that is not a sum gets a name of its own, ``v0, v1, ...``, and its operands are names again:
+SymPy then sees small expressions only and has nothing to expand, so the derivative keeps the shape that the
+user wrote.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .functions import symbolic_functions
+
+MAX_OPERATIONS = 10_000
+MAX_FACTORS = 3
+
+
+class Refused(Exception):
+    """Something was met that has no symbolic counterpart."""
+
+
+class Tape:
+    """The named intermediate values of one call, in the order in which they were computed.
+
+    Attributes
+    ----------
+    definitions : dict
+        Symbol to the expression that it stands for, over the parameters and earlier symbols.
+    """
+
+    def __init__(self) -> None:
+        import sympy
+
+        self.sympy = sympy
+        self.functions = symbolic_functions()
+        self.definitions: dict[Any, Any] = {}
+        self._symbols: dict[Any, Any] = {}
+        self._count = 0
+
+    def point(self, dim: int) -> TracedPoint:
+        """Return a point of `dim` symbols ``x0, x1, ...``."""
+        symbols = [self.sympy.Symbol(f"x{i}", real=True) for i in range(dim)]
+        return TracedPoint(self, symbols)
+
+    def count(self) -> None:
+        """Note one more operation; refuse where there are too many."""
+        self._count += 1
+        if self._count > MAX_OPERATIONS:
+            raise Refused(f"more than {MAX_OPERATIONS} operations on x, too many for straight-line code")
+
+    def named(self, expression: Any) -> Any:
+        """Return the symbol that stands for `expression`; equal expressions share one."""
+        symbol = self._symbols.get(expression)
+        if symbol is None:
+            symbol = self.sympy.Symbol(f"v{len(self._symbols)}", real=True)
+            self._symbols[expression] = symbol
+            self.definitions[symbol] = expression
+        return symbol
+
+    def number(self, value: Any) -> Any:
+        """Return a real number as an exact rational; a double is one."""
+        if isinstance(value, (bool, np.bool_)):
+            value = int(value)
+        if isinstance(value, (int, np.integer)):
+            return self.sympy.Integer(int(value))
+        if isinstance(value, (float, np.floating)):
+            if not math.isfinite(value):
+                raise Refused(f"the constant {float(value)}")
+            return self.sympy.Rational(*float(value).as_integer_ratio())
+        if isinstance(value, Fraction):
+            return self.sympy.Rational(value.numerator, value.denominator)
+        if isinstance(value, (complex, np.complexfloating)):
+            raise Refused(f"the complex number {value}")
+        if isinstance(value, np.ndarray):
+            raise Refused(f"arithmetic with an array of shape {value.shape}; write a loop over its elements")
+        raise Refused(f"an operation with a {type(value).__name__}")
+
+    def traced(self, value: Any) -> Traced:
+        """Return a number or a traced value as a traced value."""
+        return value if isinstance(value, Traced) else Traced(self, (self.number(value),))
+
+    def apply(self, name: str, *args: Any) -> Any:
+        """Return the function called `name` in ``math`` of traced values."""
+        self.count()
+        atoms = [self.traced(a).atom() for a in args]
+        return Traced(self, (self.named(self.functions[name](*atoms)),))
+
+
+def refusal(what: str) -> Callable[..., NoReturn]:
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Refused(what)
+
+    return refuse
+
+
+class Traced:
+    """A number that depends on the parameters: a sum of terms over the tape's symbols."""
+
+    __array_ufunc__ = None  # NumPy scalars then leave arithmetic with us to us
+    __slots__ = ("tape", "terms")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, tape: Tape, terms: tuple[Any, ...]) -> None:
+        self.tape = tape
+        self.terms = tuple(t for t in terms if t != 0)
+
+    def factor(self) -> Any:
+        """Return the value as one expression that is no sum."""
+        if len(self.terms) == 1:
+            return self.terms[0]
+        total = self.tape.sympy.Add(*self.terms)
+        return self.tape.named(total) if total.is_Add else total
+
+    def atom(self) -> Any:
+        """Return the value as one symbol or number."""
+        value = self.factor()
+        return value if value.is_Symbol or value.is_Number else self.tape.named(value)
+
+    def __add__(self, other: Any) -> Traced:
+        self.tape.count()
+        return Traced(self.tape, self.terms + self.tape.traced(other).terms)
+
+    def __radd__(self, other: Any) -> Traced:
+        self.tape.count()
+        return Traced(self.tape, self.tape.traced(other).terms + self.terms)
+
+    def __sub__(self, other: Any) -> Traced:
+        return self + -self.tape.traced(other)
+
+    def __rsub__(self, other: Any) -> Traced:
+        return other + -self
+
+    def __neg__(self) -> Traced:
+        return Traced(self.tape, tuple(-t for t in self.terms))
+
+    def __pos__(self) -> Traced:
+        return self
+
+    def __mul__(self, other: Any) -> Traced:
+        self.tape.count()
+        factors = [side.factor() for side in (self, self.tape.traced(other))]
+        # A product of many factors is built of named parts, or its derivative would grow with their square.
+        factors = [self.tape.named(f) if f.is_Mul and len(f.args) > MAX_FACTORS else f for f in factors]
+        return Traced(self.tape, (self.tape.sympy.Mul(*factors),))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Traced:
+        divisor = self.tape.traced(other)
+        if not divisor.terms:
+            raise ZeroDivisionError("division by zero")
+        return self * divisor**-1
+
+    def __rtruediv__(self, other: Any) -> Traced:
+        return self.tape.traced(other) / self
+
+    def __pow__(self, other: Any, modulus: Any = None) -> Traced:
+        self.tape.count()
+        if modulus is not None:
+            raise Refused("pow() with a modulus")
+        exponent = (
+            self.tape.traced(other).atom() if self.tape.traced(other).terms else self.tape.sympy.Integer(0)
+        )
+        base = self.atom()
+        if base.is_zero and not exponent.is_positive and not exponent.is_zero:
+            raise ZeroDivisionError("0 to a negative or unknown power")
+        if base.is_Number and exponent.is_Number:
+            return self.tape.traced(float(base) ** float(exponent))
+        return Traced(self.tape, (self.tape.sympy.Pow(base, exponent),))
+
+    def __rpow__(self, other: Any) -> Traced:
+        base = float(self.tape.number(other))
+        if base <= 0.0:
+            raise Refused(f"{base:g} to a power that depends on x")
+        self.tape.count()
+        constant = self.tape.functions["constant"](self.tape.number(other))
+        return Traced(self.tape, (self.tape.named(self.tape.functions["power"](constant, self.atom())),))
+
+    def __abs__(self) -> Traced:
+        return self.tape.apply("fabs", self)
+
+    __float__ = refusal("a conversion by float(), or a function that takes plain numbers only")
+    __int__ = __index__ = refusal("a conversion to an integer, or an index that depends on x")
+    __complex__ = refusal("a conversion by complex()")
+    __bool__ = refusal("a branch on a value that depends on x")
+    __lt__ = __le__ = __gt__ = __ge__ = refusal(
+        "a comparison of values that depend on x, as in if, min, max, sorted"
+    )
+    __eq__ = __ne__ = refusal("a comparison (== or !=) of values that depend on x")
+    __floordiv__ = __rfloordiv__ = refusal("an integer division (//)")
+    __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
+    __round__ = __trunc__ = __floor__ = __ceil__ = refusal("a rounding")
+    __iter__ = __len__ = __getitem__ = refusal("a number used like a sequence")
+    __array__ = refusal("a conversion to an array")
+
+
+class TracedPoint:
+    """The point that the function is called with: symbols that can be read like a 1-D sequence."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, tape: Tape, symbols: list[Any]) -> None:
+        self._symbols = symbols
+        self._values = [Traced(tape, (s,)) for s in symbols]
+
+    @property
+    def symbols(self) -> list[Any]:
+        """The symbols of the parameters."""
+        return self._symbols
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Traced]:
+        return iter(self._values)
+
+    def __getitem__(self, index: Any) -> Traced:
+        if isinstance(index, slice):
+            raise Refused("a slice of x")
+        return self._values[operator.index(index)]
+
+    __array__ = refusal("an array operation on x as a whole")
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = refusal("a comparison of x as a whole")
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = refusal(
+        "an array operation on x as a whole"
+    )
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
+    __matmul__ = __rmatmul__ = __add__
+    __hash__ = None  # type: ignore[assignment]
