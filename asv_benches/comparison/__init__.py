@@ -1,0 +1,1 @@
+"""The parts of the comparison: what is measured against what, how, and how it is shown."""

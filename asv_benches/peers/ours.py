@@ -1,0 +1,56 @@
+"""The same work by fastgd, through its public interface, for the comparison (`python ours.py --serve`).
+
+The fixed-step cases have `gtol=0`: the stop test is carried out at every step, as the C does, and only a
+gradient of exactly zero meets it. Their work is the sum of the steps taken, so a run that stops early earns
+nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from peers import HIMMELBLAU_BOX, RASTRIGIN_BOX, starts
+from serve import Work, serve
+
+import fastgd as gd
+
+
+def fixed_steps(case: str, threads: int | None) -> Work:
+    problem, optimizer, runs, box, steps = {
+        "himmelblau-adam": (gd.problems.himmelblau(), gd.Adam(lr=0.05), 16384, HIMMELBLAU_BOX, 1000),
+        "rosenbrock10-momentum": (
+            gd.problems.rosenbrock(dim=10), gd.Momentum(lr=1e-5, momentum=0.9), 4096, 2.0, 1000
+        ),
+        "rastrigin10-adam": (gd.problems.rastrigin(dim=10), gd.Adam(lr=0.05), 4096, RASTRIGIN_BOX, 300),
+    }[case]  # fmt: skip
+    x0 = starts(runs, problem.dim, box)
+
+    def count(result: gd.Result) -> float:
+        if (result.status > 2).any():
+            raise RuntimeError(f"{case}: {np.mean(result.status > 2):.2%} of the runs failed")
+        return float(result.nit.sum())
+
+    return Work(
+        lambda: gd.minimize(problem, x0, optimizer, max_steps=steps, gtol=0.0, threads=threads), count
+    )
+
+
+def to_tolerance(runs: int, threads: int | None, unit: str) -> Work:
+    """Adam to a largest gradient of 1e-6; the work is counted in steps or in starts."""
+    problem, x0 = gd.problems.himmelblau(), starts(runs, 2, HIMMELBLAU_BOX)
+
+    def count(result: gd.Result) -> float:
+        if result.success.mean() < 0.999:
+            raise RuntimeError(f"only {result.success.mean():.2%} of the runs came to the tolerance")
+        return float(result.nit.sum()) if unit == "steps" else float(runs)
+
+    return Work(lambda: gd.minimize(problem, x0, gd.Adam(lr=0.05), gtol=1e-6, threads=threads), count)
+
+
+def fastgd_work(case: str, threads: int | None = None, runs: int = 1 << 18, unit: str = "steps") -> Work:
+    if case == "himmelblau-adam-to-1e-6":
+        return to_tolerance(runs, threads, unit)
+    return fixed_steps(case, threads)
+
+
+if __name__ == "__main__":
+    serve(fastgd_work)

@@ -1,0 +1,163 @@
+"""What a user would pick instead, on the same work (float64, this machine's cores).
+
+    pip install torch==2.13.0 jax optax scipy numpy && python peers.py [jax|torch|scipy ...]
+
+Prints lines `peer case figure`: nanoseconds per step of one run, or microseconds per start for SciPy.
+Every figure is the best of several warm runs; compile time is not in it. With `--serve PEER` it answers the
+requests of the comparison instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from serve import Work, best, serve
+
+HIMMELBLAU_BOX, RASTRIGIN_BOX = 6.0, 5.0
+
+
+def starts(runs: int, dim: int, box: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-box, box, (runs, dim))
+
+
+def himmelblau(x):
+    return (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2
+
+
+def jax_work(case: str, runs: int | None = None) -> Work:
+    """Fixed numbers of steps by `vmap` of `scan`; to a tolerance by `vmap` of `while_loop`."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    jax.config.update("jax_enable_x64", True)
+
+    def rosenbrock(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    def rastrigin(x):
+        return 10 * x.shape[0] + jnp.sum(x * x - 10 * jnp.cos(2 * jnp.pi * x))
+
+    def fixed(fun, opt, steps):
+        grad = jax.grad(fun)
+
+        def one(x0):
+            def body(carry, _):
+                x, s = carry
+                u, s = opt.update(grad(x), s)
+                return (optax.apply_updates(x, u), s), None
+
+            return jax.lax.scan(body, (x0, opt.init(x0)), None, length=steps)[0][0]
+
+        return jax.jit(jax.vmap(one))
+
+    if case == "himmelblau-adam-to-1e-6":
+        opt, grad = optax.adam(0.05), jax.grad(himmelblau)
+
+        def to_tolerance(x0):
+            def going(c):
+                return (jnp.max(jnp.abs(c[2])) > 1e-6) & (c[3] < 10_000)
+
+            def body(c):
+                u, s = opt.update(c[2], c[1])
+                x = optax.apply_updates(c[0], u)
+                return x, s, grad(x), c[3] + 1
+
+            out = jax.lax.while_loop(going, body, (x0, opt.init(x0), grad(x0), 0))
+            return out[0], out[3]
+
+        k, x0 = jax.jit(jax.vmap(to_tolerance)), starts(runs or 1 << 18, 2, HIMMELBLAU_BOX)
+        return Work(lambda: jax.block_until_ready(k(x0)), lambda out: float(out[1].sum()))
+
+    fun, opt, default, dim, box, steps = {
+        "himmelblau-adam": (himmelblau, optax.adam(0.05), 16384, 2, HIMMELBLAU_BOX, 1000),
+        "rosenbrock10-momentum": (rosenbrock, optax.sgd(1e-5, momentum=0.9), 4096, 10, 2.0, 1000),
+        "rastrigin10-adam": (rastrigin, optax.adam(0.05), 4096, 10, RASTRIGIN_BOX, 300),
+    }[case]
+    x0 = starts(runs or default, dim, box)
+    k = fixed(fun, opt, steps)
+    return Work(lambda: k(x0).block_until_ready(), lambda _: len(x0) * steps)
+
+
+def torch_work(case: str, runs: int | None = None) -> Work:
+    """A hundred steps of the fused Adam, all runs as one array; or one step over thirty million numbers."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    if case.startswith("adam-step-30M"):
+        n, dtype = runs or 30_000_000, getattr(torch, case.rpartition("-")[2])
+        p = torch.ones(n, dtype=dtype, requires_grad=True)
+        p.grad = torch.ones(n, dtype=dtype)
+        return Work(torch.optim.Adam([p], fused=True).step, lambda _: n)
+
+    fun, default, dim, box = {
+        "himmelblau-adam": (lambda x: himmelblau(x.T).sum(), 16384, 2, HIMMELBLAU_BOX),
+        "rastrigin10-adam": (
+            lambda x: (x * x - 10 * torch.cos(2 * torch.pi * x)).sum(), 4096, 10, RASTRIGIN_BOX
+        ),
+    }[case]  # fmt: skip
+    x = torch.tensor(starts(runs or default, dim, box), requires_grad=True)
+    opt = torch.optim.Adam([x], lr=0.05, fused=True)
+
+    def steps(n=100):
+        for _ in range(n):
+            opt.zero_grad(set_to_none=True)
+            fun(x).backward()
+            opt.step()
+        return n
+
+    return Work(steps, lambda n: n * len(x))
+
+
+def scipy_work(case: str, runs: int | None = None) -> Work:
+    """One call of SciPy's conjugate gradients after the other; the work is counted in starts."""
+    from scipy.optimize import minimize
+
+    if case != "himmelblau-to-1e-6":
+        raise KeyError(case)
+
+    def grad(x):
+        a, b = x[0] * x[0] + x[1] - 11, x[0] + x[1] * x[1] - 7
+        return np.array([4 * a * x[0] + 2 * b, 2 * a + 4 * b * x[1]])
+
+    x0 = starts(runs or 300, 2, HIMMELBLAU_BOX)
+    options = {"gtol": 1e-6}
+    return Work(lambda: [minimize(himmelblau, q, jac=grad, method="CG", options=options) for q in x0], len)
+
+
+PEERS: dict[str, tuple[Callable[..., Work], dict[str, int]]] = {
+    "jax": (
+        jax_work,
+        {
+            "himmelblau-adam": 3,
+            "rosenbrock10-momentum": 3,
+            "rastrigin10-adam": 3,
+            "himmelblau-adam-to-1e-6": 1,
+        },
+    ),
+    "torch": (
+        torch_work,
+        {"himmelblau-adam": 3, "rastrigin10-adam": 3, "adam-step-30M-float32": 7, "adam-step-30M-float64": 7},
+    ),
+    "scipy": (scipy_work, {"himmelblau-to-1e-6": 3}),
+}
+
+
+def report(peer: str) -> None:
+    build, cases = PEERS[peer]
+    for case, repeats in cases.items():
+        work = build(case)
+        best(work, 1)
+        figure = best(work, repeats)
+        each = figure["seconds"] / figure["work"]
+        print(peer, case, f"{each * (1e6 if peer == 'scipy' else 1e9):.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(PEERS[sys.argv[2]][0])
+    else:
+        for name in sys.argv[1:] or PEERS:
+            report(name)

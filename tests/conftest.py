@@ -1,0 +1,24 @@
+"""What every test shares: a headless matplotlib, repeatable hypothesis, and the skip of GPU tests."""
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import pytest
+
+# A first call compiles for seconds, so a deadline per example says nothing about the code.
+hypothesis.settings.register_profile("fastgd", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("fastgd")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `gpu` where no CUDA device answers; asks only if there are such tests."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    from numba import cuda
+
+    if not cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))

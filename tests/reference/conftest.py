@@ -1,0 +1,3 @@
+"""Regenerating the files needs PyTorch and Optax; testing against them does not."""
+
+collect_ignore = ["generate.py"]

@@ -1,0 +1,189 @@
+"""The commands, in this process and in one of their own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import fastgd as gd
+from fastgd import cli
+from fastgd.cli.app import app
+from fastgd.result import Result
+
+BASINS = ["basins", "himmelblau", "--lr", "0.05", "--shape", "24x16"]
+
+
+def test_basins_prints_the_table_and_writes_the_picture(tmp_path):
+    out = tmp_path / "map.png"
+    ran = CliRunner().invoke(app, [*BASINS, "--optimizer", "adam", "--out", str(out)])
+    assert ran.exit_code == 0, ran.output
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "24 x 16 starts, 4 attractors" in ran.stdout
+    rows = [line for line in ran.stdout.splitlines() if re.match(r"[0-3] ", line)]
+    assert [re.search(r"\(.*\)", row).group() for row in rows] == [
+        "(-3.7793, -3.2832)",
+        "(-2.8051, 3.1313)",
+        "(3.0000, 2.0000)",
+        "(3.5844, -1.8481)",
+    ]
+    assert [row.split()[-1] for row in rows] == ["#2", "#1", "#0", "#3"]
+    shares = [float(re.search(r"([\d.]+)%", row).group(1)) for row in rows]
+    assert sum(shares) == pytest.approx(100, abs=0.03)
+
+
+def test_every_option_reaches_the_work(tmp_path, monkeypatch):
+    seen = {}
+    real = cli.app.map_basins
+
+    def spy(problem, optimizer, **options):
+        seen.update(options, problem=problem, optimizer=optimizer)
+        return real(problem, optimizer, **options)
+
+    monkeypatch.setattr(cli.app, "map_basins", spy)
+    options = (
+        "basins rosenbrock --dim 3 --optimizer momentum --lr 1e-3 --momentum 0.5 --shape 4x5 "
+        "--bounds -1,1,0,2 --plane 2,0 --max-steps 50 --gtol 1e-3 --tol 0.1 --threads 1 "
+        "--dtype float32 --no-progress --out"
+    ).split()
+    ran = CliRunner().invoke(app, [*options, str(tmp_path / "map.svg")])
+    assert ran.exit_code == 0, ran.output
+    assert (seen["problem"].name, seen["problem"].dim) == ("rosenbrock", 3)
+    assert isinstance(seen["optimizer"], gd.Momentum)
+    assert (seen["optimizer"].lr, seen["optimizer"].momentum) == (1e-3, 0.5)
+    wanted = {"shape": (4, 5), "plane": (2, 0), "bounds": [[-1, 1], [0, 2]], "max_steps": 50, "gtol": 1e-3}
+    wanted |= {"tol": 0.1, "threads": 1, "dtype": "float32", "progress": False}
+    assert {name: seen[name] for name in wanted} == wanted
+
+
+def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
+    seen = []
+    real = cli.app.map_basins
+    monkeypatch.setattr(cli.app, "map_basins", lambda p, o, **kw: seen.append(o) or real(p, o, **kw))
+    further = ["--set", "beta1=0.5", "--set", "weight-decay=0.1"]
+    ran = CliRunner().invoke(app, [*BASINS, *further, "--out", str(tmp_path / "map.png")])
+    assert ran.exit_code == 0, ran.output
+    assert (seen[0].beta1, seen[0].weight_decay) == (0.5, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["basins", "himelblau", "--out", "a.png"], r"Did you mean 'himmelblau'\?"),
+        (["basins", "himmelblau", "--out", "a.png", "--optimizer", "adm"], r"Did you mean 'adam'\?"),
+        (["basins", "himmelblau", "--out", "a.png", "--shap", "3x3"], "--shape"),
+        (["basns"], "basins"),
+        (["basins", "himmelblau"], "--out"),
+        (["basins", "himmelblau", "--out", "a.xyz"], r"must end in one of .*\.png"),
+        (["basins", "himmelblau", "--out", "no/such/folder/a.png"], "folder"),
+        (["basins", "himmelblau", "--out", "a.png", "--shape", "512"], "--shape.*512x512"),
+        (["basins", "himmelblau", "--out", "a.png", "--shape", "0x4"], "shape"),
+        (["basins", "himmelblau", "--out", "a.png", "--bounds", "6,-6"], "low < high"),
+        (["basins", "himmelblau", "--out", "a.png", "--bounds", "6"], "--bounds.*-6,6"),
+        (["basins", "himmelblau", "--out", "a.png", "--plane", "0,7"], "plane"),
+        (["basins", "himmelblau", "--out", "a.png", "--plane", "0"], "--plane.*0,1"),
+        (["basins", "himmelblau", "--out", "a.png", "--lr", "-1"], "lr must"),
+        (["basins", "himmelblau", "--out", "a.png", "--lr", "fast"], "--lr"),
+        (["basins", "himmelblau", "--out", "a.png", "--momentum", "0.9"], "adam has no option 'momentum'"),
+        (["basins", "himmelblau", "--out", "a.png", "--set", "beta1"], "--set.*NAME=NUMBER"),
+        (["basins", "himmelblau", "--out", "a.png", "--set", "beta3=0.1"], "Did you mean 'beta"),
+        (["basins", "himmelblau", "--out", "a.png", "--dim", "3"], "no option 'dim'"),
+        (["basins", "double_well", "--out", "a.png"], "at least two parameters"),
+        (["basins", "himmelblau", "--out", "a.png", "--max-steps", "0"], "--max-steps"),
+        (["basins", "himmelblau", "--out", "a.png", "--gtol", "-1"], "--gtol"),
+        (["basins", "himmelblau", "--out", "a.png", "--tol", "0"], "tol must"),
+        (["basins", "himmelblau", "--out", "a.png", "--threads", "0"], "--threads"),
+        (["basins", "himmelblau", "--out", "a.png", "--dtype", "float16"], "--dtype"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fastgd: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interruption_says_what_was_lost(tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        status = np.array([0, 0, -1], np.int8)
+        nothing = np.zeros(3)
+        raise gd.Interrupted("stopped", partial=Result(np.zeros((3, 2)), nothing, nothing, nothing, status))
+
+    monkeypatch.setattr(cli.app, "map_basins", interrupted)
+    assert cli.main([*BASINS, "--out", str(tmp_path / "a.png")]) == 130
+    err = capsys.readouterr().err
+    assert err == "fastgd: interrupted: 2 of 384 runs were done and are lost; no picture was written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_problems_lists_the_catalogue(capsys):
+    assert cli.main(["problems"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in gd.problems.names():
+        (row,) = [line for line in lines if line.startswith(name + " ")]
+        assert row.split()[1] == str(gd.problems.make(name).dim)
+
+
+def test_info_tells_versions_and_the_engine(capsys):
+    assert cli.main(["info"]) == 0
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert facts["fastgd"] == gd.__version__
+    assert facts["numpy"] == np.__version__
+    assert {"python", "numba", "llvmlite", "scipy"} < set(facts)
+    from fastgd import jit
+
+    assert {name: facts[name] for name in jit.info()} == jit.info()
+    assert int(facts["threads"]) >= 1
+
+
+def test_info_tells_the_size_of_the_cache(capsys, monkeypatch, tmp_path):
+    from fastgd import jit
+
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a").write_bytes(bytes(1_500_000))
+    (tmp_path / "deep" / "b").write_bytes(bytes(500_000))
+    for folder, size in ((tmp_path, "2.0 MB in 2 files"), (tmp_path / "none", "empty")):
+        monkeypatch.setattr(jit, "info", lambda folder=folder: {"cache folder": str(folder)})
+        assert cli.main(["info"]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cache size")]
+        assert line.endswith(size)
+
+
+def test_help_and_version(capsys):
+    assert cli.main([]) == 0
+    assert "Commands:" in capsys.readouterr().out
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fastgd {gd.__version__}\n"
+    assert cli.main(["basins", "--help"]) == 0
+    assert "--optimizer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_missing_extra_is_named(missing, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert cli.main(["problems"]) == 2
+    err = capsys.readouterr().err
+    assert 'pip install "fastgd[cli]"' in err
+    assert missing in err
+    assert err.count("\n") == 1
+
+
+def test_in_a_process_of_its_own(tmp_path):
+    code = "import sys; from fastgd.cli import main; sys.exit(main())"
+    call = [sys.executable, "-c", code, *BASINS, "--out", str(tmp_path / "map.pdf")]
+    ran = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "4 attractors" in ran.stdout
+    assert ran.stderr == ""
+    assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
+    wrong = subprocess.run([*call, "--optimizer", "sgd2"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
