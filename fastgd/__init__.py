@@ -7,10 +7,10 @@ from typing import Any
 
 from . import optimizers, problems, schedules
 from ._version import __version__
-from .basins import Basins, find_basins, map_basins
+from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
 from .jit.masks import select
-from .landscape import gradient_check
+from .landscape import GradientCheck, gradient_check
 from .minimize import minimize
 from .optimizers import Adam, GradientDescent, Momentum, Nesterov
 from .problem import Problem
@@ -18,9 +18,9 @@ from .result import Result
 from .stopping import Status
 
 __all__ = [
-    "Adam", "Basins", "DerivationError", "GradientDescent", "Interrupted", "Momentum", "Nesterov", "Problem", "Result",
-    "Status", "__version__", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems",
-    "schedules", "select",
+    "Adam", "BasinMap", "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Momentum",
+    "Nesterov", "Problem", "Result", "Status", "__version__", "find_basins", "gradient_check", "map_basins", "minimize",
+    "optimizers", "plot", "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

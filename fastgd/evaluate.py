@@ -69,7 +69,9 @@ def make_evaluator(write: Callable[..., Any], length: int, rows: int, width: int
 class Evaluation:
     """One function at many points."""
 
-    def __init__(self, key: str, build: Callable[[int], Any], points: np.ndarray, data: Any, rows: int, width: int) -> None:
+    def __init__(
+        self, key: str, build: Callable[[int], Any], points: np.ndarray, data: Any, rows: int, width: int
+    ) -> None:
         self.kernel = shared_kernel(key, width, functools.partial(build, width))
         self.out = np.empty((len(points), rows))
         scratch = aligned((1, points.shape[1], width), np.float64), aligned((1, rows, width), np.float64)

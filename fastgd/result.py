@@ -90,7 +90,8 @@ class Result:
 
     def summary(self) -> dict[str, Any]:
         """Counts by status, and the range of values and steps, as plain numbers."""
-        counts = {Status(code).name.lower(): int(n) for code, n in zip(*np.unique(self.status, return_counts=True), strict=True)}
+        codes, numbers = np.unique(self.status, return_counts=True)
+        counts = {Status(code).name.lower(): int(n) for code, n in zip(codes, numbers, strict=True)}
         ended = self.status >= 0
         finite = self.fun[ended & np.isfinite(self.fun)]
         steps = self.nit[ended]
@@ -109,7 +110,8 @@ class Result:
         shape = f"batch shape {self.batch_shape}, " if len(self.batch_shape) > 1 else ""
         name = f" on {self.problem.name}" if self.problem is not None else ""
         how = f" by {type(self.optimizer).__name__}" if self.optimizer is not None else ""
-        lines = [f"{facts['runs']} {'run' if facts['runs'] == 1 else 'runs'}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
+        runs = "run" if facts["runs"] == 1 else "runs"
+        lines = [f"{facts['runs']} {runs}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
         lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")

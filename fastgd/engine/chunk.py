@@ -130,8 +130,9 @@ def make_ends(parts: Parts, shape: Shape) -> Callable:
 def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
-    It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s arrays, the
-    result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether it finished.
+    It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
+    arrays, the result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether
+    it finished.
     """
     length, width = shape.length, shape.width
     states = max(1, length * parts.slots)

@@ -189,7 +189,8 @@ def make_burst(parts: Parts, views: Views, coefficients_of: Callable, length: in
                 if (t - first) & 1:
                     here, there = there, here
                 c = coefficients_of(table, hypers, b, t - first, t)
-                going |= step(here, there, g, state_of(block, b), c, control_of(control, b), best_of(block, b), data, t, limits)
+                s, status, best = state_of(block, b), control_of(control, b), best_of(block, b)
+                going |= step(here, there, g, s, c, status, best, data, t, limits)
             t += 1
         if (t - first) & 1:
             for b in range(low, high):

@@ -19,7 +19,7 @@ __all__ = ["Arrays", "Plan", "make_plan"]
 
 
 class Arrays(NamedTuple):
-    """A result's arrays over all runs in one row: x (runs, n), fun, grad_norm, nit, status and trace (runs, points, n)."""
+    """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n)."""
 
     x: np.ndarray
     fun: np.ndarray
@@ -112,7 +112,8 @@ class Plan:
         points = 0 if self.record is None else self.stop.max_steps // self.record + 1
         return Arrays(
             np.empty((runs, n), self.dtype), np.empty(runs, self.dtype), np.empty(runs, self.dtype),
-            np.zeros(runs, np.int64), np.full(runs, -1, np.int8), np.empty((runs if points else 0, points, n), self.dtype),
+            np.zeros(runs, np.int64), np.full(runs, -1, np.int8),
+            np.empty((runs if points else 0, points, n), self.dtype),
         )  # fmt: skip
 
 
@@ -161,10 +162,13 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
         starts = np.asarray(x0)
         starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
     except (TypeError, ValueError):
-        raise TypeError(f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}") from None
+        raise TypeError(
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
+        ) from None
     if starts.ndim == 0 or starts.shape[-1] != dim:
-        hint = f"; write x0[:, None] for {starts.shape[0]} starts in one dimension" if dim == 1 and starts.ndim == 1 else ""
-        raise ValueError(f"x0 must have shape (*batch, {dim}) for a problem of dimension {dim}, got shape {starts.shape}{hint}")
+        column = dim == 1 and starts.ndim == 1
+        hint = f"; write x0[:, None] for {starts.shape[0]} starts in one dimension" if column else ""
+        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {starts.shape}{hint}")
     if starts.size == 0:
         raise ValueError(f"x0 is empty: it has shape {starts.shape}")
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):

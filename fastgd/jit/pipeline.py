@@ -1,8 +1,8 @@
 """A shorter way through Numba for functions that are only ever inlined into a kernel.
 
-Numba makes an entry point for Python, a C entry point, optimized code and machine code of every compiled function.  A
-kernel here is put together from some forty of them, none of which is called from anywhere else: their LLVM code alone is
-wanted, to be optimized once, inside the kernel.  That takes a third off the time to the first result.
+Numba makes an entry point for Python, a C entry point, optimized code and machine code of every compiled function.
+A kernel here is put together from some forty of them, none of which is called from anywhere else: their LLVM code alone
+is wanted, to be optimized once, inside the kernel.  That takes a third off the time to the first result.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class InlinedLowering(NativeLowering):
         return True
 
 
-def usual_passes_but(lowering: type, state: Any) -> list[Any]:
+def usual_passes_but(lowering: Any, state: Any) -> list[Any]:
     """Numba's passes with the last of them replaced."""
     passes = DefaultPassBuilder.define_nopython_pipeline(state, name=lowering._name)
     place = [kind for kind, _ in passes.passes].index(NativeLowering)

@@ -1,8 +1,8 @@
 """The Numba types behind explicit SIMD: ``Lanes``, ``Mask`` and ``Rows``.
 
-`Lanes` is a vector of W numbers, one for each of W runs that descend abreast; `Mask` says which of them are meant; `Rows`
-is memory holding one `Lanes` for each parameter.  A width of 1 stands for plain scalars: there `Lanes` is the number
-itself and `Mask` is a bool, so one source compiles to vectors and to scalars.
+`Lanes` is a vector of W numbers, one for each of W runs that descend abreast; `Mask` says which of them are meant;
+`Rows` is memory holding one `Lanes` for each parameter.  A width of 1 stands for plain scalars: there `Lanes` is the
+number itself and `Mask` is a bool, so one source compiles to vectors and to scalars.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.typeconv import Conversion
 from numba.core.datamodel import models, register_default
+from numba.core.typeconv import Conversion
 
 __all__ = ["Lanes", "Mask", "Rows", "lanes_type", "mask_type"]
 

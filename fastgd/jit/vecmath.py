@@ -106,7 +106,8 @@ def call_by_pieces(builder: Any, symbol: str, width: int, vectors: list[ir.Value
     if count == width:
         return builder.call(function, vectors)
     starts = range(0, count, width)
-    return join_lanes(builder, [builder.call(function, [slice_lanes(builder, v, k, width) for v in vectors]) for k in starts])
+    pieces = [[slice_lanes(builder, v, start, width) for v in vectors] for start in starts]
+    return join_lanes(builder, [builder.call(function, piece) for piece in pieces])
 
 
 def call_by_lanes(context: Any, builder: Any, scalar: Any, lanes: Lanes, vectors: list[ir.Value]) -> ir.Value:
@@ -193,15 +194,15 @@ def isfinite(context, builder, sig, args):
     return builder.fcmp_ordered("<", call_intrinsic(builder, "fabs", x.type, x), infinity)
 
 
-for _key in (math.isfinite, np.isfinite):
+for _test in (math.isfinite, np.isfinite):
 
     class IsFinite(AbstractTemplate):
         def generic(self, args, kws):
             return signature(Mask(args[0].width), *args) if len(args) == 1 and isinstance(args[0], Lanes) else None
 
-    IsFinite.key = _key
-    infer_global(_key, types.Function(IsFinite))
-    lower_builtin(_key, Lanes)(isfinite)
+    IsFinite.key = _test
+    infer_global(_test, types.Function(IsFinite))
+    lower_builtin(_test, Lanes)(isfinite)
 
 
 @infer_global(operator.pow)

@@ -59,7 +59,8 @@ class Optimizer:
             value = getattr(self, field.name)
             if "low" not in field.metadata or isinstance(value, Schedule):
                 continue
-            object.__setattr__(self, field.name, checked(f"{type(self).__name__}: {field.name}", value, **field.metadata))
+            name = f"{type(self).__name__}: {field.name}"
+            object.__setattr__(self, field.name, checked(name, value, **field.metadata))
 
     def rule(self) -> Rule:
         """The update rule of these settings."""
