@@ -89,9 +89,10 @@ class Job:
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
+        given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
         return (
-            plan.starts_of(low, high), plan.hyper_of(low, high), plan.data, self.workspace.arrays, tuple(self.arrays.part(low, high)),
-            self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel,
+            *given, self.workspace.arrays, tuple(self.arrays.part(low, high)), 
+            int(plan.stop.max_steps), plan.record or 0, self.cancel,
         )  # fmt: skip
 
     def compile(self) -> None:
