@@ -90,10 +90,8 @@ class Job:
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
         given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
-        return (
-            *given, self.workspace.arrays, tuple(self.arrays.part(low, high)), 
-            int(plan.stop.max_steps), plan.record or 0, self.cancel,
-        )  # fmt: skip
+        memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
+        return *given, *memory, self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 
     def compile(self) -> None:
         if not self.kernel.signatures:
