@@ -67,11 +67,14 @@ class StopTests:
     def watches_value(self) -> bool:
         return self.ftol is not None or self.patience is not None
 
-    def limits(self) -> tuple[float, float, float, int, float]:
-        """What the loop compares with; a test that is off gets a limit that nothing meets."""
-        gtol = -1.0 if self.gtol is None else float(self.gtol)
-        xtol = -1.0 if self.xtol is None else float(self.xtol)
-        return gtol, xtol, float(self.ftol or 0.0), int(self.patience or 1), float(self.bound)
+    def limits(self, dtype: np.dtype) -> tuple[float, float, float, int, float]:
+        """What the loop compares with, rounded to the runs' dtype; a test that is off gets a limit that nothing meets."""
+        gtol, xtol, ftol = (
+            float(dtype.type(off if value is None else value))
+            for value, off in ((self.gtol, -1.0), (self.xtol, -1.0), (self.ftol, 0.0))
+        )
+        largest = float(np.finfo(dtype).max)  # without a bound an infinite point is still past it
+        return gtol, xtol, ftol, int(self.patience or 1), float(dtype.type(min(self.bound, largest)))
 
     def functions(self, value: Callable) -> tuple[Callable, Callable, Callable]:
         """The scalar functions ``stalled``, ``moved`` and ``resting`` of the loop; those that are off cost nothing."""

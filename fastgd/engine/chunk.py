@@ -147,10 +147,14 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     best_of, per_run = views.best, shape.per_run
 
     @inlined
+    def record_point(j, block, control, trace, place):
+        for i in range(length):
+            trace[control[j // width, RUN, j % width], place, i] = block[j // width, i, j % width]
+
+    @inlined
     def record_points(alive, block, control, trace, place):
         for j in range(alive):
-            for i in range(length):
-                trace[control[j // width, RUN, j % width], place, i] = block[j // width, i, j % width]
+            record_point(j, block, control, trace, place)
 
     @kernel
     def chunk(starts, hyper, data, work, out, limits, max_steps, record, cancel):
@@ -183,6 +187,9 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                     j += 1
                     continue
                 write_run(j, block, control, x, nit, status)
+                ended = control[j // width, NIT, j % width]
+                if record > 0 and ended % record == 0:  # a run that `xtol` ends has just come to this point
+                    record_point(j, block, control, trace, ended // record)
                 alive -= 1
                 if j < alive:
                     move(block, j, alive)

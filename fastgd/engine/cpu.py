@@ -16,6 +16,7 @@ import numpy as np
 from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
+from fastgd.stopping import Status
 
 from .chunk import BURST, TABLE_WIDTH, Shape, make_chunk
 from .descend import Parts
@@ -85,7 +86,7 @@ class Job:
         self.workspace = Workspace(plan, width, min(self.size, plan.runs))
         self.cancel = np.zeros(1, np.uint8)
         self.kernel = shared_kernel(plan.key, width, functools.partial(build, plan, width))
-        self.limits = plan.stop.limits()
+        self.limits = plan.stop.limits(plan.dtype)
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
@@ -96,6 +97,10 @@ class Job:
     def compile(self) -> None:
         if not self.kernel.signatures:
             self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
+
+    def forget(self, low: int, high: int) -> None:
+        """Take a chunk that was stopped early for not run: its values and gradients are still to come."""
+        self.arrays.status[low:high], self.arrays.nit[low:high] = Status.NOT_RUN, 0
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         for low in range(0, self.plan.runs, self.size):
@@ -120,7 +125,10 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
             while True:
                 with lock:
                     part = next(chunks, None)
-                if part is None or not job.kernel(*job.arguments(*part)):
+                if part is None:
+                    return
+                if not job.kernel(*job.arguments(*part)):
+                    job.forget(*part)
                     return
                 finished.put(part[1] - part[0])
         finally:

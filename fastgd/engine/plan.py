@@ -160,7 +160,8 @@ def checked_dtype(dtype: Any) -> np.dtype:
 def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
     try:
         starts = np.asarray(x0)
-        starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
+        with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
+            starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
     except (TypeError, ValueError):
         raise TypeError(
             f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
@@ -188,6 +189,9 @@ def checked_batch(starts: np.ndarray, numbers: dict[str, Any], seeds: np.ndarray
     shapes = {"x0 (without its last axis)": starts.shape[:-1]}
     shapes |= {name: np.shape(value) for name, value in numbers.items()}
     shapes["seed"] = seeds.shape
+    for name, shape in shapes.items():
+        if 0 in shape:
+            raise ValueError(f"{name} is empty: it has shape {shape}")
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
