@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import real_array
+
 __all__ = ["Constant", "Exponential", "Schedule"]
 
 
@@ -20,12 +22,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name, value in self.parameters().items():
-            try:
-                numbers = np.array(value, dtype=np.float64)
-            except (TypeError, ValueError):
-                raise TypeError(
-                    f"{type(self).__name__}: {name} must be a number or an array of numbers, got {value!r}"
-                ) from None
+            numbers = real_array(value, f"{type(self).__name__}: {name}")
             if not np.isfinite(numbers).all() or (numbers < 0).any():
                 raise ValueError(f"{type(self).__name__}: {name} must be finite and >= 0, got {value!r}")
             object.__setattr__(self, name, float(numbers) if numbers.ndim == 0 else numbers)

@@ -7,6 +7,7 @@ our own sources, the versions of Numba and LLVM, and the processor.
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 import os
@@ -25,11 +26,12 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
-from .vecmath import piece, vector_library
+from .vecmath import FUNCTIONS, piece, vector_symbol
 
 __all__ = ["KernelCache", "cache_folder", "fingerprint", "load", "store"]
 
-SKIPPED_MODULES = {"math", "numpy", "builtins"}  # their contents are told by the versions
+SKIPPED_MODULES = {"math", "numba", "numpy", "builtins"}  # their contents are told by the versions
+DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def cache_folder() -> pathlib.Path:
@@ -65,6 +67,8 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
             digest.update(content)
 
     if isinstance(thing, CPUDispatcher):
+        put("compiled")
+        write(digest, sorted(thing.targetoptions.items()), seen)
         thing = thing.py_func
     if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, type(Ellipsis))):
         put(type(thing).__name__, repr(thing).encode())
@@ -72,7 +76,7 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
         array = np.asarray(thing)
         if array.dtype.hasobject:
             raise TypeError(f"cannot tell the content of an array of dtype {array.dtype}")
-        put("array", array.dtype.str.encode(), repr(array.shape).encode(), np.ascontiguousarray(array).tobytes())
+        put("array", repr(array.dtype).encode(), repr(array.shape).encode(), np.ascontiguousarray(array).tobytes())
     elif isinstance(thing, (tuple, list)):
         put(type(thing).__name__, str(len(thing)).encode())
         for item in thing:
@@ -85,10 +89,17 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
             write(digest, (key, value), seen)
     elif isinstance(thing, types.ModuleType):
         put("module", thing.__name__.encode())
-    elif isinstance(thing, (types.BuiltinFunctionType, np.ufunc, type)):
+    elif isinstance(thing, (types.BuiltinFunctionType, np.ufunc)) or is_library_class(thing):
         put("named", str(getattr(thing, "__module__", "")).encode(), thing.__name__.encode())
+    elif isinstance(thing, enum.EnumMeta):
+        put("enum", thing.__qualname__.encode())
+        write(digest, [(name, member.value) for name, member in thing.__members__.items()], seen)
+    elif isinstance(thing, type) and issubclass(thing, tuple) and hasattr(thing, "_fields"):
+        put("named tuple", thing.__qualname__.encode())
+        write(digest, (thing._fields, thing._field_defaults), seen)  # type: ignore[attr-defined]
     elif isinstance(thing, types.CodeType):
-        put("code", thing.co_code, " ".join(thing.co_names + thing.co_varnames).encode(), str(thing.co_flags).encode())
+        names, shape = (thing.co_names, thing.co_varnames), (thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags)
+        put("code", thing.co_code, repr(names).encode(), repr(shape).encode())
         for constant in thing.co_consts:
             write(digest, constant, seen)
     elif isinstance(thing, types.FunctionType):
@@ -99,19 +110,25 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
         put("function")
         write(digest, thing.__code__, seen)
         write(digest, (thing.__defaults__, thing.__kwdefaults__), seen)
+        names = global_names(thing.__code__)
         for cell in thing.__closure__ or ():
-            write(digest, cell.cell_contents, seen)
-        for name in global_names(thing.__code__):
+            write_named(digest, cell.cell_contents, names, seen)
+        for name in names:
             if name in thing.__globals__:
                 write(digest, name, seen)
-                write_global(digest, thing.__globals__[name], thing.__code__.co_names, seen)
+                write_named(digest, thing.__globals__[name], names, seen)
     elif hasattr(thing, "__wrapped__"):
         write(digest, thing.__wrapped__, seen)
     else:
         raise TypeError(f"cannot tell the content of {thing!r} of type {type(thing).__name__}")
 
 
+def is_library_class(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__.partition(".")[0] in SKIPPED_MODULES
+
+
 def global_names(code: types.CodeType) -> list[str]:
+    """The names of globals and attributes in a function and those within it."""
     names = list(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -119,27 +136,29 @@ def global_names(code: types.CodeType) -> list[str]:
     return sorted(set(names))
 
 
-def write_global(digest: Any, thing: Any, names: tuple[str, ...], seen: dict[int, int]) -> None:
-    """A global, and for a module of the user's what the function may take from it."""
+def write_named(digest: Any, thing: Any, names: list[str], seen: dict[int, int], above: tuple[Any, ...] = ()) -> None:
+    """A global or captured value, and for a module of the user's what the function may take from it."""
     write(digest, thing, seen)
     if isinstance(thing, types.ModuleType) and thing.__name__.partition(".")[0] not in SKIPPED_MODULES:
-        for name in sorted(set(names)):
-            if name in vars(thing):
-                write(digest, (name, vars(thing)[name]), seen)
+        for name in names:
+            if name in vars(thing) and vars(thing)[name] not in (*above, thing):
+                write(digest, name, seen)
+                write_named(digest, vars(thing)[name], names, seen, (*above, thing))
 
 
 @functools.cache
 def environment() -> str:
-    """What all kernels here depend on: our sources, the versions, the processor and its vector library."""
+    """What all entries depend on: our sources, the versions, the processor and its vector functions."""
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
     sources = [package / "stopping.py", package / "evaluate.py"]
-    for folder in ("jit", "engine"):
+    for folder in ("jit", "engine", "symbolic"):
         sources += sorted((package / folder).glob("*.py"))
     for source in sources:
         digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
-    machine = (*piece(), vector_library() is not None)
+    vectors = [vector_symbol(name, count, bits) for name, (_, count) in FUNCTIONS.items() for bits in (32, 64)]
+    machine = (*piece(), vectors)
     digest.update(repr((versions, machine)).encode())
     return digest.hexdigest()
 
@@ -149,23 +168,27 @@ def entry(key: str, suffix: str) -> pathlib.Path:
 
 
 def load(key: str, suffix: str) -> bytes | None:
-    """The stored bytes; None where there are none."""
+    """The stored bytes; None where there are none, or not those that were stored."""
     try:
-        return entry(key, suffix).read_bytes()
+        found = entry(key, suffix).read_bytes()
     except OSError:
         return None
+    digest, content = found[:DIGEST_SIZE], found[DIGEST_SIZE:]
+    return content if hashlib.sha256(content).digest() == digest else None
 
 
 def store(key: str, suffix: str, content: bytes) -> bool:
     """Keep bytes under a key, at once or not at all; a folder that cannot be written to is no error."""
-    path = entry(key, suffix)
+    path, temporary = entry(key, suffix), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(hashlib.sha256(content).digest() + content)
         os.replace(temporary, path)
     except OSError:
+        if temporary is not None:
+            pathlib.Path(temporary).unlink(missing_ok=True)
         return False
     return True
 

@@ -46,6 +46,8 @@ class Select(AbstractTemplate):
         condition, yes, no = args
         if isinstance(condition, Mask):
             lanes = common_lanes(yes, no)
+            if isinstance(yes, types.Number) and isinstance(no, types.Number):
+                lanes = Lanes(types.float64, condition.width)
             return None if lanes is None else signature(lanes, condition, types.unliteral(yes), types.unliteral(no))
         if isinstance(condition, types.Boolean):
             lanes = common_lanes(yes, no)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numba.core.errors import TypingError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 
@@ -15,6 +14,7 @@ __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shar
 
 KERNELS: dict[tuple[str, int], Any] = {}
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
+WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
 
 
 class Job(Protocol):
@@ -73,31 +73,33 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         try:
             job.compile()
             return job
-        except TypingError as error:
+        except Exception as error:  # Numba refuses functions by errors of many classes
             reason = first_cause(error)
     job = make(1)
     try:
         job.compile()
-    except TypingError as error:
+    except Exception as error:
         raise TypeError(
             f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.* and "
             f"scalar np.* only.  {first_cause(error)}"
         ) from error
-    if warn and marker not in REFUSED:
+    if warn and (name, reason) not in WARNED:
+        WARNED.add((name, reason))
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
             f"({reason}).  In place of `if` use fastgd.select(condition, yes, no).",
             stacklevel=4,
         )
+    if marker not in REFUSED:
         REFUSED[marker] = reason
-    if not key.startswith("unnamed"):
-        store(marker, "scalar", reason.encode())
+        if not key.startswith("unnamed"):
+            store(marker, "scalar", reason.encode())
     return job
 
 
 def first_cause(error: Exception) -> str:
-    """The line of a Numba typing error that says what was met, and where."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The line of a Numba error that says what was met, and where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
     causes = [line for line in lines if line.startswith(telling)] or lines[-1:]
     places = [line.rstrip(":") for line in lines if line.startswith("File ")]

@@ -62,8 +62,26 @@ def mask_type(width: int) -> types.Type:
 @register_default(Lanes)
 class LanesModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
-        element = dmm.lookup(fe_type.dtype).get_value_type()
-        super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.width))
+        self.element = dmm.lookup(fe_type.dtype).get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(self.element, fe_type.width))
+
+    # In the memory of lists and the like: their allocator does not align as vector loads expect
+    def get_data_type(self):
+        return ir.ArrayType(self.element, self.be_type.count)
+
+    def as_data(self, builder, value):
+        data = ir.Constant(self.get_data_type(), ir.Undefined)
+        for lane in range(self.be_type.count):
+            number = builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+            data = builder.insert_value(data, number, lane)
+        return data
+
+    def from_data(self, builder, value):
+        lanes = ir.Constant(self.be_type, ir.Undefined)
+        for lane in range(self.be_type.count):
+            number = builder.extract_value(value, lane)
+            lanes = builder.insert_element(lanes, number, ir.Constant(ir.IntType(32), lane))
+        return lanes
 
 
 @register_default(Mask)

@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import lower_builtin
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import call_intrinsic, common_lanes, powi, splat
@@ -47,11 +48,12 @@ INTRINSICS: dict[str, tuple[list[Any], int]] = {
 
 @functools.cache
 def piece() -> tuple[str, int]:
-    """The letter of the vector calling convention of this processor, and its vector's bits."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    """The letter of the vector calling convention that Numba compiles for, and its vector's bits."""
+    # Numba's options can leave out what the processor has, and vectors are then handed over in narrower registers
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    if "+avx512f" in features:
         return "e", 512
-    if features.get("avx2"):
+    if "+avx2" in features:
         return "d", 256
     return ("n", 128) if llvm.get_process_triple().startswith("aarch64") else ("b", 128)
 
@@ -213,7 +215,8 @@ class Power(AbstractTemplate):
 
     def generic(self, args, kws):
         lanes = common_lanes(*args) if len(args) == 2 else None
-        return None if lanes is None else signature(lanes, *args)
+        refused = lanes is None or any(isinstance(kind, types.Boolean) for kind in args)
+        return None if refused else signature(lanes, *args)
 
 
 def known_exponent(value: ir.Value, kind: types.Type) -> float | None:
@@ -229,7 +232,7 @@ def lower_power(context, builder, sig, args):
     exponent = known_exponent(args[1], sig.args[1])
     base = splat(context, builder, args[0], sig.args[0], lanes)
     one = ir.Constant(base.type, [1.0] * lanes.width)
-    if exponent is not None and exponent == int(exponent) and abs(exponent) <= 64:
+    if exponent is not None and abs(exponent) <= 64 and exponent == int(exponent):
         if exponent == 0:
             return one
         power = powi(builder, base, abs(int(exponent)), builder.fmul)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fastgd.boxes import real_array
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
 
@@ -57,9 +58,11 @@ class Optimizer:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if "low" not in field.metadata or isinstance(value, Schedule):
-                continue
             name = f"{type(self).__name__}: {field.name}"
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+            if "low" not in field.metadata or (field.name == "lr" and isinstance(value, Schedule)):
+                continue
             object.__setattr__(self, field.name, checked(name, value, **field.metadata))
 
     def rule(self) -> Rule:
@@ -94,10 +97,9 @@ def decayed_by(weight_decay: Any) -> Callable:
 
 def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
     """`value` as a float, or as a read-only array of floats, inside its range."""
-    try:
-        numbers = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+    if isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a number or an array of numbers; only lr may be a schedule, got {value!r}")
+    numbers = real_array(value, name)
     good = np.isfinite(numbers) & (numbers >= low) & ((numbers < high) if below else (numbers <= high))
     if not good.all():
         interval = f"[{low:g}, {high:g}{')' if below or math.isinf(high) else ']'}"
