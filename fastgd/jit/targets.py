@@ -101,7 +101,9 @@ def first_cause(error: Exception) -> str:
     """The line of a Numba error that says what was met, and where."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
-    causes = [line for line in lines if line.startswith(telling)] or lines[-1:]
+    framing = ("Failed in", "During", "File ")
+    said = [line for line in lines if not line.startswith(framing)] or lines
+    causes = [line for line in lines if line.startswith(telling)] or said[:1]
     places = [line.rstrip(":") for line in lines if line.startswith("File ")]
     branch = "<class 'bool'>" in causes[0]
     return " ".join(["they branch on x" if branch else causes[0].rstrip(":"), *places[:1]])

@@ -16,6 +16,9 @@ from fastgd.schedules import Constant, Schedule
 __all__ = ["Optimizer", "Rule", "decayed_by", "hyper"]
 
 
+CLIPS = ("clip_value", "clip_norm")
+
+
 class Rule(NamedTuple):
     """An update rule as plain scalar functions, compiled for every target from this one source.
 
@@ -42,9 +45,17 @@ class Rule(NamedTuple):
     probe: Callable | None = None
 
 
-def hyper(default: Any = dataclasses.MISSING, low: float = 0.0, high: float = math.inf, *, below: bool = False) -> Any:
-    """A numeric hyperparameter in [low, high], or in [low, high) where `below` is set."""
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "below": below})
+def hyper(
+    default: Any = dataclasses.MISSING,
+    low: float = 0.0,
+    high: float = math.inf,
+    *,
+    below: bool = False,
+    kw_only: bool = False,
+) -> Any:
+    """A numeric hyperparameter in [low, high], or in [low, high) where `below` is set; None too where it is the default."""
+    range_of = {"low": low, "high": high, "below": below}
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=range_of)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +63,8 @@ class Optimizer:
     """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts."""
 
     lr: float | np.ndarray | Schedule = hyper()
+    clip_value: Any = hyper(None, kw_only=True)
+    clip_norm: Any = hyper(None, kw_only=True)
 
     name: ClassVar[str] = ""
 
@@ -62,6 +75,8 @@ class Optimizer:
             if isinstance(field.default, bool) and not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, got {value!r}")
             if "low" not in field.metadata or (field.name == "lr" and isinstance(value, Schedule)):
+                continue
+            if value is None and field.default is None:
                 continue
             object.__setattr__(self, field.name, checked(name, value, **field.metadata))
 
@@ -75,12 +90,17 @@ class Optimizer:
         return self.lr if isinstance(self.lr, Schedule) else Constant(self.lr)
 
     def hyperparameters(self) -> dict[str, Any]:
-        """What varies from run to run: the schedule's parameters, then the other numeric fields in their order."""
+        """What may vary from run to run: the schedule's parameters, then the rule's numbers, then the clips in use."""
         numbers = dict(self.schedule.parameters())
         for field in dataclasses.fields(self):
-            if field.name != "lr" and "low" in field.metadata:
+            if field.name not in ("lr", *CLIPS) and "low" in field.metadata:
                 numbers[field.name] = getattr(self, field.name)
-        return numbers
+        return numbers | {name: getattr(self, name) for name in self.clips}
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Which of `clip_value` and `clip_norm` are in use."""
+        return tuple(name for name in CLIPS if getattr(self, name) is not None)
 
 
 def decayed_by(weight_decay: Any) -> Callable:
