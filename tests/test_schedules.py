@@ -84,9 +84,8 @@ def test_adam_under_a_schedule_follows_the_equations() -> None:
 
 
 def test_a_factor_of_one_is_a_constant_rate() -> None:
-    np.testing.assert_array_equal(
-        rates_used(gd.GradientDescent(lr=Exponential(0.3, 1.0)), 50), rates_used(gd.GradientDescent(lr=0.3), 50)
-    )
+    used = rates_used(gd.GradientDescent(lr=Exponential(0.25, 1.0)), 50)
+    np.testing.assert_array_equal(used, np.full(50, 0.25))  # sums of quarters are exact
 
 
 @pytest.mark.parametrize("kind", [0, np.int64(0)])

@@ -11,10 +11,10 @@ import numba
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
+from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.stopping import CONVERGED, RUNNING, STEP_LIMIT
 
 from .descend import NIT, RUN, STATUS, WAIT, Parts, Views, make_burst, make_coefficients, make_largest
-from .tuples import load_tuple, map_tuple, store_tuple
 
 __all__ = ["BURST", "TABLE_WIDTH", "Shape", "make_chunk"]
 

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
+from fastgd.jit.tuples import load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING
-
-from .tuples import load_tuple, store_tuple
 
 __all__ = ["NIT", "RUN", "STATUS", "WAIT", "Parts", "Views", "make_burst", "make_coefficients", "make_largest"]
 

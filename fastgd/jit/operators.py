@@ -26,7 +26,10 @@ IN_PLACE = {
 COMPARISONS = {
     operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!=",
 }  # fmt: skip
-LOGIC = {operator.and_: "and_", operator.or_: "or_", operator.xor: "xor"}
+LOGIC = {
+    operator.and_: "and_", operator.iand: "and_", operator.or_: "or_", operator.ior: "or_", operator.xor: "xor",
+    operator.ixor: "xor",
+}  # fmt: skip
 
 
 def vector_type(lanes: Lanes, context: Any) -> ir.VectorType:

@@ -14,7 +14,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from .operators import splat
 from .types import Lanes, Rows, lanes_type
 
-__all__ = ["align_stack", "cast_lanes", "first_lane", "row_view"]
+__all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
 
 
 @infer_global(len)
@@ -60,7 +60,8 @@ def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: i
 
 
 def alignment(rows: Rows) -> int:
-    return min(64, rows.width * rows.dtype.bitwidth // 8)
+    size = rows.dtype.bitwidth // 8
+    return min(64, rows.width * size) if rows.aligned else size
 
 
 @lower_builtin(operator.getitem, Rows, types.Integer)
@@ -99,6 +100,26 @@ def row_view(width: int, length: int, skip: int = 0) -> Any:
             return builder.gep(whole.data, [builder.mul(row, ir.Constant(count.type, width))])
 
         return signature(rows, array, types.intp), codegen
+
+    return view
+
+
+@functools.cache
+def rows_at(dtype: types.Number, width: int, length: int = 1, aligned: bool = False) -> Any:
+    """A compiled function ``view(address, block)``: the rows of the block `block` of memory that Python answers for.
+
+    A block is ``length * width`` numbers.  The address is an integer, so that one kernel serves arrays that may be
+    written to and arrays that may not.
+    """
+    rows = Rows(dtype, width, length, aligned)
+
+    @intrinsic
+    def view(typingctx, address, block):
+        def codegen(context, builder, sig, args):
+            base = builder.inttoptr(args[0], context.get_value_type(rows))
+            return builder.gep(base, [builder.mul(args[1], ir.Constant(args[1].type, length * width))])
+
+        return signature(rows, types.intp, types.intp), codegen
 
     return view
 

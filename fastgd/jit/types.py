@@ -42,11 +42,14 @@ class Mask(types.Type):
 
 
 class Rows(types.Type):
-    """A view of ``length`` rows of W numbers; indexing gives `Lanes` (or a number where W is 1)."""
+    """A view of ``length`` rows of W numbers; indexing gives `Lanes` (or a number where W is 1).
 
-    def __init__(self, dtype: types.Number, width: int, length: int) -> None:
-        self.dtype, self.width, self.length = dtype, width, length
-        super().__init__(name=f"Rows({dtype}, {width}, {length})")
+    The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.
+    """
+
+    def __init__(self, dtype: types.Number, width: int, length: int, aligned: bool = True) -> None:
+        self.dtype, self.width, self.length, self.aligned = dtype, width, length, aligned
+        super().__init__(name=f"Rows({dtype}, {width}, {length}{'' if aligned else ', unaligned'})")
 
 
 def lanes_type(dtype: types.Number, width: int) -> types.Type:

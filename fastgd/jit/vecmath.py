@@ -113,8 +113,9 @@ def call_by_pieces(builder: Any, symbol: str, width: int, vectors: list[ir.Value
 
 
 def call_by_lanes(context: Any, builder: Any, scalar: Any, lanes: Lanes, vectors: list[ir.Value]) -> ir.Value:
-    sig = signature(lanes.dtype, *[lanes.dtype] * len(vectors))
-    function = context.get_function(context.typing_context.resolve_value_type(scalar), sig)
+    kind = context.typing_context.resolve_value_type(scalar)
+    sig = kind.get_call_type(context.typing_context, [lanes.dtype] * len(vectors), {})  # what get_function looks for
+    function = context.get_function(kind, sig)
     result = ir.Constant(vectors[0].type, ir.Undefined)
     for lane in range(lanes.width):
         place = ir.Constant(ir.IntType(32), lane)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from fastgd.jit.options import inlined
+from .options import inlined
 
 __all__ = ["load_tuple", "map_tuple", "store_tuple"]
 
