@@ -7,6 +7,7 @@ from typing import Any
 
 from . import optimizers, problems, schedules
 from ._version import __version__
+from .averaging import EMA, SWA
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
 from .jit.masks import select
@@ -18,9 +19,9 @@ from .result import Result
 from .stopping import Status
 
 __all__ = [
-    "Adam", "BasinMap", "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Momentum",
-    "Nesterov", "Problem", "Result", "Status", "__version__", "find_basins", "gradient_check", "map_basins", "minimize",
-    "optimizers", "plot", "problems", "schedules", "select", "wilson",
+    "EMA", "SWA", "Adam", "BasinMap", "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted",
+    "Momentum", "Nesterov", "Problem", "Result", "Status", "__version__", "find_basins", "gradient_check", "map_basins",
+    "minimize", "optimizers", "plot", "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .averaging import Average
 from .engine import cpu
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
@@ -34,6 +36,7 @@ def minimize(
     seed: Any = 0,
     dtype: Any = np.float64,
     record: int | None = None,
+    average: Average | None = None,
     progress: bool | Callable[[int, int], None] = False,
     threads: int | None = None,
 ) -> Result:
@@ -70,6 +73,8 @@ def minimize(
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
         Keep every `record`-th point of every run in ``result.trace``.
+    average : Average, optional
+        Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``.
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional
@@ -103,7 +108,7 @@ def minimize(
     array([0, 0, 3], dtype=int8)
     """
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    plan = make_plan(problem, x0, optimizer, stop, seed, dtype, record)
+    plan = make_plan(problem, x0, optimizer, stop, seed, dtype, record, average)
     count = checked_threads(threads)
     with ExitStack() as stack:
         report = reporter(progress, plan.runs, stack)
@@ -142,11 +147,18 @@ def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int]
 
 def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
     """The engine's arrays in the batch's shape."""
-    batch = plan.batch
-    x, fun, norm, nit, status = (array.reshape(batch + array.shape[1:]) for array in arrays[:5])
-    for array in (x, fun, norm):  # runs that an interruption left out hold no numbers
-        array[status < 0] = np.nan
-    return Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), plan.problem, optimizer)
+    batch, left_out = plan.batch, arrays.status < 0
+    for array in (arrays.x, arrays.fun, arrays.grad_norm, arrays.x_avg, arrays.fun_avg):
+        array[left_out[: len(array)]] = np.nan  # an interruption left these runs without numbers
+
+    def shaped(array: np.ndarray) -> np.ndarray:
+        return array.reshape(batch + array.shape[1:])
+
+    x, fun, norm, nit, status = map(shaped, arrays[:5])
+    result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), problem=plan.problem, optimizer=optimizer)
+    if plan.average is None:
+        return result
+    return dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
 
 
 def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:

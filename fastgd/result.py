@@ -36,6 +36,9 @@ class Result:
         4 line search failed; -1 not run (only in the partial result of an interrupted call).
     trace : ndarray, shape (*batch, points, n), or None
         Where ``record=k`` was asked for: the points after 0, k, 2k, ... steps, NaN past the end of a run.
+    x_avg, fun_avg : ndarray, shapes (*batch, n) and (*batch,), or None
+        Where an average was asked for: the averaged points and the values there.  A run that ended before its average
+        began has its end point here.
     problem, optimizer
         What was run.
 
@@ -55,6 +58,8 @@ class Result:
     nit: np.ndarray
     status: np.ndarray
     trace: np.ndarray | None = None
+    x_avg: np.ndarray | None = None
+    fun_avg: np.ndarray | None = None
     problem: Problem | None = field(default=None, repr=False)
     optimizer: Optimizer | None = field(default=None, repr=False)
 

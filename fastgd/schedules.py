@@ -7,7 +7,8 @@ function of its fields `p`, in their order, and the step t = 0, 1, ...; the kern
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,10 +32,26 @@ class Schedule:
         """The fields by name, in order."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
+    memory: ClassVar[int] = 0  # numbers of state of each run; with any, the rate is ``rate(p, t, m)``
+
     @staticmethod
     def rate(p: Any, t: Any) -> Any:
         """The learning rate of step t."""
         raise NotImplementedError
+
+    @staticmethod
+    def start(p: Any) -> Any:
+        """The memory before the first step."""
+        raise NotImplementedError
+
+    @staticmethod
+    def observe(p: Any, m: Any, f: Any) -> Any:
+        """The memory after the value f was seen."""
+        raise NotImplementedError
+
+    def rate_function(self) -> Callable[..., Any]:
+        """The plain scalar function ``rate(p, t)`` of the fields `p` and the step t."""
+        return self.rate
 
     def __call__(self, step: Any) -> Any:
         """Learning rates at the given steps (an integer or an array), one more axis in front for array fields."""

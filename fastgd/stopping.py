@@ -68,7 +68,7 @@ class StopTests:
         return self.ftol is not None or self.patience is not None
 
     def limits(self, dtype: np.dtype) -> tuple[float, float, float, int, float]:
-        """What the loop compares with, rounded to the runs' dtype; a test that is off gets a limit that nothing meets."""
+        """What the loop compares with, in the dtype of the runs; a test that is off gets a limit that nothing meets."""
         gtol, xtol, ftol = (
             float(dtype.type(off if value is None else value))
             for value, off in ((self.gtol, -1.0), (self.xtol, -1.0), (self.ftol, 0.0))

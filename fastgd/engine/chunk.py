@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numba
 
@@ -14,27 +13,19 @@ from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.stopping import CONVERGED, RUNNING, STEP_LIMIT
 
-from .descend import NIT, RUN, STATUS, WAIT, Parts, Views, make_burst, make_coefficients, make_largest
+from .descend import make_burst
+from .stages import NIT, RUN, STATUS, WAIT, Parts, Shape, Views, make_coefficients, make_largest, make_memory
 
-__all__ = ["BURST", "TABLE_WIDTH", "Shape", "make_chunk"]
+__all__ = ["BURST", "TABLE_WIDTH", "make_chunk"]
 
 BURST = 32  # steps between two looks at who has finished
 TABLE_WIDTH = 8  # lanes in which the shared coefficients of a burst are computed, for the vector functions' sake
 
 
-class Shape(NamedTuple):
-    """What the sizes of a kernel depend on."""
-
-    length: int  # parameters
-    width: int  # runs abreast, 1 for the scalar target
-    coefficients: int  # numbers that the rule derives for each step
-    per_run: bool  # whether hyperparameters differ from run to run
-    dtype: numba.types.Float
-
-
 def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Callable]:
     """Where the loop gets its coefficients: ``fill`` once for each burst, and ``coefficients_of`` at each step."""
-    at_step, count, hyper_of = make_coefficients(parts), shape.coefficients, views.hyper
+    at_step, hyper_of = make_coefficients(parts), views.hyper
+    count = shape.coefficients + len(parts.clips) + (parts.weight is not None)
     cast = map_tuple(cast_lanes(shape.dtype, shape.width), count)
 
     if shape.per_run:
@@ -65,9 +56,16 @@ def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Ca
     return fill_table, from_table
 
 
+def average_row(parts: Parts, shape: Shape) -> int:
+    """Where the average begins among the rows of a block: after the points, the state and the best value."""
+    return shape.length + max(1, shape.length * parts.slots) + 1
+
+
 def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Callable]:
     """How runs get into the lanes of the blocks, from one lane to another, and out; lane j is run j of the chunk."""
     length, width, per_run = shape.length, shape.width, shape.per_run
+    averaged, average_start = parts.weight is not None, parts.average_start
+    first_average = average_row(parts, shape)
 
     @inlined
     def load_run(j, run, starts, hyper, block, hypers, control):
@@ -89,22 +87,40 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
             array[j // width, i, j % width] = array[k // width, i, k % width]
 
     @inlined
-    def write_run(j, block, control, x, nit, status):
+    def write_run(j, block, control, x, nit, status, x_avg):
         b, lane = j // width, j % width
         run = control[b, RUN, lane]
-        for i in range(length):
-            x[run, i] = block[b, i, lane]
         nit[run] = control[b, NIT, lane]
         status[run] = control[b, STATUS, lane]
+        for i in range(length):
+            x[run, i] = block[b, i, lane]
+        for i in range(length if averaged else 0):  # a run that ends before the average begins is its own average
+            x_avg[run, i] = block[b, first_average + i if nit[run] >= average_start else i, lane]
 
     return load_run, move, write_run
 
 
-def make_ends(parts: Parts, shape: Shape) -> Callable:
-    """``evaluate_ends``: value and gradient norm at the points where the runs of a chunk ended."""
+def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
+    """Value and gradient norm at the points where the runs of a chunk ended, and the value at their averages."""
     length, width = shape.length, shape.width
     value, gradient, largest = parts.value, parts.gradient, make_largest(length)
     points_of, results_of = row_view(width, length), row_view(width, 2)
+
+    @inlined
+    def evaluate_averages(x, fun, data, scratch, results):
+        at, out = points_of(scratch, 0), results_of(results, 0)
+        runs = x.shape[0]
+        for start in range(0, runs, width):
+            for lane in range(width):
+                for i in range(length):
+                    scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
+            out[0] = value(at, *data)
+            for run in range(start, min(start + width, runs)):
+                fun[run] = results[0, 0, run - start]
+
+    @inlined
+    def no_averages(x, fun, data, scratch, results):
+        return None
 
     @inlined
     def evaluate_ends(x, fun, norm, status, data, scratch, results, gtol):
@@ -124,7 +140,7 @@ def make_ends(parts: Parts, shape: Shape) -> Callable:
                 if status[run] == STEP_LIMIT and norm[run] <= gtol:
                     status[run] = CONVERGED
 
-    return evaluate_ends
+    return evaluate_ends, evaluate_averages if parts.weight is not None else no_averages
 
 
 def make_chunk(parts: Parts, shape: Shape) -> Callable:
@@ -138,13 +154,15 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     states = max(1, length * parts.slots)
     views = Views(
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
-        control=row_view(width, 3), hyper=row_view(width, parts.hyperparameters),
+        control=row_view(width, 3), hyper=row_view(width, parts.hyperparameters + parts.memory),
+        average=row_view(width, length, average_row(parts, shape)),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
-    burst = make_burst(parts, views, coefficients_of, length)
+    burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move, write_run = make_lane_moves(parts, shape)
-    evaluate_ends = make_ends(parts, shape)
-    best_of, per_run = views.best, shape.per_run
+    evaluate_ends, evaluate_averages = make_ends(parts, shape)
+    begin, _ = make_memory(parts, width)
+    best_of, hyper_of, per_run = views.best, views.hyper, shape.per_run
 
     @inlined
     def record_point(j, block, control, trace, place):
@@ -160,12 +178,13 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     def chunk(starts, hyper, data, work, out, limits, max_steps, record, cancel):
         align_stack()
         block, hypers, table, control, scratch, results = work
-        x, fun, norm, nit, status, trace = out
+        x, fun, norm, nit, status, trace, x_avg, fun_avg = out
         alive = starts.shape[0]
         for j in range((alive + width - 1) // width * width):
             load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control)
         for b in range((alive + width - 1) // width):
             best_of(block, b)[0] = math.inf
+            begin(hyper_of(hypers, b))
         t = numba.int64(0)
         while alive > 0 and t < max_steps:
             if cancel[0]:
@@ -186,7 +205,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                 if control[j // width, STATUS, j % width] == RUNNING:
                     j += 1
                     continue
-                write_run(j, block, control, x, nit, status)
+                write_run(j, block, control, x, nit, status, x_avg)
                 ended = control[j // width, NIT, j % width]
                 if record > 0 and ended % record == 0:  # a run that `xtol` ends has just come to this point
                     record_point(j, block, control, trace, ended // record)
@@ -202,8 +221,9 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         for j in range(alive):
             control[j // width, STATUS, j % width] = STEP_LIMIT
             control[j // width, NIT, j % width] = t
-            write_run(j, block, control, x, nit, status)
+            write_run(j, block, control, x, nit, status, x_avg)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
+        evaluate_averages(x_avg, fun_avg, data, scratch, results)
         return True
 
     return chunk

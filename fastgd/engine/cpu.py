@@ -18,9 +18,9 @@ from fastgd.jit.options import inlined
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
 from fastgd.stopping import Status
 
-from .chunk import BURST, TABLE_WIDTH, Shape, make_chunk
-from .descend import Parts
+from .chunk import BURST, TABLE_WIDTH, make_chunk
 from .plan import Arrays, Plan
+from .stages import Parts, Shape
 
 __all__ = ["available_threads", "run"]
 
@@ -38,9 +38,15 @@ def group_size(length: int, width: int, dtype: np.dtype) -> int:
     return max(1, 1024 // (length * width * dtype.itemsize))
 
 
+def block_rows(plan: Plan) -> int:
+    """Rows of a block: points, state, best value, and the average where there is one."""
+    n = plan.length
+    return n + max(1, n * plan.rule.slots) + 1 + n * (plan.average is not None)
+
+
 def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     """Runs in a chunk: in cache, some chunks for each thread, whole blocks."""
-    each = plan.length * (1 + plan.rule.slots) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
+    each = block_rows(plan) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
     runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * threads)))
     return max(4 * width, runs // width * width)
 
@@ -49,16 +55,16 @@ class Workspace(threading.local):
     """Each thread's arrays, of one chunk's size."""
 
     def __init__(self, plan: Plan, width: int, runs: int) -> None:
-        blocks, n, slots = -(-runs // width), plan.length, plan.rule.slots
+        blocks, n, rows = -(-runs // width), plan.length, block_rows(plan)
         if plan.per_run:
-            hypers = aligned((blocks, len(plan.hyper), width), np.float64)
+            hypers = aligned((blocks, len(plan.hyper) + plan.schedule.memory, width), np.float64)
         else:
             hypers = aligned((1, len(plan.hyper), 1 if width == 1 else TABLE_WIDTH), np.float64)
             hypers[0] = np.array(plan.hyper, dtype=np.float64)[:, None]
         self.arrays = (
-            aligned((blocks, n + max(1, n * slots) + 1, width), plan.dtype),  # points, state, best value
+            aligned((blocks, rows, width), plan.dtype),
             hypers,
-            aligned((BURST, plan.coefficients, 1), np.float64),
+            aligned((BURST, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
             aligned((blocks, 4, width), np.int64),
             aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
@@ -67,11 +73,19 @@ class Workspace(threading.local):
 
 def build(plan: Plan, width: int) -> Any:
     """The kernel of a plan."""
-    value, rule = inlined(plan.value), plan.rule
+    value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
+    stalled, moved, resting = map(inlined, plan.stop.functions(value))
     parts = Parts(
-        value, inlined(plan.gradient), inlined(rule.coefficients), inlined(rule.update),
-        inlined(rule.probe) if rule.probe else None, rule.slots, inlined(plan.rate), plan.rate_parameters,
-        len(plan.hyper), *(inlined(test) for test in plan.stop.functions(value)),
+        value=value, gradient=inlined(plan.gradient),
+        coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
+        probe=inlined(rule.probe) if rule.probe else None,
+        rate=inlined(schedule.rate_function()), rate_parameters=len(schedule.parameters()), memory=schedule.memory,
+        start=inlined(schedule.start) if schedule.memory else None,
+        observe=inlined(schedule.observe) if schedule.memory else None,
+        hyperparameters=len(plan.hyper), clips=plan.clips,
+        weight=inlined(plan.average.weight()) if plan.average else None,
+        average_start=plan.average.start if plan.average else 0,
+        stalled=stalled, moved=moved, resting=resting,
     )  # fmt: skip
     return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype)))
 

@@ -7,123 +7,45 @@ W runs descend abreast.  ``x[i]`` is the i-th parameter of all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
-from fastgd.jit.tuples import load_tuple, store_tuple
+from fastgd.jit.tuples import first_items, load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING
 
-__all__ = ["NIT", "RUN", "STATUS", "WAIT", "Parts", "Views", "make_burst", "make_coefficients", "make_largest"]
+from .stages import (
+    NIT,
+    STATUS,
+    Parts,
+    Shape,
+    Views,
+    make_average,
+    make_clip,
+    make_gradient,
+    make_largest,
+    make_memory,
+)  # fmt: skip
 
-STATUS, NIT, WAIT, RUN = range(4)  # rows of `control`, one integer for each run
-
-
-class Parts(NamedTuple):
-    """The compiled functions that the loop is put together from."""
-
-    value: Callable
-    gradient: Callable
-    coefficients: Callable
-    update: Callable
-    probe: Callable | None
-    slots: int
-    rate: Callable
-    rate_parameters: int
-    hyperparameters: int
-    stalled: Callable
-    moved: Callable
-    resting: Callable
+__all__ = ["make_burst"]
 
 
-class Views(NamedTuple):
-    """How the loop sees a block's memory: functions ``view(array, block)`` that give rows."""
+def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
+    """Build ``step``, which takes block `b` of runs from the points `x` to the next points `y`.
 
-    points: Callable
-    state: Callable
-    best: Callable
-    control: Callable
-    hyper: Callable
-
-
-def make_coefficients(parts: Parts) -> Callable:
-    """``at_step(h, t)``: the rule's coefficients, the scheduled rate taking the place of the schedule's parameters."""
-    rate, coefficients = parts.rate, parts.coefficients
-    load_rate = load_tuple(parts.rate_parameters)
-    load_rest = load_tuple(parts.hyperparameters - parts.rate_parameters, skip=parts.rate_parameters)
-
-    @inlined
-    def at_step(h, t):
-        lr = rate(load_rate(h, 0), t)
-        return coefficients((lr, *load_rest(h, 0)), t)
-
-    return at_step
-
-
-def make_largest(length: int) -> Callable:
-    """``largest(g)``: the greatest absolute component."""
-
-    @inlined
-    def largest(g):
-        top = abs(g[0])
-        for i in range(1, length):
-            top = max(top, abs(g[i]))
-        return top
-
-    return largest
-
-
-def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
-    """Where the gradient is taken, and whether a small one there is one at ``x`` as well."""
-    gradient, probe = parts.gradient, parts.probe
-    load, slots = load_tuple(parts.slots), parts.slots
-
-    @inlined
-    def everywhere(done, g, gtol):  # `largest` passes over NaN
-        for i in range(length):
-            done = done & (abs(g[i]) <= gtol)
-        return done
-
-    if probe is None:
-
-        @inlined
-        def at_x(x, y, g, s, c, data):
-            gradient(x, g, *data)
-
-        @inlined
-        def no_component_is_nan(done, x, y, g, s, c, data, gtol):
-            return everywhere(done, g, gtol)
-
-        return at_x, no_component_is_nan
-
-    @inlined
-    def at_probe(x, y, g, s, c, data):
-        for i in range(length):
-            y[i] = probe(x[i], load(s, i * slots), c)
-        gradient(y, g, *data)
-
-    @inlined
-    def at_x_too(done, x, y, g, s, c, data, gtol):
-        gradient(x, g, *data)
-        done = everywhere(done, g, gtol)
-        at_probe(x, y, g, s, c, data)
-        return done
-
-    return at_probe, at_x_too
-
-
-def make_step(parts: Parts, length: int) -> Callable:
-    """Build ``step``, which takes one block of runs from the points `x` to the next points `y`.
-
-    ``step(x, y, g, s, c, control, best, data, t, limits)`` returns whether any run of the block goes on.  A run that
-    finishes is frozen there: its status and step count are set, and its point no longer changes.
+    ``step(x, y, g, b, block, hypers, control, c, data, t, limits)`` returns whether any run of the block goes on.  A
+    run that finishes is frozen there: its status and step count are set, and its point no longer changes.
     """
     update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
-    slots = parts.slots
-    load, store = load_tuple(slots), store_tuple(slots)
+    length, slots, count = shape.length, parts.slots, shape.coefficients
+    load, store, own = load_tuple(slots), store_tuple(slots), first_items(count)
     largest = make_largest(length)
     gradient_at, verified = make_gradient(parts, length)
+    clip = make_clip(parts, length, count)
+    take = make_average(parts, length, count + len(parts.clips))
+    _, watch = make_memory(parts, shape.width)
+    state_of, best_of, control_of = views.state, views.best, views.control
+    hyper_of, average_of = views.hyper, views.average
 
     @inlined
     def finish(control, runs, status, t):
@@ -131,8 +53,9 @@ def make_step(parts: Parts, length: int) -> Callable:
         control[NIT] = choose(runs, t, control[NIT])
 
     @inlined
-    def step(x, y, g, s, c, control, best, data, t, limits):
+    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits):
         gtol, xtol, ftol, patience, bound = limits
+        s, control, c = state_of(block, b), control_of(controls, b), own(coefficients)
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 
@@ -141,11 +64,13 @@ def make_step(parts: Parts, length: int) -> Callable:
             done = verified(done, x, y, g, s, c, data, gtol)
             finish(control, done, CONVERGED, t)
             on = without(on, done)
-        stuck = stalled(on, x, control, best, data, ftol, patience)
+        stuck = stalled(on, x, control, best_of(block, b), data, ftol, patience)
         if any_lane(stuck):
             finish(control, stuck, NO_PROGRESS, t)
             on = without(on, stuck)
 
+        watch(x, hyper_of(hypers, b), data)
+        clip(g, coefficients)
         inside, change = on, abs(g[0]) * 0.0
         for i in range(length):
             new, state = update(x[i], g[i], load(s, i * slots), c)
@@ -160,6 +85,7 @@ def make_step(parts: Parts, length: int) -> Callable:
                 y[i] = choose(lost, x[i], y[i])
             finish(control, lost, DIVERGED, t)
             on = inside
+        take(average_of(block, b), y, on, coefficients)
         still = resting(on, change, xtol)
         if any_lane(still):
             finish(control, still, NO_PROGRESS, t + 1)
@@ -169,13 +95,12 @@ def make_step(parts: Parts, length: int) -> Callable:
     return step
 
 
-def make_burst(parts: Parts, views: Views, coefficients_of: Callable, length: int) -> Callable:
+def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callable) -> Callable:
     """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`.
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
-    step = make_step(parts, length)
-    points_of, state_of, best_of, control_of = views.points, views.state, views.best, views.control
+    step, points_of, length = make_step(parts, shape, views), views.points, shape.length
 
     @inlined
     def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits):
@@ -188,8 +113,7 @@ def make_burst(parts: Parts, views: Views, coefficients_of: Callable, length: in
                 if (t - first) & 1:
                     here, there = there, here
                 c = coefficients_of(table, hypers, b, t - first, t)
-                s, status, best = state_of(block, b), control_of(control, b), best_of(block, b)
-                going |= step(here, there, g, s, c, status, best, data, t, limits)
+                going |= step(here, there, g, b, block, hypers, control, c, data, t, limits)
             t += 1
         if (t - first) & 1:
             for b in range(low, high):

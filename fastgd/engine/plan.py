@@ -10,16 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof
 
+from fastgd.averaging import Average
 from fastgd.jit.targets import named
 from fastgd.optimizers.base import Optimizer, Rule
 from fastgd.problem import Problem
+from fastgd.schedules import Schedule
 from fastgd.stopping import StopTests
 
 __all__ = ["Arrays", "Plan", "make_plan"]
 
 
 class Arrays(NamedTuple):
-    """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n)."""
+    """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
+
+    Traces and averages that were not asked for have no rows.
+    """
 
     x: np.ndarray
     fun: np.ndarray
@@ -27,6 +32,8 @@ class Arrays(NamedTuple):
     nit: np.ndarray
     status: np.ndarray
     trace: np.ndarray
+    x_avg: np.ndarray
+    fun_avg: np.ndarray
 
     def part(self, low: int, high: int) -> Arrays:
         return Arrays(*(array[low:high] for array in self))
@@ -40,9 +47,10 @@ class Plan:
     starts: np.ndarray  # broadcasts with batch + (n,)
     batch: tuple[int, ...]
     rule: Rule
-    rate: Callable
-    rate_parameters: int
-    hyper: tuple[Any, ...]  # the schedule's parameters, then the rule's; numbers, or arrays that broadcast with batch
+    schedule: Schedule
+    clips: tuple[str, ...]
+    average: Average | None
+    hyper: tuple[Any, ...]  # the schedule's, the rule's, the clips': numbers, or arrays that broadcast with batch
     stop: StopTests
     dtype: np.dtype
     record: int | None
@@ -65,13 +73,14 @@ class Plan:
 
     @property
     def per_run(self) -> bool:
-        """Whether any hyperparameter differs from run to run."""
-        return any(np.ndim(value) for value in self.hyper)
+        """Whether any hyperparameter differs from run to run, or comes to differ by a schedule's memory."""
+        return self.schedule.memory > 0 or any(np.ndim(value) for value in self.hyper)
 
     @functools.cached_property
     def coefficients(self) -> int:
         """How many coefficients the rule has, told by calling it."""
-        ones = tuple(0.5 for _ in self.hyper[self.rate_parameters :])
+        own = len(self.hyper) - len(self.schedule.parameters()) - len(self.clips)
+        ones = (0.5,) * own
         return len(self.rule.coefficients((0.5, *ones), 0))
 
     @functools.cached_property
@@ -85,10 +94,16 @@ class Plan:
     @functools.cached_property
     def key(self) -> str:
         """Equal for plans that one kernel serves."""
-        functions = (self.value, self.gradient, *self.rule, self.rate)
-        sizes = (self.rate_parameters, len(self.hyper), self.per_run, self.length, self.dtype.str, self.rule.slots)
+        schedule, average = self.schedule, self.average
+        functions = [self.value, self.gradient, *self.rule, schedule.rate_function()]
+        if schedule.memory:
+            functions += [schedule.start, schedule.observe]
+        if average is not None:
+            functions += [average.weight(), average.start]
+        sizes = (len(schedule.parameters()), len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
-        return named(functions, sizes, tests, [str(typeof(item)) for item in self.data])
+        kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
+        return named(tuple(functions), self.rule.slots, sizes, tests, kinds)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length
@@ -110,15 +125,24 @@ class Plan:
         """The result's arrays; every run has the status NOT_RUN."""
         runs, n = self.runs, self.length
         points = 0 if self.record is None else self.stop.max_steps // self.record + 1
+        averages = 0 if self.average is None else runs
         return Arrays(
             np.empty((runs, n), self.dtype), np.empty(runs, self.dtype), np.empty(runs, self.dtype),
             np.zeros(runs, np.int64), np.full(runs, -1, np.int8),
             np.empty((runs if points else 0, points, n), self.dtype),
+            np.empty((averages, n), self.dtype), np.empty(averages, self.dtype),
         )  # fmt: skip
 
 
 def make_plan(
-    problem: Problem, x0: Any, optimizer: Optimizer, stop: StopTests, seed: Any, dtype: Any, record: int | None
+    problem: Problem,
+    x0: Any,
+    optimizer: Optimizer,
+    stop: StopTests,
+    seed: Any,
+    dtype: Any,
+    record: int | None,
+    average: Average | None,
 ) -> Plan:
     """Check the arguments of `fastgd.minimize` and broadcast them.
 
@@ -139,10 +163,11 @@ def make_plan(
     if record is not None and (isinstance(record, bool) or not isinstance(record, (int, np.integer)) or record < 1):
         raise ValueError(f"record must be None or an integer >= 1 (keep every record-th point), got {record!r}")
     numbers = optimizer.hyperparameters()
+    if average is not None and not isinstance(average, Average):
+        raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     batch = checked_batch(starts, numbers, seeds)
-    schedule = optimizer.schedule
     return Plan(
-        problem, starts, batch, optimizer.rule(), schedule.rate, len(schedule.parameters()), tuple(numbers.values()),
+        problem, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
         stop, kind, None if record is None else int(record),
     )  # fmt: skip
 

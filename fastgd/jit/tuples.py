@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .options import inlined
 
-__all__ = ["load_tuple", "map_tuple", "store_tuple"]
+__all__ = ["first_items", "load_tuple", "map_tuple", "store_tuple"]
 
 
 def write_out(name: str, body: str, captured: dict[str, object] | None = None) -> Callable:
@@ -37,6 +37,13 @@ def store_tuple(length: int) -> Callable:
     """``store(rows, base, values)``: the reverse of `load_tuple`."""
     lines = [f"    rows[base + {k}] = values[{k}]" for k in range(length)] or ["    pass"]
     return write_out("store", "def store(rows, base, values):\n" + "\n".join(lines) + "\n")
+
+
+@functools.cache
+def first_items(length: int) -> Callable:
+    """``first(values)``: the first `length` of them."""
+    items = tuple_of([f"values[{k}]" for k in range(length)])
+    return write_out("first", f"def first(values):\n    return {items}\n")
 
 
 @functools.cache

@@ -53,7 +53,7 @@ def hyper(
     below: bool = False,
     kw_only: bool = False,
 ) -> Any:
-    """A numeric hyperparameter in [low, high], or in [low, high) where `below` is set; None too where it is the default."""
+    """A numeric hyperparameter in [low, high], or in [low, high) where `below` is set; None if that is the default."""
     range_of = {"low": low, "high": high, "below": below}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=range_of)
 

@@ -1,0 +1,238 @@
+"""What a step is made of besides the rule: coefficients, gradient, clips, averages, a schedule's memory.
+
+Each is built as the plan asks; what the plan does not ask for is a function that does nothing and costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numba
+
+from fastgd.jit.masks import select
+from fastgd.jit.options import inlined
+from fastgd.jit.rows import cast_lanes
+from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
+
+__all__ = [
+    "NIT", "RUN", "STATUS", "WAIT", "Parts", "Shape", "Views",
+    "make_average", "make_clip", "make_coefficients", "make_gradient", "make_largest", "make_memory",
+]  # fmt: skip
+
+STATUS, NIT, WAIT, RUN = range(4)  # rows of `control`, one integer for each run
+
+
+class Parts(NamedTuple):
+    """The compiled functions that the loop is put together from."""
+
+    value: Callable
+    gradient: Callable
+    coefficients: Callable
+    update: Callable
+    probe: Callable | None
+    slots: int
+    rate: Callable
+    rate_parameters: int
+    start: Callable | None  # the first memory of a schedule that has one
+    observe: Callable | None  # its next memory
+    memory: int
+    hyperparameters: int
+    clips: tuple[str, ...]
+    weight: Callable | None  # of the average
+    average_start: int
+    stalled: Callable
+    moved: Callable
+    resting: Callable
+
+
+class Views(NamedTuple):
+    """How the loop sees a block's memory: functions ``view(array, block)`` that give rows."""
+
+    points: Callable
+    state: Callable
+    best: Callable
+    control: Callable
+    hyper: Callable
+    average: Callable
+
+
+
+class Shape(NamedTuple):
+    """What the sizes of a kernel depend on."""
+
+    length: int  # parameters
+    width: int  # runs abreast, 1 for the scalar target
+    coefficients: int  # numbers that the rule derives for each step
+    per_run: bool  # whether hyperparameters differ from run to run
+    dtype: numba.types.Float
+
+
+def make_coefficients(parts: Parts) -> Callable:
+    """``at_step(h, t)``: the rule's coefficients, then the clips' limits and the average's weight where there are any.
+
+    `h` holds the schedule's parameters, the rule's hyperparameters, the clips' limits and the schedule's memory.
+    """
+    rate, coefficients, weight, memory = parts.rate, parts.coefficients, parts.weight, parts.memory
+    rates, clips = parts.rate_parameters, len(parts.clips)
+    load_rate = load_tuple(rates)
+    load_rest = load_tuple(parts.hyperparameters - rates - clips, skip=rates)
+    load_clips = load_tuple(clips, skip=parts.hyperparameters - clips)
+    load_memory = load_tuple(memory, skip=parts.hyperparameters)
+
+    @inlined
+    def plain_rate(h, t):
+        return rate(load_rate(h, 0), t)
+
+    @inlined
+    def remembered_rate(h, t):
+        return rate(load_rate(h, 0), t, load_memory(h, 0))
+
+    rate_at = remembered_rate if memory else plain_rate
+
+    @inlined
+    def at_step(h, t):
+        return (*coefficients((rate_at(h, t), *load_rest(h, 0)), t), *load_clips(h, 0))
+
+    if weight is None:
+        return at_step
+
+    @inlined
+    def with_weight(h, t):
+        return (*at_step(h, t), weight(t + 1))
+
+    return with_weight
+
+
+def make_largest(length: int) -> Callable:
+    """``largest(g)``: the greatest absolute component."""
+
+    @inlined
+    def largest(g):
+        top = abs(g[0])
+        for i in range(1, length):
+            top = max(top, abs(g[i]))
+        return top
+
+    return largest
+
+
+def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
+    """Where the gradient is taken, and whether a small one there is one at ``x`` as well."""
+    gradient, probe = parts.gradient, parts.probe
+    load, slots = load_tuple(parts.slots), parts.slots
+
+    @inlined
+    def everywhere(done, g, gtol):  # `largest` passes over NaN
+        for i in range(length):
+            done = done & (abs(g[i]) <= gtol)
+        return done
+
+    if probe is None:
+
+        @inlined
+        def at_x(x, y, g, s, c, data):
+            gradient(x, g, *data)
+
+        @inlined
+        def no_component_is_nan(done, x, y, g, s, c, data, gtol):
+            return everywhere(done, g, gtol)
+
+        return at_x, no_component_is_nan
+
+    @inlined
+    def at_probe(x, y, g, s, c, data):
+        for i in range(length):
+            y[i] = probe(x[i], load(s, i * slots), c)
+        gradient(y, g, *data)
+
+    @inlined
+    def at_x_too(done, x, y, g, s, c, data, gtol):
+        gradient(x, g, *data)
+        done = everywhere(done, g, gtol)
+        at_probe(x, y, g, s, c, data)
+        return done
+
+    return at_probe, at_x_too
+
+
+def make_clip(parts: Parts, length: int, first: int) -> Callable:
+    """``clip(g, c)``: the gradient within the limits that stand in `c` from place `first` on, the value's first."""
+    by_value, by_norm = "clip_value" in parts.clips, "clip_norm" in parts.clips
+    second = first + by_value
+
+    @inlined
+    def untouched(g, c):
+        return None
+
+    @inlined
+    def each_component(g, c):
+        for i in range(length):
+            g[i] = select(abs(g[i]) > c[first], math.copysign(c[first], g[i]), g[i])
+
+    @inlined
+    def whole(g, c):
+        squares = g[0] * g[0]
+        for i in range(1, length):
+            squares = squares + g[i] * g[i]
+        norm = math.sqrt(squares)
+        factor = select(norm > c[second], c[second] / norm, 1.0)
+        for i in range(length):
+            g[i] = g[i] * factor
+
+    @inlined
+    def both(g, c):
+        each_component(g, c)
+        whole(g, c)
+
+    if by_value and by_norm:
+        return both
+    return each_component if by_value else whole if by_norm else untouched
+
+
+def make_average(parts: Parts, length: int, last: int) -> Callable:
+    """``take(average, y, on, c)``: the new points into the average, by the weight at place `last` of `c`."""
+
+    @inlined
+    def none(average, y, on, c):
+        return None
+
+    @inlined
+    def take(average, y, on, c):
+        w = c[last]
+        for i in range(length):
+            average[i] = select(on & (w > 0.0), (1.0 - w) * average[i] + w * y[i], average[i])
+
+    return none if parts.weight is None else take
+
+
+def make_memory(parts: Parts, width: int) -> tuple[Callable, Callable]:
+    """``begin(h)`` and ``watch(x, h, data)``: the first memory of a schedule, and what it makes of the value at `x`."""
+    value, start, observe, first = parts.value, parts.start, parts.observe, parts.hyperparameters
+    load_rate, load_memory = load_tuple(parts.rate_parameters), load_tuple(parts.memory, skip=first)
+    store_memory = store_tuple(parts.memory)
+    wide = cast_lanes(numba.float64, width)
+    after = map_tuple(wide, parts.memory)
+
+    @inlined
+    def blank(h):
+        return None
+
+    @inlined
+    def forgetful(x, h, data):
+        return None
+
+    if observe is None:
+        return blank, forgetful
+
+    @inlined
+    def begin(h):
+        store_memory(h, first, after(start(load_rate(h, 0))))
+
+    @inlined
+    def watch(x, h, data):
+        seen = observe(load_rate(h, 0), load_memory(h, 0), wide(value(x, *data)))
+        store_memory(h, first, after(seen))
+
+    return begin, watch
