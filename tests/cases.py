@@ -73,4 +73,5 @@ def assert_same_runs(one: gd.Result, other: gd.Result, of_one: Any = (), of_othe
     """Two results, or parts of them, agree bit for bit."""
     for name in FIELDS:
         a, b = getattr(one, name)[of_one], getattr(other, name)[of_other]
-        assert same_bits(a, b), f"{name} differs at {np.argwhere(a != b)[:5].tolist() if a.shape == b.shape else (a.shape, b.shape)}"
+        assert a.shape == b.shape, name
+        assert same_bits(a, b), f"{name} differs at {np.argwhere(a != b)[:5].tolist()}"

@@ -223,7 +223,7 @@ def make_memory(parts: Parts, width: int) -> tuple[Callable, Callable]:
     def forgetful(x, h, data):
         return None
 
-    if observe is None:
+    if start is None or observe is None:
         return blank, forgetful
 
     @inlined

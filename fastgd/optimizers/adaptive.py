@@ -26,6 +26,17 @@ def eps_inside(v, eps):
     return math.sqrt(v + eps)
 
 
+@inlined
+def with_momentum(buffer, step, momentum):
+    b = momentum * buffer[0] + step
+    return b, (b,)
+
+
+@inlined
+def without_momentum(buffer, step, momentum):
+    return step, buffer
+
+
 @dataclass(frozen=True, eq=False)
 class AdaGrad(Optimizer):
     r"""AdaGrad: a rate for each parameter that shrinks with the sum of its squared gradients.
@@ -147,51 +158,88 @@ class RMSprop(Optimizer):
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
         root = eps_inside if self.eps_inside_root else eps_outside
+        heavy = bool(np.any(self.momentum))
+        carried = with_momentum if heavy else without_momentum
 
         def coefficients(h, t):
             lr, alpha, eps, weight_decay, momentum = h
             return lr, alpha, 1.0 - alpha, eps, weight_decay, momentum
 
-        def scaled(g, v, c):
+        def update(x, g, s, c):
             lr, alpha, fresh, eps, weight_decay, momentum = c
-            v = alpha * v + fresh * (g * g)
-            return g / root(v, eps), v
+            g = decayed(g, x, weight_decay)
+            v = alpha * s[0] + fresh * (g * g)
+            b, buffer = carried(s[1:], g / root(v, eps), momentum)
+            return x - lr * b, (v, *buffer)
 
-        def scaled_centered(g, v, m, c):
+        def update_centered(x, g, s, c):
             lr, alpha, fresh, eps, weight_decay, momentum = c
-            v = alpha * v + fresh * (g * g)
-            m = alpha * m + fresh * g
+            g = decayed(g, x, weight_decay)
+            v = alpha * s[0] + fresh * (g * g)
+            m = alpha * s[1] + fresh * g
             # Rounding can take v below m² where the gradient hardly changes, and its root is then not a number
-            return g / root(max(v - m * m, 0.0), eps), v, m
+            b, buffer = carried(s[2:], g / root(max(v - m * m, 0.0), eps), momentum)
+            return x - lr * b, (v, m, *buffer)
 
-        return Rule(coefficients, *with_momentum(self, decayed, inlined(scaled), inlined(scaled_centered)))
+        if self.centered:
+            return Rule(coefficients, update_centered, slots=2 + heavy)
+        return Rule(coefficients, update, slots=1 + heavy)
 
 
-def with_momentum(options: RMSprop, decayed: Any, scaled: Any, scaled_centered: Any) -> tuple[Any, int]:
-    """The update with the slots that the options need, and their number."""
+@dataclass(frozen=True, eq=False)
+class Adadelta(Optimizer):
+    r"""Adadelta: steps in the units of `x`, from the sizes of past steps over those of past gradients.
 
-    def update(x, g, s, c):
-        (v,) = s
-        step, v = scaled(decayed(g, x, c[4]), v, c)
-        return x - c[0] * step, (v,)
+    .. math::
 
-    def update_momentum(x, g, s, c):
-        v, b = s
-        step, v = scaled(decayed(g, x, c[4]), v, c)
-        b = c[5] * b + step
-        return x - c[0] * b, (v, b)
+        v &\leftarrow \rho\, v + (1 - \rho)\, g^2 \\
+        \Delta &= \sqrt{\frac{u + \varepsilon}{v + \varepsilon}}\; g \\
+        u &\leftarrow \rho\, u + (1 - \rho)\, \Delta^2 \\
+        x &\leftarrow x - \eta\, \Delta
 
-    def update_centered(x, g, s, c):
-        v, m = s
-        step, v, m = scaled_centered(decayed(g, x, c[4]), v, m, c)
-        return x - c[0] * step, (v, m)
+    Parameters
+    ----------
+    lr : float, array_like or Schedule, default 1
+        The learning rate :math:`\eta \ge 0`; the paper has none, Keras 1e-3.
+    rho : float or array_like, default 0.9
+        How much of the averages is kept, in [0, 1]; 0.95 in the paper and in Keras.
+    eps : float or array_like, default 1e-6
+        :math:`\varepsilon \ge 0`, inside both roots everywhere; it sets the size of the first steps.
+    weight_decay : float or array_like, default 0
+        Adds ``weight_decay * x`` to the gradient.
 
-    def update_centered_momentum(x, g, s, c):
-        v, m, b = s
-        step, v, m = scaled_centered(decayed(g, x, c[4]), v, m, c)
-        b = c[5] * b + step
-        return x - c[0] * b, (v, m, b)
+    References
+    ----------
+    M. D. Zeiler, ADADELTA: an adaptive learning rate method, arXiv:1212.5701.
 
-    if np.any(options.momentum):
-        return (update_centered_momentum, 3) if options.centered else (update_momentum, 2)
-    return (update_centered, 2) if options.centered else (update, 1)
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> slope = gd.Problem(lambda x: 3 * x[0], dim=1)
+    >>> print(gd.minimize(slope, [0.0], gd.Adadelta(rho=0.75, eps=1e-6), max_steps=1).x)  # -sqrt(eps / (1 - rho))
+    [-0.0019999]
+    """
+
+    name: ClassVar[str] = "adadelta"
+    lr: Any = hyper(1.0)
+    rho: Any = hyper(0.9, 0.0, 1.0)
+    eps: Any = hyper(1e-6)
+    weight_decay: Any = hyper(0.0)
+
+    def rule(self) -> Rule:
+        decayed = decayed_by(self.weight_decay)
+
+        def coefficients(h, t):
+            lr, rho, eps, weight_decay = h
+            return lr, rho, 1.0 - rho, eps, weight_decay
+
+        def update(x, g, s, c):
+            lr, rho, fresh, eps, weight_decay = c
+            v, u = s
+            g = decayed(g, x, weight_decay)
+            v = rho * v + fresh * (g * g)
+            delta = math.sqrt((u + eps) / (v + eps)) * g
+            u = rho * u + fresh * (delta * delta)
+            return x - lr * delta, (v, u)
+
+        return Rule(coefficients, update, slots=2)

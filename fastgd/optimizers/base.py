@@ -60,7 +60,19 @@ def hyper(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimizer:
-    """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts."""
+    """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts.
+
+    Parameters
+    ----------
+    lr : float, array_like or Schedule
+        The learning rate.
+    clip_value : float or array_like, optional
+        Keyword only, for every optimizer: each component of the gradient is cut to [-clip_value, clip_value].
+    clip_norm : float or array_like, optional
+        Keyword only, for every optimizer: a gradient with a larger Euclidean norm is scaled down to this one (as Optax
+        does; PyTorch divides by the norm plus 1e-6).  With both, the value's limit comes first.  The stop test looks at
+        the gradient before it is cut.
+    """
 
     lr: float | np.ndarray | Schedule = hyper()
     clip_value: Any = hyper(None, kw_only=True)
