@@ -10,18 +10,41 @@ from ._version import __version__
 from .averaging import EMA, SWA
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
+from .ewma import ewma
 from .jit.masks import select
 from .landscape import GradientCheck, gradient_check
 from .minimize import minimize
-from .optimizers import Adam, GradientDescent, Momentum, Nesterov
+from .optimizers import (
+    AdaBelief,
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Adan,
+    AdEMAMix,
+    GradientDescent,
+    Lion,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RAdam,
+    RMSprop,
+    Rprop,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
+    Yogi,
+)
 from .problem import Problem
 from .result import Result
 from .stopping import Status
 
 __all__ = [
-    "EMA", "SWA", "Adam", "BasinMap", "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted",
-    "Momentum", "Nesterov", "Problem", "Result", "Status", "__version__", "find_basins", "gradient_check", "map_basins",
-    "minimize", "optimizers", "plot", "problems", "schedules", "select", "wilson",
+    "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
+    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
+    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
+    "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

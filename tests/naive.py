@@ -2,7 +2,8 @@
 
 Nothing here is shared with the library. Each rule is the equations of its source, under the library's names
 for the hyperparameters, so that ``naive.Adam(**dataclasses.asdict(optimizer))`` is the same rule. Where
-sources differ, PyTorch's form is the one meant. ``lr`` may be a function of the step number.
+sources differ, PyTorch's form is the one meant. ``lr`` may be a function of the step number. The rules with a
+rate for each parameter, and those of recent years, are in ``naive_rules``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -55,17 +56,22 @@ class Momentum:
     """b <- mu b + (1 - dampening) g with b_1 = g; x <- x - lr b.
 
     Polyak, 1964, doi:10.1016/0041-5553(64)90137-5, as PyTorch has it: the first buffer is g itself.
+    With ``averaged``, b <- mu b + (1 - mu) g from 0, and with ``bias_correction`` x <- x - lr b / (1 - mu^t).
     """
 
     lr: Rate
     momentum: float = 0.9
     dampening: float = 0.0
     weight_decay: float = 0.0
+    averaged: bool = False
+    bias_correction: bool = False
 
     def begin(self, n: int) -> dict[str, list[float]]:
         return {"b": [0.0] * n}
 
     def buffer(self, t: int, g: float, b: float) -> float:
+        if self.averaged:
+            return self.momentum * b + (1 - self.momentum) * g
         return g if t == 0 else self.momentum * b + (1 - self.dampening) * g
 
     def move(self, g: float, b: float) -> float:
@@ -74,8 +80,9 @@ class Momentum:
     def step(self, t: int, x: list[float], g: list[float], state: dict[str, list[float]]) -> list[float]:
         decayed = [gi + self.weight_decay * xi for xi, gi in zip(x, g, strict=True)]
         state["b"] = [self.buffer(t, gi, bi) for gi, bi in zip(decayed, state["b"], strict=True)]
+        weights = 1 - self.momentum ** (t + 1) if self.bias_correction else 1.0
         return [
-            xi - rate(self.lr, t) * self.move(gi, bi)
+            xi - rate(self.lr, t) * self.move(gi, bi) / weights
             for xi, gi, bi in zip(x, decayed, state["b"], strict=True)
         ]
 
@@ -120,12 +127,44 @@ class Adam:
         return new
 
 
+class PerParameter:
+    """A rule that is told for one parameter: its ``one`` gives the new x and changes the numbers in ``s``."""
+
+    slots: ClassVar[str] = "m v"
+
+    def begin(self, n: int) -> dict[str, list[float]]:
+        return {name: [0.0] * n for name in self.slots.split()}
+
+    def one(self, k: int, lr: float, x: float, g: float, s: dict[str, float]) -> float:
+        """One step, the k-th, counted from 1."""
+        raise NotImplementedError
+
+    def step(self, t: int, x: list[float], g: list[float], state: dict[str, list[float]]) -> list[float]:
+        new = []
+        for i in range(len(x)):
+            s = {name: values[i] for name, values in state.items()}
+            new.append(self.one(t + 1, rate(self.lr, t), x[i], g[i], s))
+            for name, values in state.items():
+                values[i] = s[name]
+        return new
+
+    def moments(self, g: float, s: dict[str, float]) -> None:
+        """The two averages of Adam."""
+        s["m"] = self.beta1 * s["m"] + (1 - self.beta1) * g
+        s["v"] = self.beta2 * s["v"] + (1 - self.beta2) * g**2
+
+
+def signum(value: float) -> float:
+    return math.copysign(1.0, value) if value != 0 else 0.0
+
+
 def descend(rule: Rule, grad: Gradient, x0: Sequence[float], steps: int) -> np.ndarray:
     """The path of one run, shape ``(steps + 1, n)``: the start, then the point after each step."""
     x = [float(xi) for xi in x0]
     state, path = rule.begin(len(x)), [x]
     for t in range(steps):
-        x = rule.step(t, x, [float(gi) for gi in grad(np.array(x))], state)
+        at = rule.probe(x, state) if hasattr(rule, "probe") else x
+        x = rule.step(t, x, [float(gi) for gi in grad(np.array(at))], state)
         path.append(x)
     return np.array(path)
 

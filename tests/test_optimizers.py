@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import fastgd as gd
 
-RULES = gd.optimizers.names()
+RULES = ["adam", "gradient_descent", "momentum", "nesterov"]
 ORACLES = {
     "gradient_descent": naive.GradientDescent,
     "momentum": naive.Momentum,
@@ -248,7 +248,9 @@ def test_weight_decay_is_a_bowl_around_the_origin() -> None:
 
 
 def test_names_are_sorted_and_make_what_they_say() -> None:
-    assert RULES == ["adam", "gradient_descent", "momentum", "nesterov"]
+    names = gd.optimizers.names()
+    assert names == sorted(names)
+    assert set(RULES) <= set(names)
     for name in RULES:
         optimizer = gd.optimizers.make(name, lr=0.25)
         assert type(optimizer).name == name

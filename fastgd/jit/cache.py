@@ -31,7 +31,6 @@ from .vecmath import FUNCTIONS, piece, vector_symbol
 __all__ = ["KernelCache", "cache_folder", "fingerprint", "load", "store"]
 
 SKIPPED_MODULES = {"math", "numba", "numpy", "builtins"}  # their contents are told by the versions
-DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def cache_folder() -> pathlib.Path:
@@ -93,13 +92,14 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
         put("named", str(getattr(thing, "__module__", "")).encode(), thing.__name__.encode())
     elif isinstance(thing, enum.EnumMeta):
         put("enum", thing.__qualname__.encode())
-        write(digest, [(name, member.value) for name, member in thing.__members__.items()], seen)
+        members: dict[str, Any] = dict(thing.__members__)
+        write(digest, [(name, member.value) for name, member in members.items()], seen)
     elif isinstance(thing, type) and issubclass(thing, tuple) and hasattr(thing, "_fields"):
         put("named tuple", thing.__qualname__.encode())
         write(digest, (thing._fields, thing._field_defaults), seen)  # type: ignore[attr-defined]
     elif isinstance(thing, types.CodeType):
-        names, shape = (thing.co_names, thing.co_varnames), (thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags)
-        put("code", thing.co_code, repr(names).encode(), repr(shape).encode())
+        shape = (thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags)
+        put("code", thing.co_code, repr((thing.co_names, thing.co_varnames)).encode(), repr(shape).encode())
         for constant in thing.co_consts:
             write(digest, constant, seen)
     elif isinstance(thing, types.FunctionType):
@@ -151,7 +151,7 @@ def environment() -> str:
     """What all entries depend on: our sources, the versions, the processor and its vector functions."""
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
-    sources = [package / "stopping.py", package / "evaluate.py"]
+    sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
     for folder in ("jit", "engine", "symbolic"):
         sources += sorted((package / folder).glob("*.py"))
     for source in sources:
@@ -173,8 +173,8 @@ def load(key: str, suffix: str) -> bytes | None:
         found = entry(key, suffix).read_bytes()
     except OSError:
         return None
-    digest, content = found[:DIGEST_SIZE], found[DIGEST_SIZE:]
-    return content if hashlib.sha256(content).digest() == digest else None
+    digest, _, content = found.partition(b"\n")
+    return content if hashlib.sha256(content).hexdigest().encode() == digest else None
 
 
 def store(key: str, suffix: str, content: bytes) -> bool:
@@ -184,7 +184,7 @@ def store(key: str, suffix: str, content: bytes) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
+            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
         os.replace(temporary, path)
     except OSError:
         if temporary is not None:

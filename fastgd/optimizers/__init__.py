@@ -7,13 +7,26 @@ from typing import Any
 
 from fastgd.errors import nearest
 
-from .adam import Adam
+from .adam import Adam, Adamax, AdamW
+from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
+from .adaptive import Adadelta, AdaGrad, RMSprop
+from .ademamix import AdEMAMix
 from .base import Optimizer, Rule
 from .descent import GradientDescent, Momentum, Nesterov
+from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+from .sign import Lion, Rprop
 
-__all__ = ["Adam", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "Rule", "make", "names"]
+__all__ = [
+    "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "GradientDescent", "Lion",
+    "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "ScheduleFreeAdamW",
+    "ScheduleFreeSGD", "Yogi", "make", "names",
+]  # fmt: skip
 
-REGISTRY: dict[str, type[Optimizer]] = {kind.name: kind for kind in (Adam, GradientDescent, Momentum, Nesterov)}
+REGISTRY: dict[str, type[Optimizer]] = {
+    kind.name: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+}
 
 
 def names() -> list[str]:
@@ -22,8 +35,8 @@ def names() -> list[str]:
     Examples
     --------
     >>> from fastgd import optimizers
-    >>> optimizers.names()
-    ['adam', 'gradient_descent', 'momentum', 'nesterov']
+    >>> optimizers.names()[:5]
+    ['adabelief', 'adadelta', 'adagrad', 'adam', 'adamax']
     """
     return sorted(REGISTRY)
 

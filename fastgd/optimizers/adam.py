@@ -131,8 +131,8 @@ class AdamW(Adam):
     eps : float or array_like, default 1e-8
         :math:`\varepsilon \ge 0`, added after the bias correction.
     weight_decay : float or array_like, default 1e-2
-        :math:`\lambda \ge 0`, times the learning rate as in PyTorch, Optax (default 1e-4) and Keras (4e-3); in the paper
-        times the schedule alone.
+        :math:`\lambda \ge 0`, times the learning rate as in PyTorch, Optax (whose default is 1e-4) and Keras (4e-3);
+        in the paper times the schedule alone.
     amsgrad : bool, default False
         Divide by the root of the largest `v` so far, as `Adam` does.
 

@@ -295,23 +295,27 @@ class Adan(Optimizer):
 
         m &\leftarrow \beta_1 m + (1 - \beta_1)\, g \\
         d &\leftarrow \beta_2 d + (1 - \beta_2)\, (g - g') \\
-        n &\leftarrow \beta_3 n + (1 - \beta_3)\, (g + (1 - \beta_2) (g - g'))^2 \\
-        x &\leftarrow x - \eta\, \frac{m / (1 - \beta_1^t) + (1 - \beta_2)\, d / (1 - \beta_2^t)}
-        {\sqrt{n / (1 - \beta_3^t)} + \varepsilon} - \eta\, \lambda\, x, \qquad g' \leftarrow g
+        n &\leftarrow \beta_3 n + (1 - \beta_3)\, (g + \alpha (g - g'))^2 \\
+        x &\leftarrow x - \eta\, \frac{m / (1 - \beta_1^t) + \alpha\, d / (1 - \beta_2^t)}
+        {\sqrt{n / (1 - \beta_3^t) + \varepsilon_0} + \varepsilon} - \eta\, \lambda\, x, \qquad g' \leftarrow g
 
-    where the first :math:`g - g'` is 0.
+    where the first :math:`g - g'` is 0 and :math:`\alpha = 1 - \beta_2`, as in Optax.
 
     Parameters
     ----------
     lr : float, array_like or Schedule, default 1e-3
         The learning rate :math:`\eta \ge 0`.
     beta1, beta2, beta3 : float or array_like, default 0.98, 0.92 and 0.99
-        How much of the averages is kept, in [0, 1), as Optax and the authors' program count them; the paper's are 1 minus
-        these, and it multiplies `d` by what is here :math:`\beta_2`.
+        How much of the averages is kept, in [0, 1), as Optax and the authors' program count them; the paper's are 1
+        minus these.
     eps : float or array_like, default 1e-8
         :math:`\varepsilon \ge 0`, outside the root.
+    eps_root : float or array_like, default 1e-8
+        :math:`\varepsilon_0 \ge 0`, inside the root, as in Optax; the paper has none.
     weight_decay : float or array_like, default 0
         :math:`\lambda \ge 0`, decoupled as in Optax; the paper divides `x` by :math:`1 + \eta \lambda` after the step.
+    as_published : bool, default False
+        Take :math:`\alpha = \beta_2`, as the paper and the authors' program do.
 
     References
     ----------
@@ -331,28 +335,32 @@ class Adan(Optimizer):
     beta2: Any = hyper(0.92, 0.0, 1.0, below=True)
     beta3: Any = hyper(0.99, 0.0, 1.0, below=True)
     eps: Any = hyper(1e-8)
+    eps_root: Any = hyper(1e-8)
     weight_decay: Any = hyper(0.0)
+    as_published: bool = False
 
     def rule(self) -> Rule:
+        as_published = self.as_published
+
         def coefficients(h, t):
-            lr, beta1, beta2, beta3, eps, weight_decay = h
+            lr, beta1, beta2, beta3, eps, eps_root, weight_decay = h
+            alpha = beta2 if as_published else 1.0 - beta2
             rate = lr / (1.0 - beta1 ** (t + 1))
-            rate_d = lr * (1.0 - beta2) / (1.0 - beta2 ** (t + 1))
-            scale = 1.0 / math.sqrt(1.0 - beta3 ** (t + 1))
+            rate_d = lr * alpha / (1.0 - beta2 ** (t + 1))
+            scale = 1.0 / (1.0 - beta3 ** (t + 1))
             later, decay = select(t == 0, 0.0, 1.0), lr * weight_decay
-            return (
-                rate, rate_d, scale, later, beta1, 1.0 - beta1, beta2, 1.0 - beta2, beta3, 1.0 - beta3, eps, decay,
-            )  # fmt: skip
+            kept = beta1, 1.0 - beta1, beta2, 1.0 - beta2, beta3, 1.0 - beta3
+            return rate, rate_d, scale, later, *kept, alpha, eps, eps_root, decay
 
         def update(x, g, s, c):
-            rate, rate_d, scale, later, beta1, fresh1, beta2, fresh2, beta3, fresh3, eps, decay = c
+            rate, rate_d, scale, later, beta1, fresh1, beta2, fresh2, beta3, fresh3, alpha, eps, eps_root, decay = c
             m, d, n, last = s
             change = later * (g - last)
             m = beta1 * m + fresh1 * g
             d = beta2 * d + fresh2 * change
-            ahead = g + fresh2 * change
+            ahead = g + alpha * change
             n = beta3 * n + fresh3 * (ahead * ahead)
-            step = (rate * m + rate_d * d) / (math.sqrt(n) * scale + eps)
+            step = (rate * m + rate_d * d) / (math.sqrt(n * scale + eps_root) + eps)
             return x - decay * x - step, (m, d, n, g)
 
         return Rule(coefficients, update, slots=4)

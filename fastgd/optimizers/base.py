@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from fastgd.boxes import real_array
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
+
+if TYPE_CHECKING:
+    from .state import State
 
 __all__ = ["Optimizer", "Rule", "decayed_by", "hyper"]
 
@@ -113,6 +116,115 @@ class Optimizer:
     def clips(self) -> tuple[str, ...]:
         """Which of `clip_value` and `clip_norm` are in use."""
         return tuple(name for name in CLIPS if getattr(self, name) is not None)
+
+    def init(self, x: Any) -> State:
+        """Make the state for steps in place over arrays of your own; see `step`.
+
+        Parameters
+        ----------
+        x : ndarray of any shape, or list of them
+            The parameters, float32 or float64, C-contiguous and writable.  They are not changed, nor kept.
+
+        Returns
+        -------
+        State
+            All zeros, at step 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that cannot be updated in place, and for hyperparameters that are arrays.
+        """
+        from . import inplace
+
+        return inplace.init(self, x)
+
+    def step(
+        self, x: Any, grad: Any, state: State, *, value: float | None = None, threads: int | None = None
+    ) -> None:
+        """Take one step: update the parameters and the state in place, in one pass over memory.
+
+        The result of each parameter is the same, bit for bit, for any number of threads and wherever it stands in an
+        array.  A gradient that is not finite makes its own parameter so.
+
+        Parameters
+        ----------
+        x : ndarray of any shape, or list of them
+            The parameters, as `init` was given them; updated in place.
+        grad : ndarray or list of them
+            The gradient at `probe(x, state)`, which is `x` itself for most rules; of the shapes and dtype of `x`.  Only
+            read; one that is not C-contiguous is copied.
+        state : State
+            What `init` or `restore` returned; updated in place.
+        value : float, optional
+            The function's value at `x`, for schedules that watch it, such as ``ReduceOnPlateau``; else not looked at.
+        threads : int, optional
+            How many threads to use; all processors by default, the calling one alone for small arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before any work, for arrays or a state that do not fit.
+
+        Notes
+        -----
+        `clip_norm` bounds the norm over all arrays together, which is known after a first pass over the gradient only.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgd as gd
+        >>> x = np.array([[3.0, -1.0], [0.5, 2.0]])
+        >>> optimizer = gd.GradientDescent(lr=0.25)
+        >>> state = optimizer.init(x)
+        >>> optimizer.step(x, 2 * x, state)
+        >>> x
+        array([[ 1.5 , -0.5 ],
+               [ 0.25,  1.  ]])
+        """
+        from . import inplace
+
+        inplace.step(self, x, grad, state, value, threads)
+
+    def probe(self, x: Any, state: State, *, out: Any = None, threads: int | None = None) -> Any:
+        """Return the point at which the next `step` expects the gradient.
+
+        Parameters
+        ----------
+        x : ndarray or list of them
+            The parameters.
+        state : State
+            Their state.
+        out : ndarray or list of them, optional
+            Where to write the point; new arrays by default.
+        threads : int, optional
+            As in `step`.
+
+        Returns
+        -------
+        ndarray or list of them
+            `x` itself where the rule takes the gradient there (and no `out` is given); else `out`, or new arrays.
+        """
+        from . import inplace
+
+        return inplace.probe(self, x, state, out, threads)
+
+    def restore(self, saved: Mapping[str, Any]) -> State:
+        """Return the state that `State.to_dict` told, which `step` continues bit for bit.
+
+        Parameters
+        ----------
+        saved : mapping
+            What ``state.to_dict()`` gave, or ``numpy.load`` of what ``numpy.savez(file, **state.to_dict())`` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is no such thing, or the state of another rule.
+        """
+        from . import inplace
+
+        return inplace.restore(self, saved)
 
 
 def decayed_by(weight_decay: Any) -> Callable:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastgd.jit.masks import select
 
 from .base import Optimizer, Rule, decayed_by, hyper
@@ -59,7 +61,13 @@ class Momentum(Optimizer):
 
     .. math:: b \leftarrow \mu\, b + (1 - d)\, g, \qquad x \leftarrow x - \eta\, b
 
-    with :math:`b = g` at the first step.
+    with :math:`b = g` at the first step; or, with `averaged`, an exponentially weighted average of the gradients,
+
+    .. math::
+
+        b \leftarrow \mu\, b + (1 - \mu)\, g, \qquad x \leftarrow x - \eta\, \frac{b}{1 - \mu^t}, \qquad t = 1, 2, \dots
+
+    from :math:`b = 0`, whose denominator is there with `bias_correction` only.
 
     Parameters
     ----------
@@ -72,6 +80,15 @@ class Momentum(Optimizer):
         :math:`d` in [0, 1].  The first gradient is not dampened, as in PyTorch.
     weight_decay : float or array_like, default 0
         Adds ``weight_decay * x`` to the gradient.
+    averaged : bool, default False
+        The textbooks' form, see above: steps of the size of gradient descent's, whatever :math:`\mu`.
+    bias_correction : bool, default False
+        Divide the average by the sum of its weights, which is below 1 in the first steps.
+
+    Raises
+    ------
+    ValueError
+        For `dampening` together with `averaged`, and for `bias_correction` without it.
 
     References
     ----------
@@ -90,6 +107,17 @@ class Momentum(Optimizer):
     momentum: Any = hyper(0.9, 0.0, 1.0, below=True)
     dampening: Any = hyper(0.0, 0.0, 1.0)
     weight_decay: Any = hyper(0.0)
+    averaged: bool = False
+    bias_correction: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.averaged and np.any(self.dampening):
+            raise ValueError(
+                f"Momentum: averaged=True dampens by 1 - momentum: leave dampening at 0, got {self.dampening!r}"
+            )
+        if self.bias_correction and not self.averaged:
+            raise ValueError("Momentum: bias_correction=True is for the averaged form: write averaged=True too")
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -98,12 +126,22 @@ class Momentum(Optimizer):
             lr, momentum, dampening, weight_decay = h
             return lr, momentum, select(t == 0, 1.0, 1.0 - dampening), weight_decay
 
+        def averaging(h, t):
+            lr, momentum, dampening, weight_decay = h
+            return lr, momentum, 1.0 - momentum, weight_decay
+
+        def averaging_corrected(h, t):
+            lr, momentum, dampening, weight_decay = h
+            return lr / (1.0 - momentum ** (t + 1)), momentum, 1.0 - momentum, weight_decay
+
         def update(x, g, s, c):
             lr, momentum, fresh, weight_decay = c
             (b,) = s
             b = momentum * b + fresh * decayed(g, x, weight_decay)
             return x - lr * b, (b,)
 
+        if self.averaged:
+            return Rule(averaging_corrected if self.bias_correction else averaging, update, slots=1)
         return Rule(coefficients, update, slots=1)
 
 

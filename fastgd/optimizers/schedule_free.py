@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
-from fastgd.schedules import Schedule
+from fastgd.schedules import Constant, Schedule
 
 from .base import Optimizer, Rule, hyper
 
@@ -17,9 +17,9 @@ __all__ = ["ScheduleFreeAdamW", "ScheduleFreeSGD"]
 
 
 def sharing(lr: Any) -> tuple[Callable, int]:
-    """``share(s, even, lr) -> (share, s)``: the newest point's part of the average, and how many slots it needs.
+    """``share(s, even, lr) -> (share, s)``: the newest point's part of the average, and the slots that it needs.
 
-    The weights are the squares of the largest rate so far.  At a constant rate they are even, and nothing is to be kept.
+    The weights are the squares of the largest rate so far.  At a constant rate they are even, and nothing is kept.
     """
 
     def share_by_rate(s, even, lr):
@@ -32,7 +32,8 @@ def sharing(lr: Any) -> tuple[Callable, int]:
     def share_evenly(s, even, lr):
         return even, s
 
-    return (inlined(share_by_rate), 2) if isinstance(lr, Schedule) else (inlined(share_evenly), 0)
+    steady = isinstance(lr, Constant) or not isinstance(lr, Schedule)
+    return (inlined(share_evenly), 0) if steady else (inlined(share_by_rate), 2)
 
 
 @inlined
@@ -49,7 +50,7 @@ class ScheduleFreeSGD(Optimizer):
 
         y &= (1 - \beta)\, z + \beta\, x \\
         z &\leftarrow z - \eta\, (\nabla f(y) + \lambda\, y) \\
-        x &\leftarrow (1 - c_t)\, x + c_t\, z, \qquad c_t = \frac{w_t}{w_1 + \dots + w_t}, \quad w_t = \max_{i \le t} \eta_i^2
+        x &\leftarrow (1 - c_t)\, x + c_t\, z, \qquad c_t = w_t / (w_1 + \dots + w_t), \; w_t = \max_{i \le t} \eta_i^2
 
     from :math:`z = x`; at a constant rate :math:`c_t = 1/t`.  The result and the stop tests are about `x`.
 
@@ -113,7 +114,7 @@ class ScheduleFreeAdamW(Optimizer):
         y &= (1 - \beta_1)\, z + \beta_1 x, \qquad g = \nabla f(y) \\
         v &\leftarrow \beta_2 v + (1 - \beta_2)\, g^2 \\
         z &\leftarrow z - \eta\, \frac{g}{\sqrt{v / (1 - \beta_2^t)} + \varepsilon} - \eta\, \lambda\, y \\
-        x &\leftarrow (1 - c_t)\, x + c_t\, z, \qquad c_t = \frac{w_t}{w_1 + \dots + w_t}, \quad w_t = \max_{i \le t} \eta_i^2
+        x &\leftarrow (1 - c_t)\, x + c_t\, z, \qquad c_t = w_t / (w_1 + \dots + w_t), \; w_t = \max_{i \le t} \eta_i^2
 
     from :math:`z = x`; at a constant rate :math:`c_t = 1/t`.  The result and the stop tests are about `x`.
 
@@ -132,8 +133,8 @@ class ScheduleFreeAdamW(Optimizer):
 
     Notes
     -----
-    The bias correction and the weights are those of the authors' program since its version 1.3; the paper multiplies the
-    rate by :math:`\sqrt{1 - \beta_2^t}`, which then also enters the weights.
+    The bias correction and the weights are those of the authors' program, version 1.4; the paper multiplies the rate
+    by :math:`\sqrt{1 - \beta_2^t}`, which then also enters the weights.
 
     References
     ----------

@@ -99,7 +99,7 @@ class Lion(Optimizer):
     beta1, beta2 : float or array_like, default 0.9 and 0.99
         How much of the momentum is kept, in [0, 1), for the step and for the next one.
     weight_decay : float or array_like, default 0
-        :math:`\lambda \ge 0`, decoupled; 0 in the authors' program, 1e-3 in Optax.  Keras shrinks `x` before the step.
+        :math:`\lambda \ge 0`, decoupled; its default is 0 in the authors' program and 1e-3 in Optax.
 
     References
     ----------

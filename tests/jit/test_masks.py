@@ -27,7 +27,7 @@ def comparisons(x, out, k):
     out[4] = select(a == b, 1.0, 0.0)
     out[5] = select(a != b, 1.0, 0.0)
     out[6] = select(a < 1, 1.0, 0.0)
-    out[7] = select(0.5 < a, 1.0, 0.0)
+    out[7] = select(0.5 < a, 1.0, 0.0)  # noqa: SIM300 - the number on the left is meant
     out[8] = select(k == a, 1.0, 0.0)
     out[9] = select(a != k, 1.0, 0.0)
     out[10] = select(math.isfinite(a), 1.0, 0.0)
@@ -189,7 +189,7 @@ def select_of_number(x, out):
 
 
 def select_of_two(x, out):
-    out[0] = select(x[0] > 0, x[0])
+    out[0] = select(x[0] > 0, x[0])  # type: ignore[call-arg]
 
 
 def sum_of_masks(x, out):

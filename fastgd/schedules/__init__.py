@@ -1,0 +1,17 @@
+"""Learning rates that change with the step.
+
+A schedule is a frozen dataclass whose numeric fields may be arrays, one value a run.  Its ``rate(p, t)`` is a plain
+scalar function of these fields `p`, in their order, and the step t = 0, 1, ...; the kernels compile it.
+"""
+
+from .base import Constant, Schedule
+from .cyclic import Cosine, CosineWarmRestarts, ExpRange, OneCycle, Triangular, Triangular2
+from .decay import Exponential, InverseTime, PiecewiseConstant, Polynomial, StepDecay
+from .plateau import ReduceOnPlateau
+from .warmup import LinearWarmup, sequence
+
+__all__ = [
+    "Constant", "Cosine", "CosineWarmRestarts", "ExpRange", "Exponential", "InverseTime", "LinearWarmup", "OneCycle",
+    "PiecewiseConstant", "Polynomial", "ReduceOnPlateau", "Schedule", "StepDecay", "Triangular", "Triangular2",
+    "sequence",
+]  # fmt: skip

@@ -1,0 +1,350 @@
+"""Every bad argument is an error before any work, which names it, what came and what was expected."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from cases import form
+
+import fastgd as gd
+from fastgd.engine import cpu
+from fastgd.jit.targets import KERNELS
+
+HIMMELBLAU = gd.problems.himmelblau()
+BOWL = form(1.0, 10.0)
+DESCENT = gd.GradientDescent(lr=0.01)
+START = [0.0, 0.0]
+
+
+def bowl(x):
+    return x[0] * x[0] + x[1] * x[1]
+
+
+def bowl_gradient(x, out):
+    out[0] = 2.0 * x[0]
+    out[1] = 2.0 * x[1]
+
+
+def a_tuple(x):
+    return x[0], x[1]
+
+
+def nothing(x):
+    x[0] + x[1]
+
+
+def an_array(x):
+    return np.array([x[0], x[1]])
+
+
+def past_the_end_of_x(x):
+    return x[0] + x[2]
+
+
+def two_arguments(x, scale):
+    return scale * x[0]
+
+
+def writes_past_the_end(x, out):
+    bowl_gradient(x, out)
+    out[2] = 0.0
+
+
+def writes_before_the_front(x, out):
+    bowl_gradient(x, out)
+    out[-3] = 0.0
+
+
+def writes_one_component(x, out):
+    out[0] = 2.0 * x[0]
+
+
+def writes_a_tuple(x, out):
+    out[0] = 2.0 * x[0], 0.0
+    out[1] = 0.0
+
+
+def returns_the_gradient(x, out):
+    return [2.0 * x[0], 2.0 * x[1]]
+
+
+def writes_to_x(x, out):
+    bowl_gradient(x, out)
+    x[0] = 0.0
+
+
+def refused(kind: type[Exception], words: list[str], call: Any) -> None:
+    """`call` raises `kind` with all the words, and no kernel is looked for."""
+    begun = mock.patch.object(cpu, "run", side_effect=AssertionError("work has begun"))
+    with begun, pytest.raises(kind, match=r".") as caught:
+        call()
+    assert type(caught.value) is kind
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+    assert not re.search(r"numba|Traceback", str(caught.value))
+
+
+STARTS: list[tuple[Any, type[Exception], list[str]]] = [
+    ([np.nan, 0.0], ValueError, ["x0 must be finite", "nan", "index (0,)"]),
+    ([[0.0, 0.0], [0.0, np.inf]], ValueError, ["x0 must be finite", "inf", "index (1, 1)"]),
+    ([[0.0, 0.0], [-np.inf, 1.0]], ValueError, ["x0 must be finite", "-inf", "index (1, 0)"]),
+    ([1.0, 2.0, 3.0], ValueError, ["x0 must have shape (*batch, 2)", "shape (3,)"]),
+    (np.zeros((2, 5)), ValueError, ["x0 must have shape (*batch, 2)", "shape (2, 5)"]),
+    (1.0, ValueError, ["x0 must have shape (*batch, 2)", "shape ()"]),
+    ([], ValueError, ["x0 must have shape (*batch, 2)", "shape (0,)"]),
+    (np.zeros((0, 2)), ValueError, ["x0 is empty", "(0, 2)"]),
+    (None, TypeError, ["x0 must be an array of real numbers", "(*batch, 2)", "NoneType"]),
+    (["a", "b"], TypeError, ["x0 must be an array of real numbers", "list"]),
+    ([1j, 0.0], TypeError, ["x0 must be an array of real numbers"]),
+    ([[0.0, 0.0], [0.0]], TypeError, ["x0 must be an array of real numbers"]),
+    ([10**400, 0], TypeError, ["x0 must be an array of real numbers"]),
+]
+
+
+@pytest.mark.parametrize(("x0", "kind", "words"), STARTS)
+def test_starts(x0: Any, kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, lambda: gd.minimize(HIMMELBLAU, x0, DESCENT))
+
+
+def test_a_start_too_large_for_single_precision() -> None:
+    refused(
+        ValueError, ["x0 must be finite", "float32", "inf"],
+        lambda: gd.minimize(HIMMELBLAU, [1e300, 0.0], DESCENT, dtype=np.float32),
+    )  # fmt: skip
+
+
+def test_flat_starts_in_one_dimension_are_told_how_to_be_written() -> None:
+    line = gd.problems.double_well(dim=1)
+    refused(ValueError, ["x0[:, None]", "3 starts"], lambda: gd.minimize(line, [1.0, 2.0, 3.0], DESCENT))
+
+
+SHAPES: list[tuple[Any, dict[str, Any], Any, list[str]]] = [
+    (np.zeros((5, 2)), {"lr": [0.1] * 4}, 0, ["x0 (without its last axis) (5,)", "lr (4,)", "do not broadcast"]),
+    (START, {"lr": [0.1] * 4, "weight_decay": [0.1] * 3}, 0, ["lr (4,)", "weight_decay (3,)", "lr[:, None]"]),
+    (np.zeros((5, 2)), {"lr": 0.1}, [1, 2, 3], ["x0 (without its last axis) (5,)", "seed (3,)"]),
+    (START, {"lr": []}, 0, ["lr is empty", "(0,)"]),
+    (START, {"lr": 0.1, "weight_decay": np.zeros((3, 0))}, 0, ["weight_decay is empty", "(3, 0)"]),
+]
+
+
+@pytest.mark.parametrize(("x0", "options", "seed", "words"), SHAPES)
+def test_shapes_that_do_not_broadcast(x0: Any, options: dict[str, Any], seed: Any, words: list[str]) -> None:
+    refused(ValueError, words, lambda: gd.minimize(BOWL, x0, gd.GradientDescent(**options), seed=seed))
+
+
+def test_the_parameters_of_a_schedule_take_part_in_the_shapes() -> None:
+    schedule = gd.schedules.Exponential([0.1, 0.2], 0.9)
+    refused(
+        ValueError, ["lr (2,)", "x0 (without its last axis) (5,)"],
+        lambda: gd.minimize(BOWL, np.zeros((5, 2)), gd.GradientDescent(lr=schedule)),
+    )  # fmt: skip
+
+
+MOMENTUM, NESTEROV, ADAM, PLAIN = gd.Momentum, gd.Nesterov, gd.Adam, gd.GradientDescent
+HYPERPARAMETERS: list[tuple[Any, dict[str, Any], type[Exception], list[str]]] = [
+    (PLAIN, {"lr": -0.1}, ValueError, ["GradientDescent: lr", "[0, inf)", "-0.1"]),
+    (PLAIN, {"lr": np.nan}, ValueError, ["GradientDescent: lr must be finite", "nan"]),
+    (PLAIN, {"lr": np.inf}, ValueError, ["GradientDescent: lr must be finite", "inf"]),
+    (PLAIN, {"lr": [0.1, -0.2]}, ValueError, ["GradientDescent: lr", "-0.2"]),
+    (PLAIN, {"lr": [[0.1], [np.nan]]}, ValueError, ["GradientDescent: lr", "nan"]),
+    (PLAIN, {"lr": None}, TypeError, ["GradientDescent: lr must hold real numbers"]),
+    (PLAIN, {"lr": "0.1"}, TypeError, ["GradientDescent: lr must hold real numbers"]),
+    (PLAIN, {"lr": True}, TypeError, ["GradientDescent: lr must hold real numbers", "bool"]),
+    (PLAIN, {"lr": 0.1j}, TypeError, ["GradientDescent: lr must hold real numbers", "complex"]),
+    (PLAIN, {"lr": [[0.1], [0.1, 0.2]]}, TypeError, ["GradientDescent: lr", "not a regular array"]),
+    (PLAIN, {"lr": lambda t: 0.1}, TypeError, ["GradientDescent: lr must hold real numbers"]),
+    (PLAIN, {"lr": 0.1, "weight_decay": -1e-3}, ValueError, ["GradientDescent: weight_decay", "-0.001"]),
+    (MOMENTUM, {"lr": -1.0}, ValueError, ["Momentum: lr", "-1"]),
+    (MOMENTUM, {"lr": 0.1, "momentum": 1.0}, ValueError, ["Momentum: momentum", "[0, 1)", "got 1"]),
+    (MOMENTUM, {"lr": 0.1, "momentum": -0.1}, ValueError, ["Momentum: momentum", "[0, 1)", "-0.1"]),
+    (MOMENTUM, {"lr": 0.1, "momentum": [0.5, 2.0]}, ValueError, ["Momentum: momentum", "[0, 1)", "got 2"]),
+    (MOMENTUM, {"lr": 0.1, "dampening": 1.5}, ValueError, ["Momentum: dampening", "[0, 1]", "1.5"]),
+    (NESTEROV, {"lr": 0.1, "momentum": 1.0}, ValueError, ["Nesterov: momentum", "[0, 1)"]),
+    (NESTEROV, {"lr": 0.1, "look_ahead": "yes"}, TypeError, ["Nesterov: look_ahead", "True or False", "'yes'"]),
+    (ADAM, {"lr": -1e-3}, ValueError, ["Adam: lr", "-0.001"]),
+    (ADAM, {"beta1": 1.0}, ValueError, ["Adam: beta1", "[0, 1)"]),
+    (ADAM, {"beta2": 1.0}, ValueError, ["Adam: beta2", "[0, 1)"]),
+    (ADAM, {"beta2": np.nan}, ValueError, ["Adam: beta2 must be finite", "nan"]),
+    (ADAM, {"eps": -1e-8}, ValueError, ["Adam: eps", "-1e-08"]),
+    (ADAM, {"weight_decay": np.inf}, ValueError, ["Adam: weight_decay must be finite"]),
+    (ADAM, {"amsgrad": 1}, TypeError, ["Adam: amsgrad", "True or False", "got 1"]),
+    (ADAM, {"beta1": gd.schedules.Constant(0.9)}, TypeError, ["Adam: beta1", "only lr may be a schedule"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "kind", "words"), HYPERPARAMETERS, ids=[f"{m.__name__}-{o}" for m, o, *_ in HYPERPARAMETERS]
+)
+def test_hyperparameters(make: Any, options: dict[str, Any], kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, lambda: make(**options))
+
+
+LIMITS: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
+    *(
+        ({"max_steps": value}, ValueError, ["max_steps must be an integer >= 1", repr(value)])
+        for value in (0, -5, 10.0, "10", None, True, np.nan)
+    ),
+    *(
+        ({name: value}, ValueError, [f"{name} must be None or a finite number >= 0", repr(value)])
+        for name in ("gtol", "xtol", "ftol")
+        for value in (-1e-9, np.nan, np.inf, "small", True, [1e-6])
+    ),
+    *(
+        ({"patience": value}, ValueError, ["patience must be an integer >= 1", repr(value)])
+        for value in (0, -1, 2.5, "2", True)
+    ),
+    *(
+        ({"bound": value}, ValueError, ["bound must be a number > 0", repr(value)])
+        for value in (0, -1.0, np.nan, None, "1")
+    ),
+    *(
+        ({"record": value}, ValueError, ["record must be None or an integer >= 1", repr(value)])
+        for value in (0, -1, 2.0, True, "1")
+    ),
+    *(
+        ({"threads": value}, ValueError, ["threads must be None or an integer >= 1", repr(value)])
+        for value in (0, -2, 1.5, True, "2")
+    ),
+    *(
+        ({"seed": value}, ValueError, ["seed must be an integer >= 0", repr(value)])
+        for value in (-1, 0.5, [1, -2], "1", None)
+    ),
+    ({"dtype": np.int64}, ValueError, ["dtype must be float64 or float32", "int64"]),
+    ({"dtype": "float16"}, ValueError, ["dtype must be float64 or float32", "float16"]),
+    ({"dtype": "double precision"}, TypeError, ["dtype must be float64 or float32", "double precision"]),
+    ({"progress": "yes"}, TypeError, ["progress must be True, False or a callable", "'yes'"]),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "words"), LIMITS, ids=[str(options) for options, *_ in LIMITS])
+def test_options(options: dict[str, Any], kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, lambda: gd.minimize(BOWL, START, DESCENT, **options))
+
+
+@pytest.mark.parametrize(
+    ("problem", "optimizer", "words"),
+    [
+        (bowl, DESCENT, ["problem must be a fastgd.Problem", "Problem(fun, dim=...)"]),
+        ("himmelblau", DESCENT, ["problem must be a fastgd.Problem", "'himmelblau'"]),
+        (BOWL, "adam", ["optimizer must be an optimizer such as", "'adam'"]),
+        (BOWL, gd.Adam, ["optimizer must be an instance: write Adam(...)"]),
+        (BOWL, None, ["optimizer must be an optimizer such as", "None"]),
+        (BOWL, 0.1, ["optimizer must be an optimizer such as", "0.1"]),
+    ],
+)
+def test_problem_and_optimizer(problem: Any, optimizer: Any, words: list[str]) -> None:
+    refused(TypeError, words, lambda: gd.minimize(problem, START, optimizer))
+
+
+def test_unknown_arguments() -> None:
+    with pytest.raises(TypeError, match="maxsteps"):
+        gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="positional"):
+        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="learning_rate"):
+        gd.Adam(learning_rate=0.1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda: gd.problems.make("himelblau"), ValueError, ["'himelblau'", "Did you mean 'himmelblau'?"]),
+        (lambda: gd.problems.make("Rosenbrok"), ValueError, ["Did you mean 'rosenbrock'?"]),
+        (lambda: gd.problems.make("rosenbrock", dims=3), TypeError, ["'dims'", "Did you mean 'dim'?"]),
+        (lambda: gd.optimizers.make("momentun"), ValueError, ["'momentun'", "Did you mean 'momentum'?"]),
+        (lambda: gd.optimizers.make("adam", epsilon=1e-8), ValueError, ["'epsilon'", "Did you mean 'eps'?"]),
+        (lambda: HIMMELBLAU.sample(5, method="sobel"), ValueError, ["'sobel'", "Did you mean 'sobol'?"]),
+    ],
+)
+def test_unknown_names_get_the_nearest_one(call: Any, kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, call)
+
+
+@pytest.mark.parametrize(
+    ("fun", "kind", "words"),
+    [
+        (a_tuple, TypeError, ["fun must return one real number", "a tuple of length 2"]),
+        (nothing, TypeError, ["fun must return one real number", "None"]),
+        (an_array, TypeError, ["fun must return one real number", "an array of shape (2,)"]),
+        (past_the_end_of_x, ValueError, ["fun", "x[2]", "dim is 2"]),
+        (two_arguments, TypeError, ["fun", "two_arguments", "scale"]),
+        (np.sum, TypeError, ["fun"]),
+        (3.0, TypeError, ["fun must be a plain Python function", "3.0"]),
+    ],
+)
+def test_functions(fun: Any, kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, lambda: gd.Problem(fun, dim=2))
+
+
+@pytest.mark.parametrize(
+    ("grad", "kind", "words"),
+    [
+        (writes_past_the_end, ValueError, ["grad", "out[2]", "past the end", "dim is 2"]),
+        (writes_before_the_front, ValueError, ["grad", "out[-3]", "past the end", "dim is 2"]),
+        (writes_one_component, ValueError, ["grad must write every component", "left out out[1]"]),
+        (writes_a_tuple, ValueError, ["grad", "a tuple of length 2", "out[0]"]),
+        (returns_the_gradient, ValueError, ["grad must write every component", "list of length 2"]),
+        (writes_to_x, ValueError, ["grad", "x[0]", "a point is only read"]),
+        (bowl, TypeError, ["grad", "grad(x, out)", "bowl"]),
+    ],
+)
+def test_gradients(grad: Any, kind: type[Exception], words: list[str]) -> None:
+    refused(kind, words, lambda: gd.Problem(bowl, grad, dim=2))
+
+
+@pytest.mark.parametrize(
+    "bounds", [(1, 1), (2, -2), [(0, 1), (3, 3)], [(0, 1), (5, 4)], (np.zeros(2), np.array([1.0, 0.0]))]
+)
+def test_boxes_with_low_not_below_high(bounds: Any) -> None:
+    refused(ValueError, ["bounds", "low", "high"], lambda: gd.Problem(bowl, bowl_gradient, dim=2, bounds=bounds))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"dim": 0}, ValueError), ({"dim": -1}, ValueError), ({"dim": 2.0}, TypeError), ({"dim": "2"}, TypeError),
+        ({"dim": 2, "bounds": (0, np.inf)}, ValueError), ({"dim": 2, "bounds": "wide"}, TypeError),
+        ({"dim": 2, "bounds": [(0, 1)] * 3}, ValueError), ({"dim": 2, "data": [1.0]}, TypeError),
+        ({"dim": 2, "data": (np.array([np.nan]),)}, ValueError), ({"dim": 2, "minima": [1.0, 2.0, 3.0]}, ValueError),
+    ],
+)  # fmt: skip
+def test_other_arguments_of_a_problem(options: dict[str, Any], kind: type[Exception]) -> None:
+    refused(kind, [next(name for name in reversed(options))], lambda: gd.Problem(bowl, bowl_gradient, **options))
+
+
+def branching(x):
+    return x[0] * x[0] if x[0] > 0.0 else -x[0]
+
+
+def test_a_gradient_that_cannot_be_derived_is_an_error_before_any_work() -> None:
+    problem = gd.Problem(branching, dim=1)
+    kernels = len(KERNELS)
+    with pytest.raises(gd.DerivationError, match=r"(?s)branching.*grad\(x, out"):
+        gd.minimize(problem, [0.5], DESCENT)
+    assert len(KERNELS) == kernels
+
+
+def unknown_to_numba(x):
+    return float(str(1.0)) * x[0] * x[0]
+
+
+def unknown_gradient(x, out):
+    out[0] = 2.0 * x[0] * float(format(1.0, "f"))
+
+
+def test_what_cannot_be_compiled_is_a_type_error_that_says_what_may_be_used() -> None:
+    problem = gd.Problem(unknown_to_numba, unknown_gradient, dim=1, name="strange")
+    with pytest.raises(TypeError, match=r"strange: .*plain arithmetic, loops, math"):
+        gd.minimize(problem, [0.5], DESCENT)
+
+
+def test_bad_input_leaves_nothing_behind() -> None:
+    """After an error the same call with a good argument works as if nothing had been."""
+    with pytest.raises(ValueError, match="max_steps"):
+        gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=0)
+    runs = gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=1)
+    np.testing.assert_allclose(runs.x, [0.99, 0.9], rtol=1e-15)

@@ -1,0 +1,572 @@
+"""Every schedule against PyTorch's rates, against closed forms in 50 digits, compiled, and inside a descent."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastgd as gd
+from fastgd import schedules
+from fastgd.jit.options import inlined, kernel
+from fastgd.jit.rows import align_stack, row_view
+from fastgd.jit.targets import aligned
+from fastgd.jit.tuples import load_tuple
+from fastgd.schedules import (
+    Constant,
+    Cosine,
+    CosineWarmRestarts,
+    ExpRange,
+    Exponential,
+    InverseTime,
+    LinearWarmup,
+    OneCycle,
+    PiecewiseConstant,
+    Polynomial,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    Triangular,
+    Triangular2,
+    sequence,
+)
+
+ROWS = {
+    row["schedule"]: row
+    for row in json.loads((Path(__file__).parent / "reference" / "schedules.json").read_text(encoding="utf-8"))
+}
+FROM_PYTORCH: dict[str, Callable[..., Schedule]] = {
+    "step_decay": lambda lr, step_size, gamma: StepDecay(lr, step_size, gamma),
+    "piecewise_constant": lambda lr, milestones, gamma: PiecewiseConstant(
+        milestones, [lr * gamma**k for k in range(len(milestones) + 1)]
+    ),
+    "exponential": lambda lr, gamma: Exponential(lr, gamma),
+    "polynomial": lambda lr, total_iters, power: Polynomial(lr, total_iters, power),
+    "linear_warmup": lambda lr, start_factor, end_factor, total_iters: LinearWarmup(
+        lr, total_iters, start_factor, end_factor
+    ),
+    "cosine": lambda lr, T_max, eta_min: Cosine(lr, T_max, eta_min),
+    "cosine_warm_restarts": lambda lr, T_0, T_mult, eta_min: CosineWarmRestarts(lr, T_0, T_mult, eta_min),
+    "triangular": lambda lr, base_lr, max_lr, step_size_up, **_: Triangular(max_lr, base_lr, step_size_up),
+    "triangular2": lambda lr, base_lr, max_lr, step_size_up, **_: Triangular2(max_lr, base_lr, step_size_up),
+    "exp_range": lambda lr, base_lr, max_lr, step_size_up, gamma, **_: ExpRange(
+        max_lr, base_lr, step_size_up, gamma=gamma
+    ),
+    "one_cycle": lambda lr, max_lr, total_steps, pct_start, **_: OneCycle(max_lr, total_steps, pct_start),
+}
+
+PEAKS, COUNTS = np.linspace(0.02, 0.16, 8), np.arange(3, 11)  # eight runs, for eight lanes
+VARIED: dict[str, Schedule] = {
+    "Constant": Constant(PEAKS),
+    "InverseTime": InverseTime(PEAKS, 0.3),
+    "Exponential": Exponential(PEAKS, 1 - PEAKS / 100),
+    "StepDecay": StepDecay(PEAKS, COUNTS, 0.9),
+    "PiecewiseConstant": PiecewiseConstant([5, 20], [PEAKS, 0.3, PEAKS / 2]),
+    "PiecewiseConstant of one piece": PiecewiseConstant([], [PEAKS]),
+    "Polynomial": Polynomial(PEAKS, COUNTS * 9, 1.5, 0.001),
+    "LinearWarmup": LinearWarmup(PEAKS, COUNTS),
+    "Cosine": Cosine(PEAKS, COUNTS, 0.001),
+    "Cosine to 0": Cosine(PEAKS, COUNTS * 7),
+    "CosineWarmRestarts": CosineWarmRestarts(PEAKS, COUNTS, min_lr=0.001, decay=0.99),
+    "CosineWarmRestarts, longer": CosineWarmRestarts(PEAKS, COUNTS, 2, 0.001, np.linspace(0.3, 1.0, 8)),
+    "Triangular": Triangular(PEAKS, 0.01, COUNTS, COUNTS[::-1]),
+    "Triangular2": Triangular2(PEAKS, 0.01, COUNTS),
+    "ExpRange": ExpRange(PEAKS, 0.01, COUNTS, gamma=0.999),
+    "OneCycle": OneCycle(PEAKS, COUNTS * 8),
+    "OneCycle, three lines": OneCycle(PEAKS, COUNTS * 8, three_phase=True, anneal_strategy="linear"),
+    "sequence": sequence(LinearWarmup(PEAKS, COUNTS), sequence(Cosine(PEAKS, COUNTS), Constant(0.3), at=30), at=7),
+}
+STEPS = np.concatenate([np.arange(120), [10**4, 10**6]])
+
+
+def exact(number: Any) -> mpmath.mpf:
+    return mpmath.mpf(float(number))
+
+
+# The definitions again, in 50 digits and the words of the papers, by branches and counting.
+
+
+def exact_restarts(t: int, lr: float, period: int, t_mult: int, low: float, decay: float) -> mpmath.mpf:
+    height, length, since = exact(lr) - exact(low), period, t
+    while since >= length:
+        since -= length
+        length *= t_mult
+        height *= exact(decay)
+    return exact(low) + height * (1 + mpmath.cos(mpmath.pi * since / length)) / 2
+
+
+def exact_triangle(t: int, up: int, down: int) -> mpmath.mpf:
+    since = t % (up + down)
+    return mpmath.mpf(since) / up if since <= up else mpmath.mpf(up + down - since) / down
+
+
+def exact_cycle(t: int, lr: float, steps: int, start: float, div: float, final: float, three: bool, line: bool):
+    """The list of phases of PyTorch's OneCycleLR, walked through."""
+    peak, first = exact(lr), exact(lr) / exact(div)
+    ends = [exact(start) * steps - 1, 2 * exact(start) * steps - 2, mpmath.mpf(steps - 1)]
+    rates = [first, peak, first, first / exact(final)]
+    if not three:
+        del ends[1], rates[2]
+    begin, t = mpmath.mpf(0), min(t, steps - 1)
+    for k, end in enumerate(ends):
+        if t <= end or k == len(ends) - 1:
+            part = (t - begin) / (end - begin)
+            part = part if line else (1 - mpmath.cos(mpmath.pi * part)) / 2
+            return rates[k] + (rates[k + 1] - rates[k]) * part
+        begin = end
+    raise AssertionError
+
+
+def numbers_of(schedule: Schedule) -> list[tuple[float, ...]]:
+    """The parameters of each run."""
+    columns = np.broadcast_arrays(*schedule.parameters().values())
+    return list(zip(*(np.atleast_1d(column).tolist() for column in columns), strict=True))
+
+
+def exact_rate(schedule: Schedule, p: tuple[float, ...], t: int) -> mpmath.mpf:
+    name, v = type(schedule).__name__, [exact(number) for number in p]
+    if name == "Sequence":
+        count = len(schedule.first.parameters())
+        first = t < schedule.at
+        return exact_rate(schedule.first, p[:count], t) if first else exact_rate(schedule.then, p[count:], t - schedule.at)
+    if name == "CosineWarmRestarts":
+        return exact_restarts(t, p[0], int(p[1]), schedule.t_mult, p[2], p[3])
+    if name == "OneCycle":
+        line = schedule.anneal_strategy == "linear"
+        return exact_cycle(t, p[0], int(p[1]), *p[2:], three=schedule.three_phase, line=line)
+    if name == "PiecewiseConstant":
+        return v[sum(t >= boundary for boundary in schedule.boundaries)]
+    forms: dict[str, Callable[[], Any]] = {
+        "Constant": lambda: v[0],
+        "InverseTime": lambda: v[0] / (1 + v[1] * t),
+        "Exponential": lambda: v[0] * v[1] ** t,
+        "StepDecay": lambda: v[0] * v[2] ** (t // int(p[1])),
+        "Polynomial": lambda: v[3] + (v[0] - v[3]) * (1 - min(t, int(p[1])) / v[1]) ** v[2],
+        "LinearWarmup": lambda: v[0] * (v[2] + (v[3] - v[2]) * min(t, int(p[1])) / v[1]),
+        "Cosine": lambda: v[2] + (v[0] - v[2]) * (1 + mpmath.cos(mpmath.pi * t / int(p[1]))) / 2,
+        "Triangular": lambda: v[1] + (v[0] - v[1]) * exact_triangle(t, int(p[2]), int(p[3])),
+        "Triangular2": lambda: (
+            v[1]
+            + (v[0] - v[1]) * exact_triangle(t, int(p[2]), int(p[3])) / mpmath.mpf(2) ** (t // int(p[2] + p[3]))
+        ),
+        "ExpRange": lambda: v[1] + (v[0] - v[1]) * exact_triangle(t, int(p[2]), int(p[3])) * v[4] ** t,
+    }
+    return forms[name]()
+
+
+def relative_error(found: float, true: mpmath.mpf) -> float:
+    """How far off `found` is; what the floats have no digits for counts as 0."""
+    floor = mpmath.mpf(10) ** -300
+    return float(abs(exact(found) - true) / max(abs(true), floor))
+
+
+def errors(schedule: Schedule, rates: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    with mpmath.workdps(50):
+        runs = numbers_of(schedule)
+        return np.array([
+            [relative_error(rate, exact_rate(schedule, p, int(t))) for rate, t in zip(row, steps, strict=True)]
+            for p, row in zip(runs, np.reshape(rates, (len(runs), -1)), strict=True)
+        ])
+
+
+def compiled_rates(schedule: Schedule, steps: np.ndarray, width: int) -> np.ndarray:
+    """The rates by compiled code, of shape (runs, steps): `width` runs abreast, or one after the other for 1."""
+    count = len(schedule.parameters())
+    rate, load = inlined(schedule.rate_function()), load_tuple(count)
+    numbers_at, rates_at = row_view(width, count), row_view(width, 1)
+
+    @kernel
+    def fill(numbers, out, steps):
+        align_stack()
+        for k in range(steps.shape[0]):
+            rates_at(out, k)[0] = rate(load(numbers_at(numbers, 0), 0), steps[k])
+
+    runs = np.array(numbers_of(schedule))
+    blocks = []
+    for low in range(0, len(runs), width):
+        numbers, out = aligned((1, count, width), np.float64), aligned((len(steps), 1, width), np.float64)
+        numbers[0] = runs[low : low + width].T
+        fill(numbers, out, steps)
+        blocks.append(out[:, 0, :].T.copy())
+    return np.concatenate(blocks)
+
+
+# PyTorch
+
+
+@pytest.mark.parametrize("name", sorted(set(FROM_PYTORCH) - {"cosine"}))
+def test_rates_are_pytorchs(name: str) -> None:
+    row = ROWS[name]
+    rates = FROM_PYTORCH[name](row["lr"], **row["args"])(np.arange(len(row["lrs"])))
+    np.testing.assert_allclose(rates, row["lrs"], rtol=1e-14, atol=0)
+
+
+def test_cosine_is_what_pytorchs_recursion_approximates() -> None:
+    """PyTorch computes a rate from the last one; its rounding errors add up to 2e-14 in the 60 steps."""
+    row = ROWS["cosine"]
+    period, lr, low = row["args"]["T_max"], row["lr"], row["args"]["eta_min"]
+
+    def recursion(lr: Any, low: Any, cos: Callable, pi: Any) -> list[Any]:
+        rates = [lr]
+        for t in range(1, len(row["lrs"])):
+            if (t - 1 - period) % (2 * period) == 0:
+                rates.append(rates[-1] + (lr - low) * (1 - cos(pi / period)) / 2)
+            else:
+                ratio = (1 + cos(pi * t / period)) / (1 + cos(pi * (t - 1) / period))
+                rates.append(ratio * (rates[-1] - low) + low)
+        return rates
+
+    rates = Cosine(lr, period, low)(np.arange(len(row["lrs"])))
+    np.testing.assert_allclose(recursion(lr, low, math.cos, math.pi), row["lrs"], rtol=1e-15)
+    with mpmath.workdps(50):
+        unrounded = [float(rate) for rate in recursion(exact(lr), exact(low), mpmath.cos, mpmath.pi)]
+    np.testing.assert_allclose(rates, unrounded, rtol=1e-14, atol=0)
+    np.testing.assert_allclose(rates, row["lrs"], rtol=3e-14, atol=0)
+    np.testing.assert_allclose(rates[:45], row["lrs"][:45], rtol=1e-14, atol=0)
+
+
+def test_reduce_on_plateau_is_pytorchs() -> None:
+    row = ROWS["reduce_on_plateau"]
+    rates = ReduceOnPlateau(row["lr"], **row["args"]).replay(row["losses"])
+    np.testing.assert_allclose(rates, row["lrs"], rtol=1e-14, atol=0)
+    assert len(set(row["lrs"])) == 6
+
+
+def test_every_reference_is_used() -> None:
+    assert set(FROM_PYTORCH) | {"reduce_on_plateau"} == set(ROWS)
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_rates_are_the_closed_form(name: str) -> None:
+    schedule = VARIED[name]
+    rates = schedule(STEPS)
+    assert rates.shape == (8, len(STEPS))
+    assert errors(schedule, rates, STEPS).max() < 1e-14
+
+
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize("name", VARIED)
+def test_compiled_rates_are_the_closed_form(name: str, width: int) -> None:
+    """Powers by squaring lose half a unit in the last place a step at most; nothing else grows with the step."""
+    schedule = VARIED[name]
+    rates = compiled_rates(schedule, STEPS, width)
+    by_squaring = 1.2e-16 * STEPS if name in ("Exponential", "ExpRange") else 0.0
+    assert (errors(schedule, rates, STEPS) <= 1e-14 + by_squaring).all()
+    np.testing.assert_allclose(rates[:, :120], schedule(STEPS[:120]), rtol=2e-14, atol=0)
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_arrays_are_runs_of_their_own(name: str) -> None:
+    schedule = VARIED[name]
+    if name == "sequence":
+        alone = [
+            sequence(LinearWarmup(peak, n), sequence(Cosine(peak, n), Constant(0.3), at=30), at=7)
+            for peak, n in zip(PEAKS, COUNTS, strict=True)
+        ]
+    elif isinstance(schedule, PiecewiseConstant):
+        alone = [PiecewiseConstant(schedule.boundaries, p) for p in numbers_of(schedule)]
+    else:
+        names = list(schedule.parameters())
+        alone = [
+            dataclasses.replace(schedule, **dict(zip(names, p, strict=True))) for p in numbers_of(schedule)
+        ]
+    np.testing.assert_array_equal(schedule(STEPS), [one(STEPS) for one in alone])
+
+
+counts = st.integers(1, 50)
+peaks = st.floats(1e-6, 10.0)
+fractions = st.floats(0.0, 1.0)
+WAVES = st.one_of(
+    st.builds(lambda lr, n, low: Cosine(lr, n, low * lr), peaks, counts, fractions),
+    st.builds(
+        lambda lr, n, m, low, d: CosineWarmRestarts(lr, n, m, low * lr, d), peaks, counts, st.integers(1, 4), fractions,
+        st.floats(0.1, 1.0),
+    ),
+    st.builds(lambda lr, a, b, low: Triangular(lr, low * lr, a, b), peaks, counts, counts, fractions),
+    st.builds(lambda lr, a, b, low: Triangular2(lr, low * lr, a, b), peaks, counts, counts, fractions),
+    st.builds(lambda lr, n, q, low: Polynomial(lr, n, q, low * lr), peaks, counts, st.floats(0.1, 4.0), fractions),
+    st.builds(lambda lr, n, a, b: LinearWarmup(lr, n, a, b), peaks, counts, fractions, fractions),
+    st.builds(lambda lr, n, f: StepDecay(lr, n, f), peaks, counts, st.floats(0.1, 1.0)),
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(WAVES, st.lists(st.integers(0, 2000), min_size=1, max_size=8))
+def test_any_wave_is_its_closed_form_and_stays_in_range(schedule: Schedule, steps: list[int]) -> None:
+    rates = schedule(np.array(steps))
+    # a power of a rounded base is off by its exponent times that rounding
+    assert errors(schedule, rates, np.array(steps)).max() < 3e-14
+    top = schedule.lr * (1 + 1e-14)
+    assert ((rates >= getattr(schedule, "min_lr", 0.0) * (1 - 1e-14)) & (rates <= top)).all()
+
+
+@given(
+    st.integers(2, 300), st.floats(0.01, 0.5), st.floats(1.5, 100.0), st.floats(1.5, 1e5), st.booleans(), st.booleans(),
+    st.lists(st.integers(0, 400), min_size=1, max_size=8),
+)  # fmt: skip
+def test_any_one_cycle_is_pytorchs_list_of_phases(steps, start, div, final, three, line, at) -> None:
+    kind = "linear" if line else "cos"
+    schedule = OneCycle(0.1, steps, start, div, final, anneal_strategy=kind, three_phase=three)
+    rates = schedule(np.array(at))
+    # a kink moves by the rounding of its place, some 1e-14 steps; the rate there by that times the slope
+    slack = 1e-13 * (1 + 0.1 / rates.min() * 1e-2)
+    assert errors(schedule, rates, np.array(at)).max() < slack
+
+
+def test_one_cycle_without_a_way_up_or_down() -> None:
+    assert OneCycle(1.0, 10, pct_start=0.1)(0) == 1.0
+    assert OneCycle(1.0, 10, pct_start=1.0)([9, 50]).tolist() == [1.0, 1.0]
+    assert OneCycle(1.0, 1)(0) == pytest.approx(1 / 25 / 1e4, rel=1e-15)
+    falling = OneCycle(1.0, 10, pct_start=0.0, anneal_strategy="linear")(np.arange(10))
+    np.testing.assert_allclose(falling, 4e-6 + (1 - 4e-6) * np.linspace(0.9, 0.0, 10), rtol=1e-14)
+
+
+def test_a_restart_falls_exactly_on_its_step() -> None:
+    """Where logarithms would round to the wrong side: the first step of each period is at the peak."""
+    for t_mult in (1, 2, 3, 7):
+        starts = [5 * sum(t_mult**k for k in range(n)) for n in range(9)]
+        schedule = CosineWarmRestarts(0.5, 5, t_mult, decay=0.5)
+        np.testing.assert_allclose(schedule(starts), 0.5 * 0.5 ** np.arange(9), rtol=1e-15)
+        length = 5 * t_mult**7
+        last = 0.5 * 0.5**7 * math.sin(0.5 * math.pi / length) ** 2
+        assert schedule(starts[8] - 1) == pytest.approx(last, rel=1e-14)
+
+
+def test_decade() -> None:
+    schedule = Exponential.decade([1.0, 3.0], steps=[50, 200])
+    steps = np.array([0, 50, 100, 200])
+    expected = np.array([[1.0], [3.0]]) * 10.0 ** (-steps / np.array([[50], [200]]))
+    np.testing.assert_allclose(schedule(steps), expected, rtol=4e-14)
+
+
+def test_waves_touch_their_ends_exactly() -> None:
+    assert Cosine(0.1, 7)([0, 7, 14, 21, 7 * 10**9]).tolist() == [0.1, 0.0, 0.1, 0.0, 0.1]
+    assert Triangular(0.3, 0.0, 3, 4)([0, 3, 7, 10, 7 * 10**9]).tolist() == [0.0, 0.3, 0.0, 0.3, 0.0]
+    assert Polynomial(0.1, 5, 0.5)([0, 5, 6, 10**9]).tolist() == [0.1, 0.0, 0.0, 0.0]
+
+
+def test_rates_past_the_range_of_floats() -> None:
+    assert Exponential(1.0, 2.0)(10**6) == math.inf
+    assert Exponential(1.0, 0.5)(10**6) == 0.0
+    assert InverseTime(1.0, 1e300)(10**10) == 0.0
+
+
+# Sequences
+
+
+def test_a_sequence_hands_over() -> None:
+    schedule = sequence(LinearWarmup(0.2, 4), Cosine([0.2, 0.4], 6), at=4)
+    steps = np.arange(20)
+    warm, cosine = LinearWarmup(0.2, 4)(steps), Cosine([0.2, 0.4], 6)(steps)
+    expected = np.concatenate([np.broadcast_to(warm[:4], (2, 4)), cosine[:, :16]], axis=1)
+    np.testing.assert_array_equal(schedule(steps), expected)
+    assert list(schedule.parameters()) == [
+        "first.lr", "first.steps", "first.start_factor", "first.end_factor", "then.lr", "then.period", "then.min_lr",
+    ]  # fmt: skip
+    assert isinstance(sequence(Constant(0.1), Constant(0.2), at=1)(0), float)
+
+
+def test_sequences_nest_on_either_side() -> None:
+    left = sequence(sequence(Constant(1.0), Constant(2.0), at=2), Constant(3.0), at=5)
+    right = sequence(Constant(1.0), sequence(Constant(2.0), Constant(3.0), at=3), at=2)
+    steps = np.arange(9)
+    assert left(steps).tolist() == right(steps).tolist() == [1, 1, 2, 2, 2, 3, 3, 3, 3]
+    assert list(left.parameters()) == ["first.first.lr", "first.then.lr", "then.lr"]
+
+
+# Plateaus
+
+
+def naive_plateau(values, lr, factor, patience, threshold, mode, cooldown, min_lr) -> list[float]:
+    """The words of the docstring, with branches."""
+    rates, best, bad, rest = [], math.inf, 0, 0
+    for value in values:
+        rates.append(lr)
+        margin = threshold * (abs(best) if mode == "rel" else 1.0)
+        if best == math.inf or value < best - margin:
+            best, bad = value, 0
+        else:
+            bad += 1
+        if rest:
+            rest, bad = rest - 1, 0
+        if bad > patience:
+            lr, bad, rest = max(lr * factor, min_lr), 0, cooldown
+    return rates
+
+
+@given(
+    st.lists(st.integers(-40, 40), min_size=1, max_size=80), st.sampled_from([0.25, 0.5, 0.0]), st.integers(0, 4),
+    st.sampled_from([0.0, 0.125, 0.5]), st.sampled_from(["rel", "abs"]), st.integers(0, 3),
+    st.sampled_from([0.0, 0.125, 1.0]),
+)  # fmt: skip
+def test_any_plateau_is_its_definition(values, factor, patience, threshold, mode, cooldown, min_lr) -> None:
+    schedule = ReduceOnPlateau(1.0, factor, patience, threshold, mode, cooldown, min_lr)
+    expected = naive_plateau(values, 1.0, factor, patience, threshold, mode, cooldown, min_lr)
+    assert schedule.replay(np.array(values, dtype=float)).tolist() == expected
+
+
+def test_slightly_worse_negative_values_are_no_improvement() -> None:
+    values = -10.0 + 0.01 * np.arange(8)  # ever worse, by less than the relative threshold
+    rates = ReduceOnPlateau(1.0, factor=0.5, patience=2, threshold=0.01).replay(values)
+    assert rates.tolist() == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_nan_is_no_improvement() -> None:
+    rates = ReduceOnPlateau(1.0, factor=0.5, patience=0).replay([1.0, math.nan, math.nan, 0.5, 0.4])
+    assert rates.tolist() == [1.0, 1.0, 0.5, 0.25, 0.25]
+
+
+def test_replay_broadcasts() -> None:
+    values = np.array([[3.0, 2.0, 2.0, 2.0, 2.0], [3.0, 2.0, 1.0, 0.5, 0.2]])
+    schedule = ReduceOnPlateau(np.array([1.0, 2.0, 4.0])[:, None], factor=0.5, patience=0)
+    rates = schedule.replay(values)
+    assert rates.shape == (3, 2, 5)
+    expected = np.array([[1.0, 1.0, 1.0, 0.5, 0.25], [1.0] * 5])
+    np.testing.assert_array_equal(rates, np.array([1.0, 2.0, 4.0])[:, None, None] * expected)
+    for values, words in ((1.0, "got one number"), (np.zeros((2, 2, 5)), "do not broadcast")):
+        with pytest.raises(ValueError, match=words):
+            schedule.replay(values)
+
+
+def test_plateau_has_no_rates_by_step() -> None:
+    with pytest.raises(TypeError, match=r"write schedule\.replay\(values\)"):
+        ReduceOnPlateau(0.1)(np.arange(3))
+
+
+# Inside a descent
+
+
+def slope(x):
+    return x[0] + 0.0 * x[1]
+
+
+def slope_gradient(x, out):
+    out[0] = 1.0
+    out[1] = 0.0
+
+
+SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its rates
+
+
+def rates_used(schedule: Schedule, steps: int, x0: Any = (0.0, 0.0)) -> np.ndarray:
+    trace = gd.minimize(SLOPE, x0, gd.GradientDescent(lr=schedule), max_steps=steps, gtol=None, record=1).trace
+    return -np.diff(trace[..., 0], axis=-1)
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_a_descent_uses_these_rates(name: str) -> None:
+    used = rates_used(VARIED[name], 70)
+    np.testing.assert_allclose(used, VARIED[name](np.arange(70)), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_a_run_alone_takes_the_same_steps(name: str) -> None:
+    """Shared numbers go another way through the kernel than numbers of each run."""
+    schedule = VARIED[name]
+    if name == "sequence":
+        one = sequence(
+            LinearWarmup(PEAKS[3], COUNTS[3]), sequence(Cosine(PEAKS[3], COUNTS[3]), Constant(0.3), at=30), at=7
+        )
+    elif isinstance(schedule, PiecewiseConstant):
+        one = PiecewiseConstant(schedule.boundaries, numbers_of(schedule)[3])
+    else:
+        one = dataclasses.replace(schedule, **dict(zip(schedule.parameters(), numbers_of(schedule)[3], strict=True)))
+    np.testing.assert_array_equal(rates_used(one, 70), rates_used(schedule, 70)[3])
+
+
+def bowl(x):
+    return (x[0] - 1) ** 2 + 10 * x[1] ** 2 - 5
+
+
+def bowl_gradient(x, out):
+    out[0] = 2 * (x[0] - 1)
+    out[1] = 20 * x[1]
+
+
+@pytest.mark.parametrize("mode", ["rel", "abs"])
+def test_a_descent_on_plateaus_replays(mode: str) -> None:
+    """The first rates are too large for this bowl: the values stay or rise until they have come down."""
+    problem = gd.Problem(bowl, bowl_gradient, dim=2)
+    lr = np.array([0.05, 0.09, 0.1, 0.11, 0.3])
+    schedule = ReduceOnPlateau(lr, 0.5, 3, 1e-3, mode, cooldown=1, min_lr=1e-3)
+    run = gd.minimize(problem, [3.0, 2.0], gd.GradientDescent(lr=schedule), max_steps=60, gtol=None, record=1)
+    rates = schedule.replay(problem.value(run.trace[:, :-1]))
+    assert all(len(set(row)) > 2 for row in rates.tolist())
+    steps = run.trace[:, :-1] - rates[..., None] * problem.gradient(run.trace[:, :-1])
+    np.testing.assert_allclose(run.trace[:, 1:], steps, rtol=1e-12, atol=1e-14)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda: StepDecay(0.1, 2.5), ValueError, r"StepDecay: period must be an integer >= 1, got 2\.5"),
+        (lambda: StepDecay(0.1, [3, 0]), ValueError, "StepDecay: period must be an integer >= 1, got 0"),
+        (lambda: StepDecay(0.1, True), TypeError, "StepDecay: period must hold real numbers"),
+        (lambda: StepDecay(-0.1, 3), ValueError, r"StepDecay: lr must be finite and >= 0, got -0\.1"),
+        (lambda: InverseTime(0.1, math.inf), ValueError, "InverseTime: decay must be finite and >= 0, got inf"),
+        (lambda: Exponential([0.1, 0.2], [0.5, 0.6, 0.7]), ValueError, r"Exponential: the shapes .* lr \(2,\), gamma \(3,\)"),
+        (lambda: Exponential.decade(0.1, 0), ValueError, r"Exponential\.decade: steps must be finite and > 0, got 0"),
+        (lambda: Polynomial(0.1, 10, power=0), ValueError, "Polynomial: power must be finite and > 0, got 0"),
+        (lambda: Polynomial(0.1, 10, min_lr=0.2), ValueError, "Polynomial: min_lr must be <= lr"),
+        (lambda: LinearWarmup(0.1, 5, -1), ValueError, "LinearWarmup: start_factor must be finite and >= 0, got -1"),
+        (lambda: Cosine(0.1, 5, [0.0, 0.2]), ValueError, "Cosine: min_lr must be <= lr"),
+        (lambda: CosineWarmRestarts(0.1, 5, 0), ValueError, "CosineWarmRestarts: t_mult must be at least 1; it is 0"),
+        (lambda: CosineWarmRestarts(0.1, 5, 1.5), TypeError, "CosineWarmRestarts: t_mult must be a positive integer"),
+        (lambda: CosineWarmRestarts(0.1, 5, decay=2), ValueError, "decay must be finite and >= 0 and <= 1, got 2"),
+        (lambda: Triangular(0.01, 0.1, 5), ValueError, "Triangular: min_lr must be <= lr"),
+        (lambda: Triangular(0.1, 0.01, 5, 0), ValueError, "Triangular: down must be an integer >= 1, got 0"),
+        (lambda: OneCycle(0.1, 10, 1.5), ValueError, r"OneCycle: pct_start must be .* <= 1, got 1\.5"),
+        (lambda: OneCycle(0.1, 10, 0.6, three_phase=True), ValueError, r"pct_start must be <= 0\.5 with three_phase"),
+        (lambda: OneCycle(0.1, 10, three_phase=1), TypeError, "OneCycle: three_phase must be True or False, got 1"),
+        (lambda: OneCycle(0.1, 10, anneal_strategy="line"), ValueError, 'must be "cos" or "linear", got \'line\''),
+        (lambda: OneCycle(0.1, 10, div_factor=0), ValueError, "OneCycle: div_factor must be finite and > 0, got 0"),
+        (lambda: PiecewiseConstant([3, 3], [1, 2, 3]), ValueError, "boundaries must be >= 1 and increase"),
+        (lambda: PiecewiseConstant([0], [1, 2]), ValueError, "boundaries must be >= 1 and increase"),
+        (lambda: PiecewiseConstant([1.5], [1, 2]), TypeError, "boundaries must be a sequence of integers"),
+        (lambda: PiecewiseConstant(3, [1, 2]), TypeError, "boundaries must be a sequence of integers, got 3"),
+        (lambda: PiecewiseConstant([3], 0.1), TypeError, r"values must be a sequence, got 0\.1"),
+        (lambda: PiecewiseConstant([3], [0.1]), ValueError, "1 boundaries need 2 values, got 1"),
+        (lambda: PiecewiseConstant([3], [0.1, -1]), ValueError, r"PiecewiseConstant: values\[1\] must be finite and >= 0"),
+        (lambda: ReduceOnPlateau(0.1, factor=1), ValueError, "factor must be finite and >= 0 and < 1, got 1"),
+        (lambda: ReduceOnPlateau(0.1, patience=-1), ValueError, "patience must be an integer >= 0, got -1"),
+        (lambda: ReduceOnPlateau(0.1, threshold=1.0), ValueError, r"a relative threshold must be below 1, got 1\.0"),
+        (lambda: ReduceOnPlateau(0.1, threshold_mode="x"), ValueError, 'threshold_mode must be "rel" or "abs", got \'x\''),
+        (lambda: ReduceOnPlateau(0.1, min_lr=1.0), ValueError, "ReduceOnPlateau: min_lr must be <= lr"),
+        (lambda: sequence(0.1, Constant(0.1), at=3), TypeError, r"sequence: first must be a schedule, .* got 0\.1"),
+        (lambda: sequence(Constant(0.1), Constant(0.1), at=0), ValueError, "sequence: at must be >= 1, got 0"),
+        (lambda: sequence(Constant(0.1), Constant(0.1), at=[3]), TypeError, "sequence: at must be an integer"),
+        (
+            lambda: sequence(Constant(0.1), ReduceOnPlateau(0.1), at=3),
+            TypeError,
+            "sequence: then must depend on the step alone; ReduceOnPlateau needs the values too",
+        ),
+        (
+            lambda: sequence(Constant([0.1, 0.2]), Constant([0.1, 0.2, 0.3]), at=3),
+            ValueError,
+            r"the shapes do not broadcast: first\.lr \(2,\), then\.lr \(3,\)",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_fields(make: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        make()
+
+
+def test_every_public_schedule_is_tested() -> None:
+    kinds = {type(schedule).__name__ for schedule in VARIED.values()} | {"ReduceOnPlateau", "Schedule", "sequence"}
+    assert kinds - {"Sequence"} == set(schedules.__all__)
