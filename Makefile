@@ -1,6 +1,7 @@
 # Everything runs in .venv, made on first use from nothing but Python (3.10 or later):
 #   make basins         the basins of Himmelblau's function under Adam: a table, and a picture
 #   make test           the tests and doctests                   (ARGS="-k adam -x" goes to pytest)
+#   make test-all       with the slow ones: every rule with every problem, long random streams
 #   make lint           ruff: style and formatting of imports
 #   make types          mypy
 #   make layers         import-linter: every layer imports only downward
@@ -17,12 +18,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 comma := ,
 
-.PHONY: basins test lint types layers docs bench-quick compare clean
+.PHONY: basins test test-all lint types layers docs bench-quick compare clean
 
 basins: $(VENV)/installed-plot+cli
 	$(BIN)/fastgd basins himmelblau --optimizer adam --lr 0.05 --shape 512x512 --out himmelblau-basins.png
 
 test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/installed-lint+test

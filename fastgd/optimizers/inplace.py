@@ -58,8 +58,9 @@ class Stepper:
                 ) from error
             return found
 
-        pieces, table, hypers = np.zeros((0, 4), np.int64), self.empty_table(), self.hypers(np.zeros(schedule.memory))
-        self.prepare = compiled("prepare", lambda: make_prepare(optimizer, self.sizes), hypers, 0, 0.0, False, table)
+        self.constant = self.hypers(np.zeros(schedule.memory))
+        pieces, table = np.zeros((0, 4), np.int64), self.empty_table()
+        self.prepare = compiled("prepare", lambda: make_prepare(optimizer, self.sizes), self.constant, 0, 0.0, False, table)
         body = make_update(rule, self.sizes, limit)
         self.update = compiled("update", lambda: make_pass(body, kind, rule.slots, self.count), pieces, table, 0)
         self.look: Any = None
@@ -74,9 +75,10 @@ class Stepper:
             )
 
     def empty_table(self) -> np.ndarray:
-        return aligned((1, self.count, 1), np.float64)
+        return np.empty((1, self.count, 1))
 
     def hypers(self, memory: np.ndarray) -> np.ndarray:
+        """The kernels' view of the hyperparameters and a schedule's memory, which may be written to."""
         rows = aligned((1, len(self.numbers) + len(memory), TABLE_WIDTH), np.float64)
         rows[0] = np.array([*self.numbers, *memory], dtype=np.float64)[:, None]
         return rows
@@ -98,7 +100,7 @@ class Stepper:
 
     def table(self, state: State, value: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The coefficients of the state's next step, and the schedule's memory after `value` was seen."""
-        table, hypers = self.empty_table(), self.hypers(state.memory)
+        table, hypers = self.empty_table(), self.hypers(state.memory) if self.sizes.memory else self.constant
         self.prepare(hypers, state.t, 0.0 if value is None else value, value is not None, table)
         return table, hypers[0, len(self.numbers) :, 0].copy()
 
@@ -106,11 +108,10 @@ class Stepper:
         """A pass over all pieces."""
 
         def work(part: slice) -> None:
-            pad = aligned((2, 1, self.width), self.dtype)
+            pad = np.empty(2 * self.width, self.dtype)
             run(pieces[part], table, address(pad))
 
-        tasks = tasks_of(pieces)
-        share_out(work, tasks, min(threads, len(tasks)))
+        each_task(work, pieces, threads)
 
     def clip_norm(self, pieces: np.ndarray, table: np.ndarray, threads: int) -> None:
         """Put the factor of the gradients in the place of the limit of their norm; no sum depends on the threads."""
@@ -119,14 +120,13 @@ class Stepper:
         squares, sums, scale = self.squares, np.empty(len(pieces)), 1.0
 
         def work(part: slice) -> None:
-            pad, lanes = aligned((1, 1, self.width), self.dtype), aligned((1, 1, self.width), np.float64)
+            pad, lanes = np.empty(self.width, self.dtype), aligned((1, 1, self.width), np.float64)
             squares(pieces[part], table, address(pad), scale, lanes, sums[part])
 
-        tasks = tasks_of(pieces)
-        share_out(work, tasks, min(threads, len(tasks)))
+        each_task(work, pieces, threads)
         if np.isinf(sums).any():  # the squares of large finite numbers overflow
             scale = 2.0**-600
-            share_out(work, tasks, min(threads, len(tasks)))
+            each_task(work, pieces, threads)
         norm, limit = math.sqrt(sums.sum()) / scale, table[0, -1, 0]
         table[0, -1, 0] = limit / norm if norm > limit else 1.0
 
@@ -153,28 +153,30 @@ def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
-def tasks_of(pieces: np.ndarray) -> list[slice]:
-    """Neighbouring pieces together, so that each task is worth a thread's while."""
-    ends = np.cumsum(pieces[:, 3])
-    if len(ends) == 0 or ends[-1] < 2 * CHUNK:
-        return [slice(None)]
+def each_task(work: Callable[[slice], None], pieces: np.ndarray, threads: int) -> None:
+    """Call ``work(part)`` for neighbouring pieces that are together worth a thread's while."""
+    ends = pieces[:, 3].cumsum()
+    if threads == 1 or ends[-1] < 2 * CHUNK:
+        work(slice(None))
+        return
     group = (ends - pieces[:, 3]) // CHUNK
     first = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(ends)]
-    return [slice(low, high) for low, high in itertools.pairwise(first)]
+    share_out(work, itertools.starmap(slice, itertools.pairwise(first)), min(threads, len(first) - 1))
 
 
 def pieces_of(targets: list[np.ndarray], sources: list[np.ndarray], state: State) -> np.ndarray:
     """Addresses and counts of what the kernels work on, at most CHUNK parameters in a piece."""
-    size, found = state.dtype.itemsize, []
+    size, small, found = state.dtype.itemsize, [], []
     for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
+        first = (address(target), address(source), address(blocks), target.size)
+        if target.size <= CHUNK:
+            small.append(first)
+            continue
         low = np.arange(0, target.size, CHUNK, dtype=np.int64)
-        piece = np.empty((len(low), 4), np.int64)
-        piece[:, 0] = address(target) + size * low
-        piece[:, 1] = address(source) + size * low
-        piece[:, 2] = address(blocks) + size * state.slots * low
-        piece[:, 3] = np.minimum(CHUNK, target.size - low)
+        piece = np.array(first) + low[:, None] * (size, size, size * state.slots, -1)
+        np.minimum(piece[:, 3], CHUNK, out=piece[:, 3])
         found.append(piece)
-    return np.concatenate(found) if found else np.zeros((0, 4), np.int64)
+    return np.concatenate([np.array(small, np.int64).reshape(-1, 4), *found]) if found else np.array(small, np.int64)
 
 
 def listed(x: Any, name: str) -> tuple[list[np.ndarray], bool]:
@@ -183,10 +185,8 @@ def listed(x: Any, name: str) -> tuple[list[np.ndarray], bool]:
     arrays = list(x) if is_list else [x]
     for k, array in enumerate(arrays):
         if not isinstance(array, np.ndarray):
-            raise TypeError(
-                f"{place_of(name, k, is_list)} must be a NumPy array, got {type(array).__name__}; {name} is an array or a "
-                f"list of arrays"
-            )
+            place, kind = place_of(name, k, is_list), type(array).__name__
+            raise TypeError(f"{place} must be a NumPy array, got {kind}; {name} is an array or a list of arrays")
     return arrays, is_list
 
 
