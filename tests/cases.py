@@ -63,6 +63,13 @@ def edge() -> gd.Problem:
     return gd.Problem(edge_value, edge_gradient, dim=2, bounds=(0.5, 2), name="edge")
 
 
+def trace_of(problem: gd.Problem, start: Any, optimizer: gd.optimizers.Optimizer, **options: Any) -> np.ndarray:
+    """The recorded points; every one, and without a tolerance, unless said otherwise."""
+    trace = gd.minimize(problem, start, optimizer, **{"gtol": None, "record": 1, **options}).trace
+    assert trace is not None
+    return trace
+
+
 def same_bits(one: Any, other: Any) -> bool:
     """Whether two arrays are equal bit for bit, NaN and the sign of zero included."""
     one, other = np.ascontiguousarray(one), np.ascontiguousarray(other)

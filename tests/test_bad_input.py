@@ -244,7 +244,7 @@ def test_unknown_arguments() -> None:
     with pytest.raises(TypeError, match="maxsteps"):
         gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="positional"):
-        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[misc]
+        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="learning_rate"):
         gd.Adam(learning_rate=0.1)  # type: ignore[call-arg]
 

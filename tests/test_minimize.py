@@ -14,7 +14,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from cases import assert_same_runs, edge, folded, folded_gradient, folded_value, form, same_bits
+from cases import assert_same_runs, edge, folded, folded_gradient, folded_value, form, same_bits, trace_of
 
 import fastgd as gd
 from fastgd.engine import cpu
@@ -170,7 +170,7 @@ def test_ftol_and_patience(ftol: float | None, patience: int | None) -> None:
     x0, optimizer = HIMMELBLAU.sample(40, seed=4), gd.Momentum(lr=0.002, momentum=0.95)
     runs = gd.minimize(HIMMELBLAU, x0, optimizer, gtol=None, ftol=ftol, patience=patience, record=1, max_steps=3000)
     assert np.all(runs.status == 1)
-    values = HIMMELBLAU.value(gd.minimize(HIMMELBLAU, x0, optimizer, gtol=None, record=1, max_steps=3000).trace)
+    values = HIMMELBLAU.value(trace_of(HIMMELBLAU, x0, optimizer, max_steps=3000))
     expected = [stalls_at(v, ftol or 0.0, patience or 1) for v in values]
     assert runs.nit.tolist() == expected
     assert len(set(expected)) > 3
@@ -242,29 +242,32 @@ def test_recorded_points_are_those_of_the_path() -> None:
     assert_same_runs(plain, every)
     assert plain.trace is None
     assert set(np.unique(every.status)) == {0, 2, 3}
-    assert every.trace.shape == (150, every.nit.max() + 1, 2)
+    trace = every.trace
+    assert trace is not None
+    assert trace.shape == (150, every.nit.max() + 1, 2)
     for k in range(150):
         t = every.nit[k]
-        assert same_bits(every.trace[k, 0], x0[k])
-        assert same_bits(every.trace[k, t], every.x[k])
-        assert np.isfinite(every.trace[k, : t + 1]).all()
-        assert np.isnan(every.trace[k, t + 1 :]).all()
+        assert same_bits(trace[k, 0], x0[k])
+        assert same_bits(trace[k, t], every.x[k])
+        assert np.isfinite(trace[k, : t + 1]).all()
+        assert np.isnan(trace[k, t + 1 :]).all()
     for steps in (1, 13, 32, 57):  # the points between are those of shorter descents
         short = gd.minimize(HIMMELBLAU, x0, optimizer, max_steps=steps)
         going = every.nit >= steps
-        assert same_bits(every.trace[going, steps], short.x[going])
+        assert same_bits(trace[going, steps], short.x[going])
     for k in (2, 7, 32, 33, 99, 100, 101, 5000):
         for size in (7, 4096):
             with in_chunks_of(size):
                 some = gd.minimize(HIMMELBLAU, x0, optimizer, max_steps=100, record=k)
             assert_same_runs(plain, some)
-            assert same_bits(some.trace, every.trace[:, ::k])
+            assert same_bits(some.trace, trace[:, ::k])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 10])
 def test_a_step_that_ends_a_run_by_xtol_is_recorded(k: int) -> None:
     rates = np.linspace(0.05, 0.9, 30)
     runs = gd.minimize(form(1.0, 1.0), [1.0, 0.0], gd.GradientDescent(lr=rates), gtol=None, xtol=1e-6, record=k)
+    assert runs.trace is not None
     last = runs.nit // k
     t = np.arange(last.max() + 1)
     expected = np.where(t <= last[:, None], (1 - rates[:, None]) ** (k * t), np.nan)
@@ -273,9 +276,9 @@ def test_a_step_that_ends_a_run_by_xtol_is_recorded(k: int) -> None:
 
 
 def test_traces_keep_the_batch_shape() -> None:
-    runs = gd.minimize(BOWL, [1.0, 1.0], gd.GradientDescent(lr=np.full((2, 3), 0.01)), max_steps=8, gtol=None, record=4)
-    assert runs.trace.shape == (2, 3, 3, 2)
-    assert gd.minimize(BOWL, [1.0, 1.0], gd.GradientDescent(lr=0.01), max_steps=8, record=3).trace.shape == (3, 2)
+    grid = gd.GradientDescent(lr=np.full((2, 3), 0.01))
+    assert trace_of(BOWL, [1.0, 1.0], grid, max_steps=8, record=4).shape == (2, 3, 3, 2)
+    assert trace_of(BOWL, [1.0, 1.0], gd.GradientDescent(lr=0.01), max_steps=8, record=3).shape == (3, 2)
 
 
 # Single precision, threads, progress
@@ -387,6 +390,7 @@ def test_an_interruption_keeps_the_finished_chunks(threads: int) -> None:
     done = partial_of(caught.value, whole)
     assert 128 <= done.sum() < 20_000
     partial = caught.value.partial
+    assert whole.trace is not None
     points = partial.trace.shape[1]
     assert same_bits(partial.trace[done], whole.trace[done, :points])
     assert np.isnan(partial.trace[~done]).all()

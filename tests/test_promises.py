@@ -172,7 +172,7 @@ def test_a_run_that_fails_is_a_status_and_leaves_the_others_alone(rule: str) -> 
         calm = np.full(100, 1e-3)
         wild = calm.copy()
         wild[places[: len(powers)]] = 10.0 ** np.array(powers)
-        options = {"gtol": 1e-3, "max_steps": 300, "bound": bound}
+        options: dict[str, Any] = {"gtol": 1e-3, "max_steps": 300, "bound": bound}
         runs = gd.minimize(problem, x0, gd.optimizers.make(rule, lr=wild), **options)
         assert np.all(np.isfinite(runs.x))
         assert np.all(np.abs(runs.x) <= np.maximum(bound, 6.0))

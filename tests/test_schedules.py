@@ -9,6 +9,7 @@ from typing import Any
 import naive
 import numpy as np
 import pytest
+from cases import trace_of
 
 import fastgd as gd
 from fastgd.schedules import Constant, Exponential
@@ -33,7 +34,7 @@ SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its 
 
 
 def rates_used(optimizer: gd.optimizers.Optimizer, steps: int) -> np.ndarray:
-    trace = gd.minimize(SLOPE, [0.0, 0.0], optimizer, max_steps=steps, gtol=None, record=1).trace
+    trace = trace_of(SLOPE, [0.0, 0.0], optimizer, max_steps=steps)
     return -np.diff(trace[..., 0], axis=-1)
 
 
@@ -76,9 +77,7 @@ def test_adam_under_a_schedule_follows_the_equations() -> None:
     schedule, start = Exponential(0.1, 0.95), [0.3, 0.8]
     oracle = naive.Adam(lr=naive.exponential(0.1, 0.95))
     expected = naive.descend(oracle, naive.himmelblau, start, 60)
-    path = gd.minimize(
-        gd.problems.himmelblau(), start, gd.Adam(lr=schedule), max_steps=60, gtol=None, record=1
-    ).trace
+    path = trace_of(gd.problems.himmelblau(), start, gd.Adam(lr=schedule), max_steps=60)
     np.testing.assert_allclose(path[:21], expected[:21], rtol=1e-11)
     np.testing.assert_allclose(path, expected, rtol=1e-9)
 

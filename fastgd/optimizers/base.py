@@ -77,7 +77,7 @@ class Optimizer:
         the gradient before it is cut.
     """
 
-    lr: float | np.ndarray | Schedule = hyper()
+    lr: Any = hyper()
     clip_value: Any = hyper(None, kw_only=True)
     clip_norm: Any = hyper(None, kw_only=True)
 
@@ -106,7 +106,8 @@ class Optimizer:
 
     def hyperparameters(self) -> dict[str, Any]:
         """What may vary from run to run: the schedule's parameters, then the rule's numbers, then the clips in use."""
-        numbers = dict(self.schedule.parameters())
+        of_lr = "lr." if isinstance(self.lr, Schedule) else ""  # a schedule's field may bear a rule's name
+        numbers = {of_lr + name: value for name, value in self.schedule.parameters().items()}
         for field in dataclasses.fields(self):
             if field.name not in ("lr", *CLIPS) and "low" in field.metadata:
                 numbers[field.name] = getattr(self, field.name)

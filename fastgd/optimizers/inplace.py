@@ -60,7 +60,8 @@ class Stepper:
 
         self.constant = self.hypers(np.zeros(schedule.memory))
         pieces, table = np.zeros((0, 4), np.int64), self.empty_table()
-        self.prepare = compiled("prepare", lambda: make_prepare(optimizer, self.sizes), self.constant, 0, 0.0, False, table)
+        first = self.constant, 0, 0.0, False, table
+        self.prepare = compiled("prepare", lambda: make_prepare(optimizer, self.sizes), *first)
         body = make_update(rule, self.sizes, limit)
         self.update = compiled("update", lambda: make_pass(body, kind, rule.slots, self.count), pieces, table, 0)
         self.look: Any = None
