@@ -45,7 +45,37 @@ def to_tolerance(runs: int, threads: int | None, unit: str) -> Work:
     return Work(lambda: gd.minimize(problem, x0, gd.Adam(lr=0.05), gtol=1e-6, threads=threads), count)
 
 
+class InPlace:
+    """The arrays of the one case whose turn it is; those of all rules at once would not fit into memory."""
+
+    key: tuple[str, str, int] | None = None
+
+    def make(self, rule: str, dtype: str, count: int) -> None:
+        if self.key == (rule, dtype, count):
+            return
+        self.key = self.x = self.grad = self.state = None
+        self.optimizer = gd.optimizers.make(rule, lr=1e-3)
+        self.x, self.grad = np.ones(count, dtype), np.random.default_rng(0).standard_normal(count, dtype)
+        self.state = self.optimizer.init(self.x)
+        self.key = rule, dtype, count
+
+    def work(self, rule: str, dtype: str, count: int, threads: int | None) -> Work:
+        """One step; the work is counted in arrays that pass over the bus."""
+
+        def step() -> None:
+            self.make(rule, dtype, count)  # only before the first of the repeats, which is then not the best
+            self.optimizer.step(self.x, self.grad, self.state, threads=threads)
+
+        return Work(step, lambda _: 3.0 + 2.0 * self.state.slots)
+
+
+IN_PLACE = InPlace()
+
+
 def fastgd_work(case: str, threads: int | None = None, runs: int = 1 << 18, unit: str = "steps") -> Work:
+    if case.startswith("inplace-"):
+        _, rule, dtype = case.split("-")
+        return IN_PLACE.work(rule, dtype, runs, threads)
     if case == "himmelblau-adam-to-1e-6":
         return to_tolerance(runs, threads, unit)
     return fixed_steps(case, threads)

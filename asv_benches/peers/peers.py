@@ -89,7 +89,7 @@ def torch_work(case: str, runs: int | None = None) -> Work:
     if case.startswith("adam-step-30M"):
         n, dtype = runs or 30_000_000, getattr(torch, case.rpartition("-")[2])
         p = torch.ones(n, dtype=dtype, requires_grad=True)
-        p.grad = torch.ones(n, dtype=dtype)
+        p.grad = torch.randn(n, dtype=dtype)
         return Work(torch.optim.Adam([p], fused=True).step, lambda _: n)
 
     fun, default, dim, box = {

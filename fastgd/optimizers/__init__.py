@@ -15,11 +15,12 @@ from .base import Optimizer, Rule
 from .descent import GradientDescent, Momentum, Nesterov
 from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from .sign import Lion, Rprop
+from .state import State
 
 __all__ = [
     "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "GradientDescent", "Lion",
     "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "ScheduleFreeAdamW",
-    "ScheduleFreeSGD", "Yogi", "make", "names",
+    "ScheduleFreeSGD", "State", "Yogi", "make", "names",
 ]  # fmt: skip
 
 REGISTRY: dict[str, type[Optimizer]] = {

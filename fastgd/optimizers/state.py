@@ -44,7 +44,7 @@ class State:
     >>> state = optimizer.init(x)
     >>> optimizer.step(x, np.array([1.0, 2.0, 3.0]), state)
     >>> state
-    State of momentum after 1 step, float64 (3,)
+    State of momentum(averaged=False, bias_correction=False) after 1 step, float64 (3,)
     >>> state.to_dict()["slots0"]
     array([[1., 2., 3.]])
     """
@@ -112,7 +112,7 @@ class State:
         state = cls(str(saved["rule"]), [a.shape[1:] for a in arrays], dtype, slots, bool(saved["is_list"]))
         state.t, state.memory = t, memory.copy()
         for array, blocks in zip(arrays, state.blocks, strict=True):
-            flat, width = array.reshape(slots, -1), blocks.shape[2]
+            flat, width = array.reshape(slots, int(np.prod(array.shape[1:], dtype=np.int64))), blocks.shape[2]
             whole = flat.shape[1] // width
             blocks[:whole] = flat[:, : whole * width].reshape(slots, whole, width).transpose(1, 0, 2)
             if rest := flat.shape[1] - whole * width:

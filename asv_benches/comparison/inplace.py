@@ -1,0 +1,104 @@
+"""The step in place on thirty million parameters: against PyTorch's fused Adam, and against the bus.
+
+A rule's traffic is counted as x read and written, the gradient read, each slot of state read and written: seven arrays
+for Adam.  It writes only to lines that it has just read, so that nothing is added for write-allocate.  How long the bus
+takes for that many bytes is told by a triad of as many threads, timed just before.  It is run with ordinary stores,
+which count four arrays for the three of the formula, as each line is read before it is written, and with stores past
+the caches, which count three; the faster way of the two, in bytes per second, is the bound.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from peers.serve import Server
+
+from comparison.rows import Row
+
+PEERS = Path(__file__).parent.parent / "peers"
+GROUP = "inplace"
+PARAMETERS, FEW = 30_000_000, 6_000_000
+SIZES = {"float32": 4, "float64": 8}
+REPEATS = 5
+ADAM, OTHERS = 0.95, 0.9  # of the bandwidth
+
+
+def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) -> list[Row]:
+    """A row for Adam against PyTorch, and one for every rule against its traffic, in each float type."""
+    count = FEW if quick else PARAMETERS
+    words = f"{count // 1_000_000} M parameters"
+    rows = []
+    with ExitStack() as stack:
+        fastgd = started(stack, "ours.py", "--serve")
+        rules = rule_names()
+        for dtype in SIZES:
+            row = Row(f"step in place: adam, {words}, {dtype}", "PyTorch fused", "ms/step", target=1.0)
+            if importlib.util.find_spec("torch") is None:
+                row.missing = "torch not installed"
+            else:
+                torch = started(stack, "peers.py", "--serve", "torch")
+                for turn in range(rounds):
+                    say(f"round {turn + 1} of {rounds}: {row.case}, PyTorch")
+                    row.peers.append(seconds(torch, f"adam-step-30M-{dtype}", count))
+                    row.ours.append(seconds(fastgd, f"inplace-adam-{dtype}", count))
+            rows.append(row)
+        try:
+            triad = started(stack, "triad.py", "--serve", str(library(folder)))
+            missing = None
+        except FileNotFoundError as error:
+            missing = str(error)
+        for dtype, size in SIZES.items():
+            for rule in rules:
+                target = ADAM if rule == "adam" else OTHERS
+                row = Row(f"step in place: {rule}, {words}, {dtype}", "", "ms/step", target=target, missing=missing)
+                rows.append(row)
+                if missing:
+                    continue
+                arrays = int(fastgd.ask(case=f"inplace-{rule}-{dtype}", runs=0, repeats=1)["work"])
+                row.peer = f"{arrays} arrays at the triad's speed"
+                for turn in range(rounds):
+                    say(f"round {turn + 1} of {rounds}: {row.case}")
+                    row.peers.append(1e3 * arrays * size * count * seconds_per_byte(triad, size * count))
+                    row.ours.append(seconds(fastgd, f"inplace-{rule}-{dtype}", count))
+    return rows
+
+
+def started(stack: ExitStack, *command: str) -> Server:
+    server = Server(PEERS / command[0], *command[1:])
+    stack.callback(server.close)
+    return server
+
+
+def seconds(server: Server, case: str, count: int) -> float:
+    """Milliseconds of one step."""
+    return 1e3 * server.ask(case=case, runs=count, repeats=REPEATS)["seconds"]
+
+
+def seconds_per_byte(triad: Server, size: int) -> float:
+    answers = [triad.ask(case=case, bytes=size, repeats=REPEATS) for case in ("store", "stream")]
+    return min(answer["seconds"] / answer["work"] for answer in answers)
+
+
+def rule_names() -> list[str]:
+    """Every rule of the registry, Adam first."""
+    code = "from fastgd import optimizers; print(*optimizers.names())"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    return sorted(done.stdout.split(), key=lambda name: (name != "adam", name))
+
+
+def library(folder: Path) -> Path:
+    """The compiled triad."""
+    if shutil.which("gcc") is None:
+        raise FileNotFoundError("gcc is not installed")
+    made = folder / "triad.so"
+    command = ["gcc", "-O3", "-march=native", "-shared", "-fPIC", str(PEERS / "triad.c"), "-o", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FileNotFoundError(f"gcc cannot build triad.c: {done.stderr.strip().splitlines()[-1]}")
+    return made
