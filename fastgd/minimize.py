@@ -14,6 +14,7 @@ from .averaging import Average
 from .engine import cpu
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
+from .jit.pool import checked_threads
 from .optimizers import Optimizer
 from .problem import Problem
 from .result import Result
@@ -72,7 +73,8 @@ def minimize(
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
-        Keep every `record`-th point of every run in ``result.trace``.
+        Keep every `record`-th point of every run in ``result.trace``; ``max_steps // record + 1`` points of each run
+        have to fit into memory.
     average : Average, optional
         Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``.
     progress : bool or callable, default False
@@ -117,14 +119,6 @@ def minimize(
         except Interrupted as error:
             raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer)) from None
     return wrapped(plan, arrays, optimizer)
-
-
-def checked_threads(threads: int | None) -> int:
-    if threads is None:
-        return cpu.available_threads()
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"threads must be None or an integer >= 1, got {threads!r}")
-    return int(threads)
 
 
 def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int], None] | None:

@@ -80,7 +80,7 @@ class Problem:
     >>> import fastgd as gd
     >>> problem = gd.Problem(lambda x: (x[0] - 1) ** 2 + 2 * x[1] ** 2, dim=2, bounds=(-3, 3), name="bowl")
     >>> problem
-    Problem('bowl', dim=2, bounds=(-3, 3), grad=derived)
+    Problem('bowl', dim=2, bounds=(-3, 3), grad=to be derived)
     >>> float(problem.value([3.0, 1.0]))
     6.0
     >>> problem.gradient([[3.0, 1.0], [1.0, 0.0]])
@@ -402,7 +402,7 @@ class Problem:
         if self.minima is not None:
             parts.append(f"minima={len(self.minima)}")
         if self.has_derived_gradient:
-            parts.append("grad=derived")
+            parts.append("grad=derived" if self._grad is not None else "grad=to be derived")
         return f"Problem({', '.join(parts)})"
 
     def __getstate__(self) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class Status(enum.IntEnum):
     NOT_RUN = -1
 
 
-# plain integers for compiled code
+# plain integers for compiled code: rows of the loop's `control`, of one integer for each run, and what they may hold
+STATUS, NIT, WAIT, RUN = range(4)
 RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED = -1, 0, 1, 2, 3
 
 MESSAGES = {
@@ -97,8 +98,8 @@ def stalled_test(value: Callable) -> Callable:
         f = value(x, *data)
         better = f < best[0] - ftol * max(abs(f), 1.0)
         best[0] = select(better, f, best[0])
-        control[2] = select(better, 0, control[2] + 1)
-        return on & (control[2] >= patience)
+        control[WAIT] = select(better, 0, control[WAIT] + 1)
+        return on & (control[WAIT] >= patience)
 
     return stalled
 

@@ -150,3 +150,14 @@ def test_a_nan_passes_the_clips():
     )
     assert run.status == gd.Status.DIVERGED
     np.testing.assert_array_equal(run.x, [1.0])
+
+
+def test_the_norm_of_a_large_gradient_does_not_overflow():
+    steep = gd.Problem(lambda x: 1e21 * x[0] * x[0] + 1e21 * x[1] * x[1], dim=2)
+    run = gd.minimize(steep, [3.0, 4.0], gd.GradientDescent(lr=1.0, clip_norm=1.0), max_steps=1, dtype=np.float32)
+    np.testing.assert_allclose(run.x, [2.4, 3.2], rtol=1e-6)
+
+
+def test_a_trace_larger_than_memory_is_refused():
+    with pytest.raises(ValueError, match="record=1 would keep 1000001 points of 1000000 runs"):
+        gd.minimize(PROBLEM, np.zeros((1_000_000, 2)), gd.Adam(lr=0.05), record=1, max_steps=1_000_000)

@@ -21,7 +21,6 @@ def test_readme_shows_code() -> None:
     assert "README.md" in PAGES
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ PEERS = Path(__file__).parent.parent / "peers"
 GROUP = "inplace"
 PARAMETERS, FEW = 30_000_000, 6_000_000
 SIZES = {"float32": 4, "float64": 8}
-REPEATS = 5
+REPEATS = 5  # of each triad; a step is repeated as often as both of them together
 ADAM, OTHERS = 0.95, 0.9  # of the bandwidth
 
 
@@ -77,7 +77,7 @@ def started(stack: ExitStack, *command: str) -> Server:
 
 def seconds(server: Server, case: str, count: int) -> float:
     """Milliseconds of one step."""
-    return 1e3 * server.ask(case=case, runs=count, repeats=REPEATS)["seconds"]
+    return 1e3 * server.ask(case=case, runs=count, repeats=2 * REPEATS)["seconds"]
 
 
 def seconds_per_byte(triad: Server, size: int) -> float:

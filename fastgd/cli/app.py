@@ -144,7 +144,7 @@ def list_problems() -> None:
 def show_info() -> None:
     """Tell versions, processor, threads, vector width, and where compiled kernels are kept."""
     from fastgd import jit
-    from fastgd.engine.cpu import available_threads
+    from fastgd.jit.pool import available_threads
 
     facts = {"fastgd": fastgd.__version__, **_versions(), "threads": str(available_threads()), **jit.info()}
     facts["cache size"] = _size(Path(facts["cache folder"]))

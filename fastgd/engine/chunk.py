@@ -11,10 +11,10 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
-from fastgd.stopping import CONVERGED, RUNNING, STEP_LIMIT
+from fastgd.stopping import CONVERGED, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
-from .stages import NIT, RUN, STATUS, WAIT, Parts, Shape, Views, make_coefficients, make_largest, make_memory
+from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
 
 __all__ = ["BURST", "TABLE_WIDTH", "make_chunk"]
 

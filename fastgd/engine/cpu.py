@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -22,15 +21,10 @@ from .chunk import BURST, TABLE_WIDTH, make_chunk
 from .plan import Arrays, Plan
 from .stages import Parts, Shape
 
-__all__ = ["available_threads", "run"]
+__all__ = ["run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
-
-
-def available_threads() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
@@ -145,12 +139,15 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
                     job.forget(*part)
                     return
                 finished.put(part[1] - part[0])
+        except BaseException:
+            job.cancel[0] = 1  # the rest would be lost with this part
+            raise
         finally:
             finished.put(None)
 
     with ThreadPoolExecutor(threads, thread_name_prefix="fastgd") as pool:
-        workers = [pool.submit(work) for _ in range(threads)]
         try:
+            workers = [pool.submit(work) for _ in range(threads)]
             done, active = 0, threads
             while active:
                 count = finished.get()

@@ -12,20 +12,9 @@ from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
 from fastgd.jit.tuples import first_items, load_tuple, store_tuple
-from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING
+from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
-from .stages import (
-    NIT,
-    STATUS,
-    Parts,
-    Shape,
-    Views,
-    make_average,
-    make_clip,
-    make_gradient,
-    make_largest,
-    make_memory,
-)  # fmt: skip
+from .stages import Parts, Shape, Views, make_average, make_clip, make_gradient, make_largest, make_memory
 
 __all__ = ["make_burst"]
 

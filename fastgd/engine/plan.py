@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -126,12 +128,26 @@ class Plan:
         runs, n = self.runs, self.length
         points = 0 if self.record is None else self.stop.max_steps // self.record + 1
         averages = 0 if self.average is None else runs
+        size = runs * points * n * self.dtype.itemsize
+        if size > (limit := memory_limit()):
+            raise ValueError(
+                f"record={self.record} would keep {points} points of {runs} runs, {size / 2**30:.0f} GiB of "
+                f"{limit / 2**30:.0f} GiB of memory; record fewer points, runs or steps"
+            )
         return Arrays(
             np.empty((runs, n), self.dtype), np.empty(runs, self.dtype), np.empty(runs, self.dtype),
             np.zeros(runs, np.int64), np.full(runs, -1, np.int8),
             np.empty((runs if points else 0, points, n), self.dtype),
             np.empty((averages, n), self.dtype), np.empty(averages, self.dtype),
         )  # fmt: skip
+
+
+def memory_limit() -> float:
+    """The machine's memory in bytes; infinite where it cannot be told."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PAGE_SIZE" not in names or "SC_PHYS_PAGES" not in names:
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def make_plan(

@@ -17,12 +17,9 @@ from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 
 __all__ = [
-    "NIT", "RUN", "STATUS", "WAIT", "Parts", "Shape", "Views",
+    "Parts", "Shape", "Views",
     "make_average", "make_clip", "make_coefficients", "make_gradient", "make_largest", "make_memory",
 ]  # fmt: skip
-
-STATUS, NIT, WAIT, RUN = range(4)  # rows of `control`, one integer for each run
-
 
 class Parts(NamedTuple):
     """The compiled functions that the loop is put together from."""
@@ -161,6 +158,7 @@ def make_clip(parts: Parts, length: int, first: int) -> Callable:
     """``clip(g, c)``: the gradient within the limits that stand in `c` from place `first` on, the value's first."""
     by_value, by_norm = "clip_value" in parts.clips, "clip_norm" in parts.clips
     second = first + by_value
+    largest = make_largest(length)
 
     @inlined
     def untouched(g, c):
@@ -173,10 +171,12 @@ def make_clip(parts: Parts, length: int, first: int) -> Callable:
 
     @inlined
     def whole(g, c):
-        squares = g[0] * g[0]
+        top = largest(g)  # the squares of what is divided by it do not overflow
+        scale = select(top > 0.0, 1.0 / top, 0.0)
+        squares = g[0] * scale * (g[0] * scale)
         for i in range(1, length):
-            squares = squares + g[i] * g[i]
-        norm = math.sqrt(squares)
+            squares = squares + g[i] * scale * (g[i] * scale)
+        norm = top * math.sqrt(squares)
         factor = select(norm > c[second], c[second] / norm, 1.0)
         for i in range(length):
             g[i] = g[i] * factor

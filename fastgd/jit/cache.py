@@ -68,6 +68,7 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
     if isinstance(thing, CPUDispatcher):
         put("compiled")
         write(digest, sorted(thing.targetoptions.items()), seen)
+        write(digest, sorted((name, str(kind)) for name, kind in thing.locals.items()), seen)
         thing = thing.py_func
     if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, type(Ellipsis))):
         put(type(thing).__name__, repr(thing).encode())
@@ -141,7 +142,7 @@ def write_named(digest: Any, thing: Any, names: list[str], seen: dict[int, int],
     write(digest, thing, seen)
     if isinstance(thing, types.ModuleType) and thing.__name__.partition(".")[0] not in SKIPPED_MODULES:
         for name in names:
-            if name in vars(thing) and vars(thing)[name] not in (*above, thing):
+            if name in vars(thing) and not any(vars(thing)[name] is outer for outer in (*above, thing)):
                 write(digest, name, seen)
                 write_named(digest, vars(thing)[name], names, seen, (*above, thing))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 
@@ -14,7 +15,12 @@ __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shar
 
 KERNELS: dict[tuple[str, int], Any] = {}
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
+KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
+
+
+# Numba refuses functions by errors of many classes; others, such as a lack of memory, are no refusal
+REFUSALS = (NumbaError, NotImplementedError, AssertionError, TypeError, ValueError, AttributeError, LookupError)
 
 
 class Job(Protocol):
@@ -52,10 +58,14 @@ def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
 
 def named(functions: tuple[Any, ...], *rest: Any) -> str:
     """A key equal for equal content; functions whose content cannot be told count by identity and are not stored."""
-    try:
-        return fingerprint(*functions, rest)
-    except TypeError:
-        return f"unnamed {[id(function) for function in functions]} {rest}"
+    parts, unnamed = [], ""
+    for function in functions:
+        try:
+            parts.append(fingerprint(function))
+        except TypeError:
+            unnamed = "unnamed "
+            parts.append(str(id(KEPT.setdefault(id(function), function))))
+    return unnamed + fingerprint(*parts, rest)
 
 
 def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], warn: bool) -> J:
@@ -73,12 +83,12 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         try:
             job.compile()
             return job
-        except Exception as error:  # Numba refuses functions by errors of many classes
+        except REFUSALS as error:
             reason = first_cause(error)
     job = make(1)
     try:
         job.compile()
-    except Exception as error:
+    except REFUSALS as error:
         raise TypeError(
             f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.* and "
             f"scalar np.* only.  {first_cause(error)}"
@@ -87,7 +97,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         WARNED.add((name, reason))
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
-            f"({reason}).  In place of `if` use fastgd.select(condition, yes, no).",
+            f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
             stacklevel=4,
         )
     if marker not in REFUSED:

@@ -408,3 +408,16 @@ def test_rules_of_the_optimizers_can_be_told():
     for name in gd.problems.names():
         problem = gd.problems.make(name)
         assert not targets.named((problem.fun, problem.grad)).startswith("unnamed")
+
+
+def test_an_array_taken_from_a_module_counts_by_content() -> None:
+    module = types.ModuleType("measurements")
+
+    def function(x):
+        return x[0] * module.table[0]
+
+    prints = set()
+    for number in (1.0, 2.0, 1.0):
+        module.table = np.array([number, 3.0])
+        prints.add(fingerprint(function))
+    assert len(prints) == 2

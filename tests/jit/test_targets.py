@@ -305,3 +305,34 @@ def test_vector_functions_follow_the_processor_that_numba_is_told(option, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1e-14
+
+
+def test_functions_without_a_fingerprint_keep_their_identity() -> None:
+    from fastgd.jit.targets import named
+
+    class Opaque:
+        pass
+
+    def keyed(value: int) -> str:
+        thing = Opaque()
+
+        def function() -> int:
+            return value if thing else 0
+
+        return named((function,), "rest")
+
+    keys = [keyed(value) for value in range(50)]
+    assert len(set(keys)) == 50
+    assert all(key.startswith("unnamed") for key in keys)
+
+
+def test_a_lack_of_memory_is_no_refusal() -> None:
+    from fastgd.jit import targets
+
+    class Job:
+        def compile(self) -> None:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        targets.lanes_or_scalar("problem", "unnamed job", 8, lambda width: Job(), warn=False)
+    assert targets.fingerprint("unnamed job", targets.environment()) not in targets.REFUSED
