@@ -378,7 +378,7 @@ def test_an_interruption_keeps_the_finished_chunks(threads: int) -> None:
     x0 = HIMMELBLAU.sample(640, seed=2)
     rates = np.where(np.arange(640) < 128, 5e-4, 0.0)  # two chunks end, and eight stand still for a long time
     whole = gd.minimize(HIMMELBLAU, x0, gd.GradientDescent(lr=rates), max_steps=20_000, record=500)
-    assert np.all(whole.nit[:128] > 500)
+    assert np.mean(whole.nit[:128] > 1000) > 0.2
     assert whole.success[:128].all()
 
     def progress(done: int, total: int) -> None:
