@@ -68,7 +68,7 @@ class State:
         dict
             `rule`, an array that holds its name; `t`, the number of steps; `is_list`, whether the parameters are a list
             of arrays; `memory`, of a schedule that has one; and for each array of parameters ``slots0``, ``slots1``,
-            ..., of shape (slots, *shape).  They are copies.
+            ..., of shape ``(slots, *shape)``.  They are copies.
         """
         found: dict[str, Any] = {
             "rule": np.array(self.rule), "t": self.t, "is_list": self.is_list, "memory": self.memory.copy(),
