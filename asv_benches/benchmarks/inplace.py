@@ -12,7 +12,7 @@ from .cases import skip_unless_cores
 class Step:
     """A step on four million parameters; `track_traffic` is what passes over the bus for it."""
 
-    params = (gd.optimizers.names(), ["float64", "float32"], [1, 2])
+    params = (["momentum", "adam", "nadam"], ["float64", "float32"], [1, 2])
     param_names = ("rule", "dtype", "threads")
     repeat = (3, 10, 5.0)
     number = 1

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numba.core.errors import NumbaError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 
@@ -19,8 +18,8 @@ KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no o
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
 
 
-# Numba refuses functions by errors of many classes; others, such as a lack of memory, are no refusal
-REFUSALS = (NumbaError, NotImplementedError, AssertionError, TypeError, ValueError, AttributeError, LookupError)
+# Numba refuses functions by errors of many classes; these are none, and another try may go well
+TRANSIENT = (MemoryError, OSError, Warning)
 
 
 class Job(Protocol):
@@ -83,12 +82,16 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         try:
             job.compile()
             return job
-        except REFUSALS as error:
+        except TRANSIENT:
+            raise
+        except Exception as error:
             reason = first_cause(error)
     job = make(1)
     try:
         job.compile()
-    except REFUSALS as error:
+    except TRANSIENT:
+        raise
+    except Exception as error:
         raise TypeError(
             f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.* and "
             f"scalar np.* only.  {first_cause(error)}"
