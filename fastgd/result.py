@@ -58,10 +58,10 @@ class Result:
     nit: np.ndarray
     status: np.ndarray
     trace: np.ndarray | None = None
-    x_avg: np.ndarray | None = None
-    fun_avg: np.ndarray | None = None
     problem: Problem | None = field(default=None, repr=False)
     optimizer: Optimizer | None = field(default=None, repr=False)
+    x_avg: np.ndarray | None = None
+    fun_avg: np.ndarray | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
