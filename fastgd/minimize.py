@@ -59,6 +59,8 @@ def minimize(
         Steps after which a run ends with status 2.
     gtol : float or None, default 1e-6
         A run has converged (status 0) when the largest absolute component of its gradient is at most this.
+        It is the gradient of the problem, without weight decay and before clipping; for a rule that takes it elsewhere
+        (look-ahead), the gradient there has to be small too.
     xtol : float, optional
         A run ends (status 1) when a step changes no parameter by more than this.
     ftol : float, optional

@@ -6,7 +6,7 @@ import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numba
@@ -14,6 +14,7 @@ import numpy as np
 
 from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined
+from fastgd.jit.pool import helpers
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
 from fastgd.stopping import Status
 
@@ -145,23 +146,23 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
         finally:
             finished.put(None)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="fastgd") as pool:
-        try:
-            workers = [pool.submit(work) for _ in range(threads)]
-            done, active = 0, threads
-            while active:
-                count = finished.get()
-                active -= count is None
-                done += count or 0
-                if report is not None and count:
-                    report(done, plan.runs)
-        except BaseException as error:
-            job.cancel[0] = 1
-            pool.shutdown(wait=True)
-            if isinstance(error, KeyboardInterrupt):
-                done = int(np.count_nonzero(job.arrays.status >= 0))
-                raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
-            raise
-        for worker in workers:
-            worker.result()
+    workers: list[Future[None]] = []
+    try:
+        workers += [helpers(threads).submit(work) for _ in range(threads)]
+        done, active = 0, threads
+        while active:
+            count = finished.get()
+            active -= count is None
+            done += count or 0
+            if report is not None and count:
+                report(done, plan.runs)
+    except BaseException as error:
+        job.cancel[0] = 1
+        wait([worker for worker in workers if not worker.cancel()])
+        if isinstance(error, KeyboardInterrupt):
+            done = int(np.count_nonzero(job.arrays.status >= 0))
+            raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
+        raise
+    for worker in workers:
+        worker.result()
     return job.arrays

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["available_threads", "checked_threads", "share_out"]
+__all__ = ["available_threads", "checked_threads", "helpers", "share_out"]
 
 
 def available_threads() -> int:
@@ -30,6 +30,7 @@ def checked_threads(threads: Any) -> int:
 
 @functools.cache
 def helpers(count: int) -> ThreadPoolExecutor:
+    """The pool of so many threads."""
     return ThreadPoolExecutor(count, thread_name_prefix="fastgd")
 
 
