@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 import tracemalloc
 import warnings
 
@@ -206,7 +205,7 @@ def test_a_hundred_thousand_attractors():
 @pytest.mark.slow
 @pytest.mark.parametrize(("m", "n"), [(1_000_000, 2), (100_000, 50)])
 @pytest.mark.parametrize("kind", ["four", "lattice", "scattered"])
-def test_speed(m, n, kind):
+def test_many_end_points(m, n, kind):
     generator = np.random.default_rng(0)
     if kind == "lattice":
         x = np.array([-2.9, 2.7])[generator.integers(2, size=(m, n))]
@@ -214,11 +213,11 @@ def test_speed(m, n, kind):
         centres = generator.uniform(-5, 5, (4 if kind == "four" else 2000, n))
         x = centres[generator.integers(len(centres), size=m)]
     runs = result(x + 1e-7 * generator.normal(size=x.shape), fun=np.sum(x, axis=1))
-    find_basins(result(x[:100]))
-    started = time.process_time()
     basins = find_basins(runs, 0.01)
-    assert time.process_time() - started < 2.0
     assert basins.counts.sum() == m
+    assert np.abs(basins.points[basins.labels] - x).max() < 0.03  # two neighbours of the 2000 may be one attractor
+    if n == 50 or kind != "scattered":
+        assert len(basins) == len(np.unique(x, axis=0))
 
 
 def test_memory_is_linear():
