@@ -22,7 +22,9 @@ from .optimizers import (
     Adamax,
     AdamW,
     Adan,
+    LBFGS,
     AdEMAMix,
+    ConjugateGradient,
     GradientDescent,
     Lion,
     Momentum,
@@ -37,11 +39,12 @@ from .optimizers import (
 )
 from .problem import Problem
 from .result import Result
+from .searches import Backtracking, HagerZhang, StrongWolfe
 from .stopping import Status
 
 __all__ = [
-    "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "Backtracking",
+    "BasinMap", "Basins", "ConjugateGradient", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
     "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "select", "wilson",

@@ -152,9 +152,11 @@ def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
     result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), problem=plan.problem, optimizer=optimizer)
-    if plan.average is None:
-        return result
-    return dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
+    if plan.average is not None:
+        result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
+    if plan.search is not None:  # each evaluation is one of both
+        result = dataclasses.replace(result, nfev=shaped(arrays.nfev), njev=shaped(arrays.nfev.copy()))
+    return result
 
 
 def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:

@@ -36,6 +36,9 @@ class Result:
         4 line search failed; -1 not run (only in the partial result of an interrupted call).
     trace : ndarray, shape (*batch, points, n), or None
         Where ``record=k`` was asked for: the points after 0, k, 2k, ... steps, NaN past the end of a run.
+    nfev, njev : ndarray of int, shape (*batch,), or None
+        How many values and gradients each run asked for, where a line search does; a step of an update rule takes one
+        gradient.
     x_avg, fun_avg : ndarray, shapes (*batch, n) and (*batch,), or None
         Where an average was asked for: the averaged points and the values there.  A run that ended before its average
         began has its end point here.
@@ -62,6 +65,8 @@ class Result:
     optimizer: Optimizer | None = field(default=None, repr=False)
     x_avg: np.ndarray | None = None
     fun_avg: np.ndarray | None = None
+    nfev: np.ndarray | None = None
+    njev: np.ndarray | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

@@ -26,8 +26,8 @@ class Status(enum.IntEnum):
 
 
 # plain integers for compiled code: rows of the loop's `control`, of one integer for each run, and what they may hold
-STATUS, NIT, WAIT, RUN = range(4)
-RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED = -1, 0, 1, 2, 3
+STATUS, NIT, WAIT, NFEV, RUN = range(5)
+RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED, LINE_SEARCH_FAILED = -1, 0, 1, 2, 3, 4
 
 MESSAGES = {
     Status.CONVERGED: "The largest component of the gradient fell to gtol.",
@@ -96,9 +96,9 @@ def stalled_test(value: Callable) -> Callable:
 
     def stalled(on, x, control, best, data, ftol, patience):
         f = value(x, *data)
-        better = f < best[0] - ftol * max(abs(f), 1.0)
+        better = on & (f < best[0] - ftol * max(abs(f), 1.0))
         best[0] = select(better, f, best[0])
-        control[WAIT] = select(better, 0, control[WAIT] + 1)
+        control[WAIT] = select(on, select(better, 0, control[WAIT] + 1), control[WAIT])
         return on & (control[WAIT] >= patience)
 
     return stalled

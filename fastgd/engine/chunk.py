@@ -11,7 +11,7 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
-from fastgd.stopping import CONVERGED, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
@@ -56,16 +56,16 @@ def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Ca
     return fill_table, from_table
 
 
-def average_row(parts: Parts, shape: Shape) -> int:
+def average_row(shape: Shape) -> int:
     """Where the average begins among the rows of a block: after the points, the state and the best value."""
-    return shape.length + max(1, shape.length * parts.slots) + 1
+    return shape.length + shape.states + 1
 
 
 def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Callable]:
     """How runs get into the lanes of the blocks, from one lane to another, and out; lane j is run j of the chunk."""
     length, width, per_run = shape.length, shape.width, shape.per_run
     averaged, average_start = parts.weight is not None, parts.average_start
-    first_average = average_row(parts, shape)
+    first_average, searches = average_row(shape), parts.search is not None
 
     @inlined
     def load_run(j, run, starts, hyper, block, hypers, control):
@@ -79,6 +79,7 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
         control[b, STATUS, lane] = RUNNING
         control[b, NIT, lane] = 0
         control[b, WAIT, lane] = 0
+        control[b, NFEV, lane] = 0
         control[b, RUN, lane] = run
 
     @inlined
@@ -87,11 +88,13 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
             array[j // width, i, j % width] = array[k // width, i, k % width]
 
     @inlined
-    def write_run(j, block, control, x, nit, status, x_avg):
+    def write_run(j, block, control, x, nit, status, x_avg, nfev):
         b, lane = j // width, j % width
         run = control[b, RUN, lane]
         nit[run] = control[b, NIT, lane]
         status[run] = control[b, STATUS, lane]
+        if searches:
+            nfev[run] = control[b, NFEV, lane]
         for i in range(length):
             x[run, i] = block[b, i, lane]
         for i in range(length if averaged else 0):  # a run that ends before the average begins is its own average
@@ -151,11 +154,11 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     it finished.
     """
     length, width = shape.length, shape.width
-    states = max(1, length * parts.slots)
+    states, searches = shape.states, parts.search is not None
     views = Views(
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
-        control=row_view(width, 3), hyper=row_view(width, parts.hyperparameters + parts.memory),
-        average=row_view(width, length, average_row(parts, shape)),
+        control=row_view(width, RUN), hyper=row_view(width, parts.hyperparameters + parts.memory),
+        average=row_view(width, length, average_row(shape)),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
     burst = make_burst(parts, shape, views, coefficients_of)
@@ -170,15 +173,22 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             trace[control[j // width, RUN, j % width], place, i] = block[j // width, i, j % width]
 
     @inlined
-    def record_points(alive, block, control, trace, place):
+    def record_points(alive, block, control, trace, t, record):
         for j in range(alive):
-            record_point(j, block, control, trace, place)
+            steps = control[j // width, NIT, j % width] if searches else t  # which are not evaluations in a search
+            if steps % record == 0:
+                record_point(j, block, control, trace, steps // record)
+
+    @inlined
+    def tests_of(limits, max_steps):
+        return (*limits, max_steps) if searches else limits
 
     @kernel
     def chunk(starts, hyper, data, work, out, limits, max_steps, record, cancel):
         align_stack()
         block, hypers, table, control, scratch, results = work
-        x, fun, norm, nit, status, trace, x_avg, fun_avg = out
+        x, fun, norm, nit, status, trace, x_avg, fun_avg, nfev = out
+        tests = tests_of(limits, max_steps)
         alive = starts.shape[0]
         for j in range((alive + width - 1) // width * width):
             load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control)
@@ -186,26 +196,26 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             best_of(block, b)[0] = math.inf
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
-        while alive > 0 and t < max_steps:
+        while alive > 0 and (searches or t < max_steps):
             if cancel[0]:
                 return False
-            last = min(t + table.shape[0], max_steps)
+            last = t + table.shape[0] if searches else min(t + table.shape[0], max_steps)
             if record > 0:
-                if t % record == 0:
-                    record_points(alive, block, control, trace, t // record)
-                last = min(last, (t // record + 1) * record)
+                if searches or t % record == 0:
+                    record_points(alive, block, control, trace, t, record)
+                last = t + 1 if searches else min(last, (t // record + 1) * record)
             fill(hypers, table, t, last)
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - 1
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
-                burst(low, high, block, hypers, table, control, scratch, data, t, last, limits)
+                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests)
             t = last
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
                 if control[j // width, STATUS, j % width] == RUNNING:
                     j += 1
                     continue
-                write_run(j, block, control, x, nit, status, x_avg)
+                write_run(j, block, control, x, nit, status, x_avg, nfev)
                 ended = control[j // width, NIT, j % width]
                 if record > 0 and ended % record == 0:  # a run that `xtol` ends has just come to this point
                     record_point(j, block, control, trace, ended // record)
@@ -216,12 +226,12 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                     if per_run:
                         move(hypers, j, alive)
                 control[alive // width, STATUS, alive % width] = STEP_LIMIT
-        if record > 0 and t % record == 0:
-            record_points(alive, block, control, trace, t // record)
+        if record > 0:
+            record_points(alive, block, control, trace, t, record)
         for j in range(alive):
             control[j // width, STATUS, j % width] = STEP_LIMIT
             control[j // width, NIT, j % width] = t
-            write_run(j, block, control, x, nit, status, x_avg)
+            write_run(j, block, control, x, nit, status, x_avg, nfev)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
         evaluate_averages(x_avg, fun_avg, data, scratch, results)
         return True

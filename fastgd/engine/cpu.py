@@ -16,16 +16,19 @@ from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined
 from fastgd.jit.pool import helpers
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
-from fastgd.stopping import Status
+from fastgd.optimizers.base import Search
+from fastgd.stopping import RUN, Status
 
 from .chunk import BURST, TABLE_WIDTH, make_chunk
 from .plan import Arrays, Plan
+from .search import Searching
 from .stages import Parts, Shape
 
 __all__ = ["run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
+SEARCH_BURST = 8  # evaluations between two looks at who has finished: a run with a line search takes some tens
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
@@ -36,7 +39,7 @@ def group_size(length: int, width: int, dtype: np.dtype) -> int:
 def block_rows(plan: Plan) -> int:
     """Rows of a block: points, state, best value, and the average where there is one."""
     n = plan.length
-    return n + max(1, n * plan.rule.slots) + 1 + n * (plan.average is not None)
+    return n + plan.states + 1 + n * (plan.average is not None)
 
 
 def chunk_runs(plan: Plan, width: int, threads: int) -> int:
@@ -59,11 +62,20 @@ class Workspace(threading.local):
         self.arrays = (
             aligned((blocks, rows, width), plan.dtype),
             hypers,
-            aligned((BURST, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
-            aligned((blocks, 4, width), np.int64),
+            aligned((BURST if plan.search is None else SEARCH_BURST, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
+            aligned((blocks, RUN + 1, width), np.int64),
             aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
         )
+
+
+def searching(search: Search | None) -> Searching | None:
+    """The compiled functions of a method with a line search."""
+    if search is None:
+        return None
+    line = search.line
+    begin, advance, turn, guess = map(inlined, (line.begin, line.advance, search.turn, search.guess))
+    return Searching(begin, advance, line.memory, turn, guess, search.extra, search.restart)
 
 
 def build(plan: Plan, width: int) -> Any:
@@ -80,9 +92,10 @@ def build(plan: Plan, width: int) -> Any:
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        stalled=stalled, moved=moved, resting=resting,
+        stalled=stalled, moved=moved, resting=resting, search=searching(plan.search),
     )  # fmt: skip
-    return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype)))
+    shape = Shape(plan.length, plan.states, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype))
+    return make_chunk(parts, shape)
 
 
 class Job:

@@ -14,6 +14,7 @@ from fastgd.jit.options import inlined
 from fastgd.jit.tuples import first_items, load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
+from .search import make_search_step
 from .stages import Parts, Shape, Views, make_average, make_clip, make_gradient, make_largest, make_memory
 
 __all__ = ["make_burst"]
@@ -89,7 +90,8 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
-    step, points_of, length = make_step(parts, shape, views), views.points, shape.length
+    make = make_step if parts.search is None else make_search_step
+    step, points_of, length = make(parts, shape, views), views.points, shape.length
 
     @inlined
     def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits):

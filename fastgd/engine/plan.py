@@ -14,10 +14,12 @@ from numba import typeof
 
 from fastgd.averaging import Average
 from fastgd.jit.targets import named
-from fastgd.optimizers.base import Optimizer, Rule
+from fastgd.optimizers.base import Method, Optimizer, Rule, Search
 from fastgd.problem import Problem
 from fastgd.schedules import Schedule
 from fastgd.stopping import StopTests
+
+from .search import search_rows
 
 __all__ = ["Arrays", "Plan", "make_plan"]
 
@@ -25,7 +27,7 @@ __all__ = ["Arrays", "Plan", "make_plan"]
 class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
-    Traces and averages that were not asked for have no rows.
+    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`.
     """
 
     x: np.ndarray
@@ -36,6 +38,7 @@ class Arrays(NamedTuple):
     trace: np.ndarray
     x_avg: np.ndarray
     fun_avg: np.ndarray
+    nfev: np.ndarray
 
     def part(self, low: int, high: int) -> Arrays:
         return Arrays(*(array[low:high] for array in self))
@@ -49,6 +52,7 @@ class Plan:
     starts: np.ndarray  # broadcasts with batch + (n,)
     batch: tuple[int, ...]
     rule: Rule
+    search: Search | None  # in place of the rule
     schedule: Schedule
     clips: tuple[str, ...]
     average: Average | None
@@ -85,6 +89,13 @@ class Plan:
         ones = (0.5,) * own
         return len(self.rule.coefficients((0.5, *ones), 0))
 
+    @property
+    def states(self) -> int:
+        """How many numbers each run keeps between two steps."""
+        if self.search is None:
+            return max(1, self.length * self.rule.slots)
+        return search_rows(self.length, self.search.line.memory, self.search.extra)
+
     @functools.cached_property
     def data(self) -> tuple[Any, ...]:
         """The problem's data, its floats in the dtype of the runs."""
@@ -102,10 +113,14 @@ class Plan:
             functions += [schedule.start, schedule.observe]
         if average is not None:
             functions += [average.weight(), average.start]
+        search = None
+        if self.search is not None:
+            line, turn, guess, *search = self.search
+            functions += [line.begin, line.advance, turn, guess]
         sizes = (len(schedule.parameters()), len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
-        return named(tuple(functions), self.rule.slots, sizes, tests, kinds)
+        return named(tuple(functions), self.rule.slots, self.states, search, sizes, tests, kinds)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length
@@ -139,6 +154,7 @@ class Plan:
             np.zeros(runs, np.int64), np.full(runs, -1, np.int8),
             np.empty((runs if points else 0, points, n), self.dtype),
             np.empty((averages, n), self.dtype), np.empty(averages, self.dtype),
+            np.zeros(0 if self.search is None else runs, np.int64),
         )  # fmt: skip
 
 
@@ -153,7 +169,7 @@ def memory_limit() -> float:
 def make_plan(
     problem: Problem,
     x0: Any,
-    optimizer: Optimizer,
+    optimizer: Method,
     stop: StopTests,
     seed: Any,
     dtype: Any,
@@ -169,9 +185,9 @@ def make_plan(
     """
     if not isinstance(problem, Problem):
         raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
-    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+    if isinstance(optimizer, type) and issubclass(optimizer, Method):
         raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, Method):
         raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
@@ -182,10 +198,35 @@ def make_plan(
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     batch = checked_batch(starts, numbers, seeds)
+    search = optimizer.search(problem.dim)
+    if search is not None and average is not None:
+        raise ValueError(
+            f"average must be None with a line search, whose end point is the best one, got {average!r}; averages are for "
+            "the update rules"
+        )
+    if isinstance(optimizer, Optimizer) and search is None:
+        how = optimizer.rule(), None, optimizer.schedule, optimizer.clips
+    else:
+        how = Rule(all_but_the_rate, stays, slots=0), search, Unscheduled(), ()
     return Plan(
-        problem, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
-        stop, kind, None if record is None else int(record),
-    )  # fmt: skip
+        problem, starts, batch, *how, average, tuple(numbers.values()), stop, kind, None if record is None else int(record)
+    )
+
+
+class Unscheduled(Schedule):
+    """A line search finds its steps: there is no rate, and it has no parameters."""
+
+    @staticmethod
+    def rate(p: Any, t: Any) -> Any:
+        return 0.0
+
+
+def all_but_the_rate(h, t):
+    return h[1:]
+
+
+def stays(x, g, s, c):
+    return x, s
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

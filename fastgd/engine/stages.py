@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 
@@ -15,6 +15,9 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
+
+if TYPE_CHECKING:
+    from .search import Searching
 
 __all__ = [
     "Parts", "Shape", "Views",
@@ -42,6 +45,7 @@ class Parts(NamedTuple):
     stalled: Callable
     moved: Callable
     resting: Callable
+    search: Searching | None = None  # for methods that search along a line, which have no update
 
 
 class Views(NamedTuple):
@@ -60,6 +64,7 @@ class Shape(NamedTuple):
     """What the sizes of a kernel depend on."""
 
     length: int  # parameters
+    states: int  # numbers that each run keeps between two steps
     width: int  # runs abreast, 1 for the scalar target
     coefficients: int  # numbers that the rule derives for each step
     per_run: bool  # whether hyperparameters differ from run to run

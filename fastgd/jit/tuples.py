@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from .masks import select
 from .options import inlined
 
-__all__ = ["first_items", "load_tuple", "map_tuple", "store_tuple"]
+__all__ = ["first_items", "load_tuple", "map_tuple", "select_tuple", "store_tuple"]
 
 
 def write_out(name: str, body: str, captured: dict[str, object] | None = None) -> Callable:
@@ -51,3 +52,10 @@ def map_tuple(function: Callable, length: int) -> Callable:
     """``apply(values)``: the function of each item."""
     items = tuple_of([f"function(values[{k}])" for k in range(length)])
     return write_out("apply", f"def apply(values):\n    return {items}\n", {"function": function})
+
+
+@functools.cache
+def select_tuple(length: int) -> Callable:
+    """``choose(condition, yes, no)``: `select` of each item."""
+    items = tuple_of([f"select(condition, yes[{k}], no[{k}])" for k in range(length)])
+    return write_out("choose", f"def choose(condition, yes, no):\n    return {items}\n", {"select": select})

@@ -11,38 +11,47 @@ from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
 from .adaptive import Adadelta, AdaGrad, RMSprop
 from .ademamix import AdEMAMix
-from .base import Optimizer, Rule
+from .base import Method, Optimizer, Rule, Search
+from .conjugate import ConjugateGradient
 from .descent import GradientDescent, Momentum, Nesterov
+from .lbfgs import LBFGS
 from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from .sign import Lion, Rprop
 from .state import State
 
 __all__ = [
-    "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "GradientDescent", "Lion",
-    "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "ScheduleFreeAdamW",
-    "ScheduleFreeSGD", "State", "Yogi", "make", "names",
+    "LBFGS", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "ConjugateGradient",
+    "GradientDescent", "Lion", "Method", "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop",
+    "Rule", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Search", "State", "Yogi", "make", "names",
 ]  # fmt: skip
 
-REGISTRY: dict[str, type[Optimizer]] = {
+REGISTRY: dict[str, type[Method]] = {
     kind.name: kind
     for kind in list(globals().values())
-    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+    if isinstance(kind, type) and issubclass(kind, Method) and kind not in (Method, Optimizer)
 }
 
 
-def names() -> list[str]:
+def names(kind: type[Method] = Method) -> list[str]:
     """Names that `make` knows, sorted.
+
+    Parameters
+    ----------
+    kind : type
+        Only those of this class: `Optimizer` for the update rules, without the methods that search along a line.
 
     Examples
     --------
     >>> from fastgd import optimizers
     >>> optimizers.names()[:5]
     ['adabelief', 'adadelta', 'adagrad', 'adam', 'adamax']
+    >>> sorted(set(optimizers.names()) - set(optimizers.names(optimizers.Optimizer)))
+    ['cg', 'lbfgs']
     """
-    return sorted(REGISTRY)
+    return sorted(name for name, found in REGISTRY.items() if issubclass(found, kind))
 
 
-def make(name: str, **options: Any) -> Optimizer:
+def make(name: str, **options: Any) -> Any:
     """Make an optimizer by its name.
 
     Parameters

@@ -12,11 +12,12 @@ import numpy as np
 from fastgd.boxes import real_array
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
+from fastgd.searches import LineSearch
 
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["Optimizer", "Rule", "decayed_by", "hyper"]
+__all__ = ["Method", "Optimizer", "Rule", "Search", "decayed_by", "hyper"]
 
 
 CLIPS = ("clip_value", "clip_norm")
@@ -48,6 +49,33 @@ class Rule(NamedTuple):
     probe: Callable | None = None
 
 
+class Search(NamedTuple):
+    """Directions and a line search along each, as functions that are compiled for every target.
+
+    Attributes
+    ----------
+    line : LineSearch
+        How far to go.
+    turn : callable
+        ``turn(new, fresh, x, y, g, s)``: for the runs in `new`, which come from `x` to `y` with the gradient `g`, write
+        the next direction d into `s`.  The first n rows of `s` hold the gradient at `x`, the next n the last direction,
+        and `extra` more are the method's own, 0 at first.  Where `fresh` holds, d is -g.
+    guess : callable
+        ``guess(f, f_before, slope, squares, fresh) -> a``: the first step to try, from the values at `y` and at `x`, the
+        slope along d, and the squared length of `g`.
+    extra : int
+        How many rows the method keeps besides gradient and direction.
+    restart : int
+        Start anew with d = -g after so many steps; 0 for never.
+    """
+
+    line: LineSearch
+    turn: Callable
+    guess: Callable
+    extra: int = 0
+    restart: int = 0
+
+
 def hyper(
     default: Any = dataclasses.MISSING,
     low: float = 0.0,
@@ -62,8 +90,42 @@ def hyper(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Optimizer:
-    """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts.
+class Method:
+    """Base of all that `fastgd.minimize` takes as an optimizer: frozen dataclasses with checked fields.
+
+    Numeric fields may be arrays that broadcast with the starts.
+    """
+
+    name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            name = f"{type(self).__name__}: {field.name}"
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+            if "low" not in field.metadata or self.takes(field.name, value):
+                continue
+            if value is None and field.default is None:
+                continue
+            object.__setattr__(self, field.name, checked(name, value, **field.metadata))
+
+    def takes(self, field: str, value: Any) -> bool:
+        """Whether a field may be this object, which is neither a number nor an array."""
+        return False
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """What may vary from run to run, by name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if "low" in f.metadata}
+
+    def search(self, length: int) -> Search | None:
+        """The line search and the directions in so many parameters, for methods that have them."""
+        return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Optimizer(Method):
+    """Base of all update rules.
 
     Parameters
     ----------
@@ -81,19 +143,9 @@ class Optimizer:
     clip_value: Any = hyper(None, kw_only=True)
     clip_norm: Any = hyper(None, kw_only=True)
 
-    name: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            name = f"{type(self).__name__}: {field.name}"
-            if isinstance(field.default, bool) and not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, got {value!r}")
-            if "low" not in field.metadata or (field.name == "lr" and isinstance(value, Schedule)):
-                continue
-            if value is None and field.default is None:
-                continue
-            object.__setattr__(self, field.name, checked(name, value, **field.metadata))
+    def takes(self, field: str, value: Any) -> bool:
+        """A schedule may stand for the rate."""
+        return field == "lr" and isinstance(value, Schedule)
 
     def rule(self) -> Rule:
         """The update rule of these settings."""
@@ -244,6 +296,11 @@ def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
     """`value` as a float, or as a read-only array of floats, inside its range."""
     if isinstance(value, Schedule):
         raise TypeError(f"{name} must be a number or an array of numbers; only lr may be a schedule, got {value!r}")
+    if isinstance(value, LineSearch):
+        raise TypeError(
+            f"{name} must be a number or an array of numbers, got {value!r}; GradientDescent(lr=...), ConjugateGradient and "
+            "LBFGS take line searches"
+        )
     numbers = real_array(value, name)
     good = np.isfinite(numbers) & (numbers >= low) & ((numbers < high) if below else (numbers <= high))
     if not good.all():

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastgd.jit.masks import select
+from fastgd.searches import LineSearch
 
-from .base import Optimizer, Rule, decayed_by, hyper
+from .base import Optimizer, Rule, Search, decayed_by, hyper
+from .line_search import last_fall, steepest
 
 __all__ = ["GradientDescent", "Momentum", "Nesterov"]
 
@@ -20,11 +22,17 @@ class GradientDescent(Optimizer):
 
     Parameters
     ----------
-    lr : float, array_like or Schedule
+    lr : float, array_like, Schedule or LineSearch
         The learning rate :math:`\eta \ge 0`.  On a quadratic with largest curvature :math:`\lambda` the descent
-        converges for :math:`0 < \eta < 2/\lambda`.
+        converges for :math:`0 < \eta < 2/\lambda`.  A line search such as ``fastgd.Backtracking()`` finds one for
+        every step.
     weight_decay : float or array_like, default 0
         Adds ``weight_decay * x`` to the gradient.
+
+    Raises
+    ------
+    ValueError
+        For weight decay or clipping together with a line search, which needs the true slope.
 
     References
     ----------
@@ -41,6 +49,23 @@ class GradientDescent(Optimizer):
 
     name: ClassVar[str] = "gradient_descent"
     weight_decay: Any = hyper(0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.lr, LineSearch) and (np.any(self.weight_decay) or self.clips):
+            raise ValueError("GradientDescent: a line search needs the true slope; leave out weight_decay and the clips")
+
+    def takes(self, field: str, value: Any) -> bool:
+        """A schedule or a line search may stand for the rate."""
+        return super().takes(field, value) or (field == "lr" and isinstance(value, LineSearch))
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """What may vary from run to run."""
+        return self.lr.parameters() if isinstance(self.lr, LineSearch) else super().hyperparameters()
+
+    def search(self, length: int) -> Search | None:
+        """The line search along -g, if the rate is one."""
+        return Search(self.lr, steepest(length), last_fall) if isinstance(self.lr, LineSearch) else None
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
