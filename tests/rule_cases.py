@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fastgd as gd
 
-RULES = gd.optimizers.names()
+RULES = gd.optimizers.names(gd.optimizers.Optimizer)
 ORACLES = {
     name: getattr(naive_rules, kind.__name__, None) or getattr(naive, kind.__name__)
     for name, kind in gd.optimizers.REGISTRY.items()

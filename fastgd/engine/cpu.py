@@ -15,7 +15,7 @@ import numpy as np
 from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined
 from fastgd.jit.pool import helpers
-from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
+from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.stopping import RUN, Status
 
@@ -28,7 +28,7 @@ __all__ = ["run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
-SEARCH_BURST = 8  # evaluations between two looks at who has finished: a run with a line search takes some tens
+SEARCH_BURST = 4  # evaluations between two looks at who has finished: a run with a line search takes some tens
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
@@ -137,7 +137,8 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
     """
-    width = lane_width(plan.length, plan.dtype)
+    # a search keeps some tens of numbers in flight by itself: more lanes only spill
+    width = lane_width(plan.length, plan.dtype) if plan.search is None else vector_width(plan.dtype)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
     chunks, lock = job.chunks(), threading.Lock()
     finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()

@@ -10,7 +10,7 @@ import numpy as np
 
 from .cache import KernelCache, environment, fingerprint, load, store
 
-__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel"]
+__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
 KERNELS: dict[tuple[str, int], Any] = {}
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
@@ -29,10 +29,14 @@ class Job(Protocol):
 J = TypeVar("J", bound=Job)
 
 
+def vector_width(dtype: np.dtype) -> int:
+    """Runs abreast in 64 bytes, the widest vector that processors have."""
+    return 64 // dtype.itemsize
+
+
 def lane_width(length: int, dtype: np.dtype) -> int:
     """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
-    smallest = 64 // dtype.itemsize
-    width = smallest
+    width = smallest = vector_width(dtype)
     while width < 4 * smallest and width * length < 8 * smallest:
         width *= 2
     return width

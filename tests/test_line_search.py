@@ -1,0 +1,356 @@
+"""Conjugate gradients, L-BFGS and the line searches against SciPy, the equations, and what their pages promise."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+from unittest import mock
+
+import naive_search
+import numpy as np
+import pytest
+import scipy.optimize
+from cases import assert_same_runs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastgd as gd
+from fastgd.engine import cpu
+from fastgd.jit.options import inlined, kernel
+from fastgd.stopping import Status
+
+HIMMELBLAU = gd.problems.himmelblau()
+ROSENBROCK = gd.problems.rosenbrock(dim=2)
+BETAS = ["PR+", "FR", "HS", "DY", "HZ"]
+METHODS: dict[str, Any] = {
+    "cg": gd.ConjugateGradient(),
+    "cg-hz": gd.ConjugateGradient("HZ", line_search=gd.HagerZhang()),
+    "lbfgs": gd.LBFGS(memory=3),
+    "backtracking": gd.GradientDescent(lr=gd.Backtracking(initial=0.1)),
+}
+
+
+# The line searches
+
+
+def driver(search: gd.searches.LineSearch) -> Any:
+    """A kernel that runs one search along sum_k w_k cos(k a + s_k) + q a^2 / 2 and writes down its steps."""
+    begin, advance = inlined(type(search).begin), inlined(type(search).advance)
+
+    @inlined
+    def phi(w, s, q, a):
+        f, g = q * a * a / 2, q * a
+        for k in range(len(w)):
+            f += w[k] * np.cos((k + 1) * a + s[k])
+            g -= w[k] * (k + 1) * np.sin((k + 1) * a + s[k])
+        return f, g
+
+    @kernel
+    def run(p, w, s, q, first, steps):
+        f, g = phi(w, s, q, 0.0)
+        m, a = begin(p, f, g, first)
+        for count in range(len(steps)):
+            steps[count] = a
+            f, g = phi(w, s, q, a)
+            m, following, accepted, failed = advance(p, m, a, f, g)
+            if accepted or failed:
+                return count + 1, accepted, f, g
+            a = following
+        return len(steps), False, f, g
+
+    return run
+
+
+WAVES = st.lists(st.floats(-2.0, 2.0), min_size=4, max_size=4)
+WOLFE, HAGER_ZHANG = driver(gd.StrongWolfe()), driver(gd.HagerZhang())
+
+
+@given(WAVES, WAVES, st.floats(0.05, 2.0), st.floats(1e-3, 10.0), st.floats(0.01, 0.9))
+@settings(max_examples=200)
+def test_strong_wolfe_takes_the_steps_of_scipys_dcsrch(w, s, q, first, c2):
+    w, s, steps = np.array(w), np.array(s), np.zeros(100)
+    k = np.arange(1, 5)
+    phi = lambda a: q * a * a / 2 + np.sum(w * np.cos(k * a + s))  # noqa: E731
+    slope = lambda a: q * a - np.sum(w * k * np.sin(k * a + s))  # noqa: E731
+    if not slope(0.0) < -1e-3:
+        return
+    count, accepted, _, _ = WOLFE((1e-4, c2), w, s, q, first, steps)
+    expected, good = naive_search.wolfe_steps(phi, slope, 1e-4, c2, first)
+    agree = min(count, len(expected))
+    # where a value lies on the edge of a test, rounding decides, and the last steps of one are not there in the other
+    np.testing.assert_allclose(steps[: max(1, agree - 1)], expected[: max(1, agree - 1)], rtol=1e-6)
+    if good and accepted:
+        np.testing.assert_allclose(phi(steps[count - 1]), phi(expected[-1]), rtol=1e-6, atol=1e-9)
+
+
+@given(WAVES, WAVES, st.floats(0.05, 2.0), st.floats(1e-3, 10.0), st.floats(0.15, 0.9))
+@settings(max_examples=200)
+def test_hager_zhang_ends_at_a_step_that_meets_its_conditions(w, s, q, first, sigma):
+    w, s, steps, delta, epsilon = np.array(w), np.array(s), np.zeros(100), 0.1, 1e-6
+    k = np.arange(1, 5)
+    f0, g0 = np.sum(w * np.cos(s)), -np.sum(w * k * np.sin(s))
+    if not g0 < -1e-3:
+        return
+    count, accepted, f, g = HAGER_ZHANG((delta, sigma, epsilon), w, s, q, first, steps)
+    assert accepted
+    a = steps[count - 1]
+    assert g >= sigma * g0
+    wolfe = f - f0 <= delta * a * g0 * (1 - 1e-12)
+    approximate = f <= f0 + epsilon * abs(f0) and g <= (2 * delta - 1) * g0
+    assert wolfe or approximate
+
+
+# Whole descents against the equations
+
+
+def numpy_of(problem: gd.Problem) -> tuple[Any, Any]:
+    def gradient(x: np.ndarray) -> np.ndarray:
+        out = np.empty(len(x))
+        problem.grad(x, out, *problem.data)
+        return out
+
+    return lambda x: problem.fun(x, *problem.data), gradient
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_conjugate_gradients_against_the_equations(beta):
+    steps = 8
+    path, counts = naive_search.descend(
+        *numpy_of(HIMMELBLAU), [1.0, 1.5], naive_search.conjugate(beta), naive_search.last_fall, c1=1e-4, c2=0.2,
+        steps=steps,
+    )  # fmt: skip
+    run = gd.minimize(
+        HIMMELBLAU, [1.0, 1.5], gd.ConjugateGradient(beta, line_search=gd.StrongWolfe(c2=0.2)), max_steps=steps, gtol=0.0,
+        record=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(run.trace, path, rtol=1e-7)
+    assert run.nit == steps
+    assert run.nfev == run.njev == counts[-1]
+
+
+@pytest.mark.parametrize("memory", [1, 4])
+def test_lbfgs_against_the_matrices(memory):
+    steps = 9
+    path, counts = naive_search.descend(
+        *numpy_of(ROSENBROCK), [-1.2, 1.0], naive_search.quasi_newton(memory), naive_search.whole_step, c1=1e-4, c2=0.9,
+        steps=steps,
+    )  # fmt: skip
+    run = gd.minimize(ROSENBROCK, [-1.2, 1.0], gd.LBFGS(memory=memory), max_steps=steps, gtol=0.0, record=1)
+    np.testing.assert_allclose(run.trace, path, rtol=1e-7)
+    assert run.nfev == counts[-1]
+
+
+@pytest.mark.parametrize("method", [*BETAS, "LBFGS"])
+def test_a_quadratic_in_n_dimensions_takes_n_steps_with_exact_searches(method):
+    n = 8
+    exact = gd.StrongWolfe(c1=1e-10, c2=1e-9)
+    optimizer = gd.LBFGS(memory=n, line_search=exact) if method == "LBFGS" else gd.ConjugateGradient(method, exact)
+    starts = np.random.default_rng(0).normal(size=(50, n))
+    runs = gd.minimize(quadratic(n), starts, optimizer, gtol=1e-10, max_steps=n)
+    assert runs.success.all()
+    np.testing.assert_allclose(runs.x, np.broadcast_to(np.arange(n), (50, n)), atol=1e-10)
+
+
+def quadratic_gradient(x, out, c):
+    for i in range(len(x)):
+        out[i] = c[i] * (x[i] - i)
+
+
+def quadratic(n: int) -> gd.Problem:
+    def value(x, c):
+        total = 0.0
+        for i in range(len(x)):
+            total += c[i] * (x[i] - i) ** 2
+        return total / 2
+
+    return gd.Problem(value, quadratic_gradient, dim=n, data=(np.geomspace(1.0, 20.0, n),), name="quadratic form")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_comes_to_a_minimum_of_himmelblau(name):
+    starts = HIMMELBLAU.sample(500, seed=1)
+    runs = gd.minimize(HIMMELBLAU, starts, METHODS[name], gtol=1e-8)
+    assert runs.success.all()
+    assert HIMMELBLAU.minima is not None
+    distance = np.abs(runs.x[:, None] - HIMMELBLAU.minima).max(axis=-1).min(axis=-1)
+    at_minimum = distance < 1e-6
+    assert at_minimum.mean() > 0.99  # the rest stopped at a saddle or at the maximum
+    if name != "backtracking":
+        reference = [scipy.optimize.minimize(*numpy_of(HIMMELBLAU)[:1], x, jac=numpy_of(HIMMELBLAU)[1]) for x in starts[:5]]
+        assert all(np.abs(found.x - HIMMELBLAU.minima).max(axis=-1).min() < 1e-4 for found in reference)
+        assert runs.nfev.mean() < 40
+
+
+# Bits, shapes and records
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bits_do_not_depend_on_batch_chunks_or_threads(name):
+    starts = HIMMELBLAU.sample(200, seed=2)
+    whole = gd.minimize(HIMMELBLAU, starts, METHODS[name], max_steps=60)
+    with mock.patch.object(cpu, "chunk_runs", return_value=7):
+        pieces = gd.minimize(HIMMELBLAU, starts, METHODS[name], max_steps=60, threads=2)
+    alone = [gd.minimize(HIMMELBLAU, starts[k], METHODS[name], max_steps=60) for k in (0, 111, 199)]
+    assert_same_runs(whole, pieces)
+    np.testing.assert_array_equal(whole.nfev, pieces.nfev)
+    for k, run in zip((0, 111, 199), alone, strict=True):
+        assert run.nfev.shape == ()
+        for field in ("x", "fun", "grad_norm", "nit", "status", "nfev"):
+            np.testing.assert_array_equal(getattr(whole, field)[k], getattr(run, field))
+
+
+def test_the_numbers_of_a_search_may_differ_from_run_to_run():
+    c2 = np.array([0.05, 0.4, 0.9])
+    starts = HIMMELBLAU.sample(40, seed=3)[:, None]
+    sweep = gd.minimize(HIMMELBLAU, starts, gd.ConjugateGradient(line_search=gd.StrongWolfe(c2=c2)))
+    assert sweep.x.shape == (40, 3, 2)
+    for j, value in enumerate(c2):
+        one = gd.minimize(HIMMELBLAU, starts[:, 0], gd.ConjugateGradient(line_search=gd.StrongWolfe(c2=value)))
+        np.testing.assert_array_equal(sweep.x[:, j], one.x)
+        np.testing.assert_array_equal(sweep.nfev[:, j], one.nfev)
+
+
+def test_a_record_has_the_points_after_each_step():
+    starts = HIMMELBLAU.sample(30, seed=4)
+    every = gd.minimize(HIMMELBLAU, starts, gd.ConjugateGradient(), record=1)
+    third = gd.minimize(HIMMELBLAU, starts, gd.ConjugateGradient(), record=3)
+    np.testing.assert_array_equal(every.trace[:, 0], starts)
+    for k in range(30):
+        np.testing.assert_array_equal(every.trace[k, every.nit[k]], every.x[k])
+        assert np.isnan(every.trace[k, every.nit[k] + 1 :]).all()
+        np.testing.assert_array_equal(third.trace[k, : every.nit[k] // 3 + 1], every.trace[k, : every.nit[k] + 1 : 3])
+    values = HIMMELBLAU.value(every.trace)
+    assert (np.diff(values, axis=1)[~np.isnan(np.diff(values, axis=1))] <= 0).all()
+
+
+def test_single_precision():
+    starts = HIMMELBLAU.sample(200, seed=5)
+    runs = gd.minimize(HIMMELBLAU, starts, gd.ConjugateGradient("HZ", gd.HagerZhang()), dtype=np.float32, gtol=1e-2)
+    assert runs.x.dtype == np.float32
+    assert runs.success.mean() > 0.98
+
+
+def test_a_problem_that_branches_runs_alone():
+    def bent(x):
+        if x[0] > 0:
+            return x[0] ** 2 + x[1] ** 2
+        return 2 * x[0] ** 2 + x[1] ** 2
+
+    def slope(x, out):
+        out[0] = 2 * x[0] if x[0] > 0 else 4 * x[0]
+        out[1] = 2 * x[1]
+
+    problem = gd.Problem(bent, slope, dim=2)
+    with pytest.warns(UserWarning, match="branch on x"):
+        runs = gd.minimize(problem, [[1.0, 2.0], [-1.0, 2.0]], gd.ConjugateGradient())
+    assert runs.success.all()
+
+
+# How runs end
+
+
+def ends(problem: gd.Problem, start: Any, optimizer: Any, **options: Any) -> Status:
+    return Status(int(gd.minimize(problem, start, optimizer, **options).status))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_statuses(name):
+    optimizer = METHODS[name]
+    at_minimum = gd.minimize(HIMMELBLAU, [3.0, 2.0], optimizer)
+    assert (at_minimum.status, at_minimum.nit, at_minimum.nfev) == (0, 0, 1)
+    assert ends(HIMMELBLAU, [1.0, 1.0], optimizer, max_steps=2) is Status.STEP_LIMIT
+    assert ends(HIMMELBLAU, [1.0, 1.0], optimizer, gtol=None, xtol=1e-3) is Status.NO_PROGRESS
+    assert ends(HIMMELBLAU, [1.0, 1.0], optimizer, gtol=None, ftol=1e-3) is Status.NO_PROGRESS
+
+    saddle = gd.Problem(lambda x: x[0] ** 2 - x[1] ** 2, dim=2, name="saddle")
+    on_the_ridge = gd.minimize(saddle, [1.0, 0.0], optimizer)  # nothing leads away from the ridge
+    assert on_the_ridge.status == Status.CONVERGED
+    assert np.abs(on_the_ridge.x).max() < 1e-5
+    beside_it = gd.minimize(saddle, [1.0, 1e-3], optimizer, bound=1e6)
+    assert beside_it.status == Status.DIVERGED
+    assert np.isfinite(beside_it.x).all()
+    assert np.abs(beside_it.x).max() <= 1e6
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_where_the_function_is_not_finite(name):
+    barrier = gd.Problem(lambda x: x[0] - np.log(x[0]) + x[1] ** 2, dim=2, name="barrier")  # NaN for x0 <= 0
+    outside = gd.minimize(barrier, [-1.0, 1.0], METHODS[name])
+    assert outside.status == Status.DIVERGED
+    assert outside.nit == 0
+    np.testing.assert_array_equal(outside.x, [-1.0, 1.0])
+    # the first steps from here lead across the border, and searches come back from it
+    inside = gd.minimize(barrier, [[0.01, 3.0], [20.0, -30.0]], METHODS[name])
+    assert inside.success.all()
+    np.testing.assert_allclose(inside.x, [[1.0, 0.0], [1.0, 0.0]], atol=1e-5)
+
+
+def test_a_search_that_fails_keeps_the_best_point():
+    # the gradient points the wrong way, so that no step along it makes the value smaller
+    wrong = gd.Problem(lambda x: x[0] ** 2, lambda x, out: backwards(x, out), dim=1, name="wrong")
+    run = gd.minimize(wrong, [2.0], gd.ConjugateGradient())
+    assert run.status == Status.LINE_SEARCH_FAILED
+    assert run.nit == 0
+    np.testing.assert_array_equal(run.x, [2.0])
+    assert "line search failed" in run.messages[4].lower()
+
+
+def backwards(x, out):
+    out[0] = -2 * x[0]
+
+
+def test_hager_zhang_comes_closer_than_rounding_lets_strong_wolfe():
+    offset = gd.Problem(lambda x: 1e6 + (x[0] - 1) ** 2 + 10 * (x[1] + 2) ** 2, dim=2)
+    start = np.random.default_rng(0).normal(size=(100, 2))
+    fine = gd.minimize(offset, start, gd.ConjugateGradient("HZ", gd.HagerZhang()), gtol=1e-9)
+    coarse = gd.minimize(offset, start, gd.ConjugateGradient("HZ", gd.StrongWolfe()), gtol=1e-9)
+    assert fine.success.all()
+    assert coarse.success.mean() < 0.5
+    assert set(np.unique(coarse.status)) <= {0, 4}
+
+
+def test_restarts_come_after_so_many_steps():
+    once = gd.minimize(ROSENBROCK, [-1.2, 1.0], gd.ConjugateGradient("FR", restart=1), max_steps=40)
+    steepest = gd.minimize(ROSENBROCK, [-1.2, 1.0], gd.GradientDescent(lr=gd.StrongWolfe()), max_steps=40)
+    np.testing.assert_array_equal(once.x, steepest.x)
+    free = gd.minimize(ROSENBROCK, [-1.2, 1.0], gd.ConjugateGradient("FR"), max_steps=40)
+    assert (free.x != once.x).any()
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: gd.ConjugateGradient("PR"), ValueError, r"beta must be one of PR\+, FR, HS, DY, HZ, got 'PR'"),
+        (lambda: gd.ConjugateGradient(line_search=gd.StrongWolfe), TypeError, r"write StrongWolfe\(\)"),
+        (lambda: gd.ConjugateGradient(line_search=0.1), TypeError, "line_search must be a line search"),
+        (lambda: gd.ConjugateGradient(restart=0), ValueError, "restart must be None or an integer >= 1"),
+        (lambda: gd.LBFGS(memory=0), ValueError, "memory must be an integer >= 1"),
+        (lambda: gd.StrongWolfe(c1=0.5, c2=0.4), ValueError, "c1 must be < c2"),
+        (lambda: gd.StrongWolfe(c2=[0.1, 1.0]), ValueError, "c2 must be finite and > 0 and < 1, got 1"),
+        (lambda: gd.HagerZhang(delta=0.6), ValueError, "delta"),
+        (lambda: gd.Backtracking(shrink=1.0), ValueError, "shrink"),
+        (lambda: gd.Momentum(lr=gd.Backtracking()), TypeError, "take line searches"),
+        (lambda: gd.GradientDescent(lr=gd.Backtracking(), clip_norm=1.0), ValueError, "true slope"),
+        (lambda: gd.GradientDescent(lr=gd.Backtracking(), weight_decay=0.1), ValueError, "true slope"),
+        (lambda: gd.GradientDescent(lr=gd.Backtracking()).init(np.ones(3)), TypeError, "line search"),
+        (
+            lambda: gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.LBFGS(), average=gd.SWA(start=10)), ValueError,
+            "average must be None with a line search",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input(make, error, said):
+    with pytest.raises(error, match=said):
+        make()
+
+
+def test_no_warning_and_no_exception_from_wild_functions():
+    wild = gd.Problem(lambda x: np.exp(x[0] * 50) * np.sin(40 * x[1]) + 1 / x[0], dim=2, bounds=(-3, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runs = gd.minimize(wild, wild.sample(300, seed=0), gd.LBFGS(memory=3), max_steps=50)
+    assert np.isfinite(runs.x).all()
+    assert (runs.fun <= wild.value(wild.sample(300, seed=0))).all()
