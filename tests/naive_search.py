@@ -47,6 +47,7 @@ def descend(
     c1: float,
     c2: float,
     steps: int,
+    least: float = 0.0,
 ) -> tuple[np.ndarray, list[int]]:
     """The points of one run and the evaluations up to each; every search has to succeed."""
     x = np.array(x0, float)
@@ -69,7 +70,7 @@ def descend(
         h, f, g = g, fun(x), grad(x)
         pairs.append((x - here, g - h))
         d = direction(g, h, line, pairs)
-        assert g @ d <= -0.01 * (g @ g)
+        assert g @ d < -least * (g @ g)
         path.append(x)
         counts.append(count)
     return np.array(path), counts

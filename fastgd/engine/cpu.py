@@ -75,7 +75,7 @@ def searching(search: Search | None) -> Searching | None:
         return None
     line = search.line
     begin, advance, turn, guess = map(inlined, (line.begin, line.advance, search.turn, search.guess))
-    return Searching(begin, advance, line.memory, turn, guess, search.extra, search.restart)
+    return Searching(begin, advance, line.memory, turn, guess, search.least, search.extra, search.restart)
 
 
 def build(plan: Plan, width: int) -> Any:

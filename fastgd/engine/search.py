@@ -32,7 +32,6 @@ from .stages import Parts, Shape, Views, make_gradient, make_largest
 __all__ = ["Searching", "make_search_step", "search_rows"]
 
 MOST = 100  # evaluations of one search
-DOWNHILL = 0.01  # the least fall along a direction, for the squared length of the gradient
 BEGINNING, SEEKING, SETTLING = 0.0, 1.0, 2.0  # the first evaluation, a search, the best step of one that failed
 OWN = 5  # numbers of each run besides the method's: the step, the value, the phase, steps since a new start, tries
 
@@ -45,6 +44,7 @@ class Searching(NamedTuple):
     memory: int
     turn: Callable
     guess: Callable
+    least: float
     extra: int
     restart: int
 
@@ -58,7 +58,8 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """Build ``step``, of the signature of `descend.make_step`; its `limits` have the step limit at the end."""
     search, n = parts.search, shape.length
     assert search is not None
-    begin, advance, turn, guess, restart = search.begin, search.advance, search.turn, search.guess, search.restart
+    begin, advance, turn, guess = search.begin, search.advance, search.turn, search.guess
+    least, restart = search.least, search.restart
     value, stalled, moved_by, resting = parts.value, parts.stalled, parts.moved, parts.resting
     place = 2 * n + search.extra
     step_at, value_at, phase_at, since_at, tries_at = range(place, place + OWN)
@@ -153,7 +154,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 fresh = fresh | (since >= restart)
             turn(new, fresh, x, y, g, s)
             length, along = squares(g), product(g, s, n)
-            uphill = without(new, along <= -DOWNHILL * length)
+            uphill = without(new, (along < 0.0) & (along <= -least * length))
             if any_lane(uphill):
                 for i in range(n):
                     s[n + i] = choose(uphill, -g[i], s[n + i])
@@ -170,7 +171,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
             a_next = choose(new, a_first, a_next)
             tries = choose(new, 0.0, tries)
         s[step_at] = choose(going | new, a_next, choose(better, best, a))
-        s[phase_at] = choose(better, SETTLING, SEEKING)
+        s[phase_at] = choose(better, SETTLING, choose(going | new, SEEKING, s[phase_at]))
         s[tries_at] = tries
         store(s, memory_at, m)
         for i in range(n):

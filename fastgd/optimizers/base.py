@@ -63,6 +63,8 @@ class Search(NamedTuple):
     guess : callable
         ``guess(f, f_before, slope, squares, fresh) -> a``: the first step to try, from the values at `y` and at `x`, the
         slope along d, and the squared length of `g`.
+    least : float
+        A direction along which the value falls by less than this times the squared length of `g` is replaced by -g.
     extra : int
         How many rows the method keeps besides gradient and direction.
     restart : int
@@ -72,6 +74,7 @@ class Search(NamedTuple):
     line: LineSearch
     turn: Callable
     guess: Callable
+    least: float = 0.0
     extra: int = 0
     restart: int = 0
 

@@ -18,6 +18,9 @@ from .line_search import LineSearchMethod, last_fall
 __all__ = ["BETAS", "ConjugateGradient"]
 
 
+DOWNHILL = 0.01  # as in SciPy
+
+
 class Products(NamedTuple):
     """What the formulas are made from: g is the new gradient, h the old one, y = g - h, and d the old direction."""
 
@@ -142,4 +145,4 @@ class ConjugateGradient(LineSearchMethod):
 
     def search(self, length: int) -> Search:
         """The line search and the directions in so many parameters."""
-        return Search(self.line_search, make_turn(BETAS[self.beta], length), last_fall, restart=self.restart or 0)
+        return Search(self.line_search, make_turn(BETAS[self.beta], length), last_fall, DOWNHILL, restart=self.restart or 0)

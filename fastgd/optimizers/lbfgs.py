@@ -87,8 +87,8 @@ class LBFGS(LineSearchMethod):
 
     Notes
     -----
-    The first step that is tried is 1, and :math:`\min(1, 1/\|g\|)` where d = -g.  What happens where a line search fails or a
-    direction is not downhill is told in `ConjugateGradient`.  A pair without curvature, :math:`s^T y` not above
+    The first step that is tried is 1, and :math:`\min(1, 1/\|g\|)` where d = -g.  What happens where a line search fails is told in
+    `ConjugateGradient`; a direction that is not downhill is replaced by -g.  A pair without curvature, :math:`s^T y` not above
     :math:`\epsilon\, y^T y`, is left out.  A run keeps ``2 * memory * (n + 1)`` numbers.
 
     References
@@ -117,4 +117,4 @@ class LBFGS(LineSearchMethod):
         """The line search and the directions in so many parameters."""
         memory = int(self.memory)
         extra = 2 * memory * length + 2 * memory + 1 + length
-        return Search(self.line_search, make_turn(length, memory), whole_step, extra)
+        return Search(self.line_search, make_turn(length, memory), whole_step, extra=extra)

@@ -121,7 +121,7 @@ class StrongWolfe(LineSearch):
         in_interval, g, promised = found > 0.5, slope, c1 * slope0
         limit = f0 + a * promised
         enough = f <= limit
-        second = select((second > 0.5) | (enough & (g >= 0.0)), 1.0, 0.0)
+        second = select(enough & (g >= 0.0), 1.0, second)
         accepted = enough & (abs(g) <= c2 * abs(slope0))
         stuck = in_interval & ((a <= low) | (a >= high) | (high - low <= NARROWEST * high))
         at_end = ((a >= LARGEST_STEP) & enough) | ((a <= SMALLEST_STEP) & ((f > limit) | (g >= promised)))
@@ -148,5 +148,5 @@ class StrongWolfe(LineSearch):
         exhausted = (step <= low) | (step >= high) | (high - low <= NARROWEST * high)
         step = select(in_interval & exhausted, x, step)
         ends = x, fx, gx, y, fy, gy
-        found = select(in_interval, 1.0, 0.0)
+        found = select(in_interval, 1.0, found)
         return (*ends, low, high, width, width_before, found, second, f0, slope0), step, accepted, stuck | at_end
