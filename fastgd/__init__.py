@@ -15,6 +15,7 @@ from .jit.masks import select
 from .landscape import GradientCheck, gradient_check
 from .minimize import minimize
 from .optimizers import (
+    LBFGS,
     AdaBelief,
     Adadelta,
     AdaGrad,
@@ -22,7 +23,6 @@ from .optimizers import (
     Adamax,
     AdamW,
     Adan,
-    LBFGS,
     AdEMAMix,
     ConjugateGradient,
     GradientDescent,
@@ -43,11 +43,12 @@ from .searches import Backtracking, HagerZhang, StrongWolfe
 from .stopping import Status
 
 __all__ = [
-    "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "Backtracking",
-    "BasinMap", "Basins", "ConjugateGradient", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
-    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
-    "problems", "schedules", "select", "wilson",
+    "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
+    "Backtracking", "BasinMap", "Basins", "ConjugateGradient", "DerivationError", "GradientCheck", "GradientDescent",
+    "HagerZhang", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result",
+    "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "StrongWolfe", "Yogi", "__version__", "ewma",
+    "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems", "schedules",
+    "select", "wilson",
 ]  # fmt: skip
 
 

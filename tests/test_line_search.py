@@ -119,10 +119,8 @@ def test_conjugate_gradients_against_the_equations(beta):
         *numpy_of(HIMMELBLAU), [1.0, 1.5], naive_search.conjugate(beta), naive_search.last_fall, c1=1e-4, c2=0.2,
         steps=steps, least=0.01,
     )  # fmt: skip
-    run = gd.minimize(
-        HIMMELBLAU, [1.0, 1.5], gd.ConjugateGradient(beta, line_search=gd.StrongWolfe(c2=0.2)), max_steps=steps, gtol=0.0,
-        record=1,
-    )  # fmt: skip
+    optimizer = gd.ConjugateGradient(beta, line_search=gd.StrongWolfe(c2=0.2))
+    run = gd.minimize(HIMMELBLAU, [1.0, 1.5], optimizer, max_steps=steps, gtol=0.0, record=1)
     np.testing.assert_allclose(run.trace, path, rtol=1e-7)
     assert run.nit == steps
     assert run.nfev == run.njev == counts[-1]
@@ -176,9 +174,9 @@ def test_every_method_comes_to_a_minimum_of_himmelblau(name):
     at_minimum = distance < 1e-6
     assert at_minimum.mean() > 0.99  # the rest stopped at a saddle or at the maximum
     if name != "backtracking":
-        reference = [scipy.optimize.minimize(*numpy_of(HIMMELBLAU)[:1], x, jac=numpy_of(HIMMELBLAU)[1]) for x in starts[:5]]
-        assert all(np.abs(found.x - HIMMELBLAU.minima).max(axis=-1).min() < 1e-4 for found in reference)
-        assert runs.nfev.mean() < 40
+        fun, grad = numpy_of(HIMMELBLAU)
+        peer = [scipy.optimize.minimize(fun, x, jac=grad, method="CG", options={"gtol": 1e-8}) for x in starts[:50]]
+        assert runs.nfev[:50].sum() <= 1.3 * sum(found.nfev for found in peer)
 
 
 # Bits, shapes and records

@@ -54,6 +54,7 @@ class Workspace(threading.local):
 
     def __init__(self, plan: Plan, width: int, runs: int) -> None:
         blocks, n, rows = -(-runs // width), plan.length, block_rows(plan)
+        burst = BURST if plan.search is None else SEARCH_BURST
         if plan.per_run:
             hypers = aligned((blocks, len(plan.hyper) + plan.schedule.memory, width), np.float64)
         else:
@@ -62,7 +63,7 @@ class Workspace(threading.local):
         self.arrays = (
             aligned((blocks, rows, width), plan.dtype),
             hypers,
-            aligned((BURST if plan.search is None else SEARCH_BURST, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
+            aligned((burst, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
             aligned((blocks, RUN + 1, width), np.int64),
             aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
@@ -74,7 +75,7 @@ def searching(search: Search | None) -> Searching | None:
     if search is None:
         return None
     line = search.line
-    begin, advance, turn, guess = map(inlined, (line.begin, line.advance, search.turn, search.guess))
+    begin, advance, turn, guess = (inlined(f) for f in (line.begin, line.advance, search.turn, search.guess))
     return Searching(begin, advance, line.memory, turn, guess, search.least, search.extra, search.restart)
 
 

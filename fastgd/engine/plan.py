@@ -201,16 +201,18 @@ def make_plan(
     search = optimizer.search(problem.dim)
     if search is not None and average is not None:
         raise ValueError(
-            f"average must be None with a line search, whose end point is the best one, got {average!r}; averages are for "
+            f"average must be None with a line search, whose last point is its best, got {average!r}; averages are for "
             "the update rules"
         )
+    rule: Rule = Rule(all_but_the_rate, stays, slots=0)
+    schedule: Schedule = Unscheduled()
+    clips: tuple[str, ...] = ()
     if isinstance(optimizer, Optimizer) and search is None:
-        how = optimizer.rule(), None, optimizer.schedule, optimizer.clips
-    else:
-        how = Rule(all_but_the_rate, stays, slots=0), search, Unscheduled(), ()
+        rule, schedule, clips = optimizer.rule(), optimizer.schedule, optimizer.clips
     return Plan(
-        problem, starts, batch, *how, average, tuple(numbers.values()), stop, kind, None if record is None else int(record)
-    )
+        problem, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
+        None if record is None else int(record),
+    )  # fmt: skip
 
 
 class Unscheduled(Schedule):

@@ -1,8 +1,8 @@
 """The step of methods that search along a line: one evaluation, after which each run goes on as its search asks.
 
-Searches of different runs take different numbers of evaluations.  So the loop's unit is not a step of the descent but one
-value and one gradient, and every run keeps what its search needs to know: it may be trying steps, or have found one and
-turn to the next direction, while its neighbours do the other.  ``nit`` counts steps and ``nfev`` evaluations.
+Searches of different runs take different numbers of evaluations.  So the loop's unit is not a step of the descent but
+one value and one gradient, and every run keeps what its search needs to know: it may be trying steps, or have found
+one and turn to the next direction, while its neighbours do the other.  ``nit`` counts steps and ``nfev`` evaluations.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
             done = no_component_is_nan(done, y, y, g, s, p, data, gtol)
             finish(control, done, CONVERGED)
             on = without(on, done)
-        stuck = stalled(on, y, control, best_of(block, b), data, ftol, patience) | resting(without(on, first), change, xtol)
+        stuck = stalled(on, y, control, best_of(block, b), data, ftol, patience)
+        stuck = stuck | resting(without(on, first), change, xtol)
         finish(control, stuck, NO_PROGRESS)
         on = without(on, stuck)
         full = on & (control[NIT] >= max_steps)

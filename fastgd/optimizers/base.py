@@ -61,8 +61,8 @@ class Search(NamedTuple):
         the next direction d into `s`.  The first n rows of `s` hold the gradient at `x`, the next n the last direction,
         and `extra` more are the method's own, 0 at first.  Where `fresh` holds, d is -g.
     guess : callable
-        ``guess(f, f_before, slope, squares, fresh) -> a``: the first step to try, from the values at `y` and at `x`, the
-        slope along d, and the squared length of `g`.
+        ``guess(f, f_before, slope, squares, fresh) -> a``: the first step to try, from the values at `y` and at `x`,
+        the slope along d, and the squared length of `g`.
     least : float
         A direction along which the value falls by less than this times the squared length of `g` is replaced by -g.
     extra : int
@@ -301,8 +301,8 @@ def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
         raise TypeError(f"{name} must be a number or an array of numbers; only lr may be a schedule, got {value!r}")
     if isinstance(value, LineSearch):
         raise TypeError(
-            f"{name} must be a number or an array of numbers, got {value!r}; GradientDescent(lr=...), ConjugateGradient and "
-            "LBFGS take line searches"
+            f"{name} must be a number or an array of numbers, got {value!r}; GradientDescent(lr=...), "
+            "ConjugateGradient and LBFGS take line searches"
         )
     numbers = real_array(value, name)
     good = np.isfinite(numbers) & (numbers >= low) & ((numbers < high) if below else (numbers <= high))

@@ -60,6 +60,9 @@ BETAS: dict[str, Callable] = {
 }  # fmt: skip
 
 
+STRONG_WOLFE = StrongWolfe()
+
+
 def make_turn(formula: Callable, length: int) -> Callable:
     """``turn(new, fresh, x, y, g, s)``: d becomes -g + beta d, as `Search` tells."""
     beta = inlined(formula)
@@ -81,7 +84,7 @@ def make_turn(formula: Callable, length: int) -> Callable:
 
 @dataclass(frozen=True, eq=False)
 class ConjugateGradient(LineSearchMethod):
-    r"""Nonlinear conjugate gradients,
+    r"""Nonlinear conjugate gradients.
 
     .. math:: x_{k+1} = x_k + a_k d_k, \qquad d_{k+1} = -g_{k+1} + \beta_k d_k, \qquad d_0 = -g_0,
 
@@ -109,13 +112,13 @@ class ConjugateGradient(LineSearchMethod):
 
     Notes
     -----
-    A direction that falls less than :math:`-d^T g \ge 0.01\, \|g\|^2` is replaced by -g, so that every step is downhill.
-    Where a line search fails, the best point that it saw is taken, and the next direction is -g; if it fails along -g and
-    saw nothing better, the run ends with status 4.  The first step that is tried is :math:`\min(1,\, 2.02\, (f_k -
-    f_{k-1}) / d_k^T g_k)`, as in SciPy, with :math:`f_{-1} = f_0 + \|g_0\| / 2`.
+    A direction that falls less than :math:`-d^T g \ge 0.01\, \|g\|^2` is replaced by -g, so that every step is
+    downhill. Where a line search fails, the best point that it saw is taken, and the next direction is -g; if it
+    fails along -g and saw nothing better, the run ends with status 4.  The first step that is tried is
+    :math:`\min(1,\, 2.02\, (f_k - f_{k-1}) / d_k^T g_k)`, as in SciPy, with :math:`f_{-1} = f_0 + \|g_0\| / 2`.
 
-    SciPy's CG is PR+ with the same search.  It looks at the next direction before it accepts a step, and here the direction
-    is replaced instead, so that the numbers of evaluations can differ.
+    SciPy's CG is PR+ with the same search.  It looks at the next direction before it accepts a step, and here the
+    direction is replaced instead, so that the numbers of evaluations can differ.
 
     References
     ----------
@@ -134,7 +137,7 @@ class ConjugateGradient(LineSearchMethod):
 
     name: ClassVar[str] = "cg"
     beta: str = "PR+"
-    line_search: LineSearch = StrongWolfe()
+    line_search: LineSearch = STRONG_WOLFE
     restart: int | None = None
 
     def __post_init__(self) -> None:
@@ -145,4 +148,5 @@ class ConjugateGradient(LineSearchMethod):
 
     def search(self, length: int) -> Search:
         """The line search and the directions in so many parameters."""
-        return Search(self.line_search, make_turn(BETAS[self.beta], length), last_fall, DOWNHILL, restart=self.restart or 0)
+        turn = make_turn(BETAS[self.beta], length)
+        return Search(self.line_search, turn, last_fall, DOWNHILL, restart=self.restart or 0)

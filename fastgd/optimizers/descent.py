@@ -53,7 +53,7 @@ class GradientDescent(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.lr, LineSearch) and (np.any(self.weight_decay) or self.clips):
-            raise ValueError("GradientDescent: a line search needs the true slope; leave out weight_decay and the clips")
+            raise ValueError("GradientDescent: a line search needs the true slope; leave out decay and clips")
 
     def takes(self, field: str, value: Any) -> bool:
         """A schedule or a line search may stand for the rate."""

@@ -30,8 +30,8 @@ class Stepper:
     def __init__(self, optimizer: Optimizer, dtype: np.dtype) -> None:
         if optimizer.search(1) is not None:
             raise TypeError(
-                f"{type(optimizer).__name__}: lr must be a number or a schedule for a step in place, got {optimizer.lr!r}; a "
-                "line search asks for more values, as fastgd.minimize gives them"
+                f"{type(optimizer).__name__}: lr must be a number or a schedule for a step in place, got "
+                f"{optimizer.lr!r}; a line search asks for more values, which fastgd.minimize gives it"
             )
         self.name, rule, schedule = label(optimizer), optimizer.rule(), optimizer.schedule
         numbers = optimizer.hyperparameters()

@@ -19,6 +19,9 @@ __all__ = ["LBFGS"]
 CURVED = 2.2e-16  # a pair is kept if y's > CURVED * y'y, as in L-BFGS-B
 
 
+LOOSE = StrongWolfe(c2=0.9)
+
+
 def make_turn(length: int, memory: int) -> Callable:
     """``turn(new, fresh, x, y, g, s)``: d becomes -H g by the two loops over the pairs that `s` keeps, newest first.
 
@@ -72,11 +75,12 @@ def make_turn(length: int, memory: int) -> Callable:
 
 @dataclass(frozen=True, eq=False)
 class LBFGS(LineSearchMethod):
-    r"""L-BFGS: the direction :math:`d_k = -H_k g_k`, where :math:`H_k` is the inverse Hessian as the last steps tell it.
+    r"""L-BFGS: the direction :math:`d_k = -H_k g_k`.
 
-    :math:`H_k` is made from the last `memory` pairs :math:`s_i = x_{i+1} - x_i`, :math:`y_i = g_{i+1} - g_i` by the
-    formula of Broyden, Fletcher, Goldfarb and Shanno, beginning with :math:`s_i^T y_i / y_i^T y_i` of the newest pair times
-    the identity.  It is never written out; two loops over the pairs multiply by it.
+    :math:`H_k` is the inverse Hessian as the last steps tell it: made from the last `memory` pairs
+    :math:`s_i = x_{i+1} - x_i`, :math:`y_i = g_{i+1} - g_i` by the formula of Broyden, Fletcher, Goldfarb and Shanno,
+    beginning with :math:`s_i^T y_i / y_i^T y_i` of the newest pair times the identity.  It is never written out; two
+    loops over the pairs multiply by it.
 
     Parameters
     ----------
@@ -87,13 +91,15 @@ class LBFGS(LineSearchMethod):
 
     Notes
     -----
-    The first step that is tried is 1, and :math:`\min(1, 1/\|g\|)` where d = -g.  What happens where a line search fails is told in
-    `ConjugateGradient`; a direction that is not downhill is replaced by -g.  A pair without curvature, :math:`s^T y` not above
-    :math:`\epsilon\, y^T y`, is left out.  A run keeps ``2 * memory * (n + 1)`` numbers.
+    The first step that is tried is 1, and :math:`\min(1, 1/\|g\|)` where d = -g.  What happens where a line search
+    fails is told in `ConjugateGradient`; a direction that is not downhill is replaced by -g.  A pair without
+    curvature, :math:`s^T y` not above :math:`\epsilon\, y^T y`, is left out.  A run keeps ``2 * memory * (n + 1)``
+    numbers.
 
     References
     ----------
-    D. C. Liu, J. Nocedal, On the limited memory BFGS method for large scale optimization (1989), doi:10.1007/BF01589116.
+    D. C. Liu, J. Nocedal, On the limited memory BFGS method for large scale optimization (1989),
+    doi:10.1007/BF01589116.
 
     Examples
     --------
@@ -105,7 +111,7 @@ class LBFGS(LineSearchMethod):
 
     name: ClassVar[str] = "lbfgs"
     memory: int = 10
-    line_search: LineSearch = StrongWolfe(c2=0.9)
+    line_search: LineSearch = LOOSE
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,7 @@ __all__ = ["Backtracking"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Backtracking(LineSearch):
-    r"""Armijo's rule: the first of :math:`a_0, \rho a_0, \rho^2 a_0, \dots` that makes the value fall enough,
+    r"""Armijo's rule: the first of :math:`a_0, \rho a_0, \rho^2 a_0, \dots` that makes the value fall enough.
 
     .. math:: f(x + a d) \le f(x) + c_1\, a\, d^T \nabla f(x).
 

@@ -18,13 +18,14 @@ SMALLEST_STEP, LARGEST_STEP = 1e-30, 1e30  # within the range of float32
 class LineSearch:
     """Base of all line searches, which look along a direction for a step that serves.
 
-    A line search never calls the function: it is told the value and the slope at one step and answers with the next.  So
-    runs whose searches need different numbers of evaluations can stay side by side in the lanes of a vector.  Its two
-    functions are plain scalar ones, with `fastgd.select` in place of `if`; `p` are its numeric fields in their order.
+    A line search never calls the function: it is told the value and the slope at one step and answers with the next.
+    So runs whose searches need different numbers of evaluations can stay side by side in the lanes of a vector.  Its
+    two functions are plain scalar ones, with `fastgd.select` in place of `if`; `p` are its numeric fields in their
+    order.
 
     ``begin(p, f, slope, a) -> (m, a)``
-        Where a search starts: value and slope at step 0 and a guess of the step.  `m` is its memory, a tuple of `memory`
-        numbers, the first two of which are the best step so far and the value there.
+        Where a search starts: value and slope at step 0 and a guess of the step.  `m` is its memory, a tuple of
+        `memory` numbers, the first two of which are the best step so far and the value there.
     ``advance(p, m, a, f, slope) -> (m, a, accepted, failed)``
         What it makes of the value and the slope at step `a`, which are finite.
     """

@@ -38,9 +38,10 @@ class HagerZhang(LineSearch):
     .. math:: (2 \delta - 1)\, \phi'(0) \ge \phi'(a) \ge \sigma\, \phi'(0),
               \qquad \phi(a) \le \phi(0) + \epsilon\, |\phi(0)|.
 
-    The first inequality compares two values whose difference is lost once it is below the rounding of :math:`f`; the third
-    compares slopes, which are still right there.  So a descent can come about as close as the gradient is exact, where
-    `StrongWolfe` stops at about the square root of the rounding.  The interval is narrowed by pairs of secant steps.
+    The first inequality compares two values whose difference is lost once it is below the rounding of :math:`f`; the
+    third compares slopes, which are still right there.  So a descent can come about as close as the gradient is
+    exact, where `StrongWolfe` stops at about the square root of the rounding.  The interval is narrowed by pairs of
+    secant steps.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def cubic_root(x, fx, gx, a, f, g):
 
 @inlined
 def next_step(x, fx, gx, y, fy, gy, a, f, g, in_interval, low, high):
-    """MINPACK-2's dcstep: the next step, within [low, high], from the best one `x`, the other end `y`, the last one `a`."""
+    """MINPACK-2's dcstep: the next step in [low, high], from the best one `x`, the other end `y`, the last one `a`."""
     higher = f > fx
     opposite = ((g > 0.0) & (gx < 0.0)) | ((g < 0.0) & (gx > 0.0))
     flatter = abs(g) < abs(gx)
@@ -72,7 +72,7 @@ def next_step(x, fx, gx, y, fy, gy, a, f, g, in_interval, low, high):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StrongWolfe(LineSearch):
-    r"""A step at which the value has fallen enough and the slope has flattened enough,
+    r"""A step at which the value has fallen enough and the slope has flattened enough.
 
     .. math:: f(x + a d) \le f(x) + c_1\, a\, s, \qquad |d^T \nabla f(x + a d)| \le c_2\, |s|,
               \qquad s = d^T \nabla f(x),
