@@ -11,7 +11,7 @@ import numpy as np
 from .stopping import MESSAGES, Status
 
 if TYPE_CHECKING:
-    from .optimizers import Optimizer
+    from .optimizers import Method
     from .problem import Problem
 
 __all__ = ["Result"]
@@ -39,6 +39,8 @@ class Result:
     x_avg, fun_avg : ndarray, shapes (*batch, n) and (*batch,), or None
         Where an average was asked for: the averaged points and the values there.  A run that ended before its average
         began has its end point here.
+    nfev, njev : ndarray of int, shape (*batch,), or None
+        How many values and gradients a run computed, where its method counts them: SciPy's and the gradient flow.
     problem, optimizer
         What was run.
 
@@ -59,9 +61,11 @@ class Result:
     status: np.ndarray
     trace: np.ndarray | None = None
     problem: Problem | None = field(default=None, repr=False)
-    optimizer: Optimizer | None = field(default=None, repr=False)
+    optimizer: Method | None = field(default=None, repr=False)
     x_avg: np.ndarray | None = None
     fun_avg: np.ndarray | None = None
+    nfev: np.ndarray | None = None
+    njev: np.ndarray | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

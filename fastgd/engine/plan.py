@@ -14,7 +14,7 @@ from numba import typeof
 
 from fastgd.averaging import Average
 from fastgd.jit.targets import named
-from fastgd.optimizers.base import Optimizer, Rule
+from fastgd.optimizers.base import Method, Optimizer, Rule
 from fastgd.problem import Problem
 from fastgd.schedules import Schedule
 from fastgd.stopping import StopTests
@@ -46,6 +46,7 @@ class Plan:
     """A batch of descents."""
 
     problem: Problem
+    optimizer: Optimizer
     starts: np.ndarray  # broadcasts with batch + (n,)
     batch: tuple[int, ...]
     rule: Rule
@@ -167,12 +168,7 @@ def make_plan(
     TypeError, ValueError
         Naming the argument, what came and what was expected.
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
-    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
+    check_kinds(problem, optimizer, Optimizer)
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
     seeds = checked_seed(seed)
@@ -183,9 +179,19 @@ def make_plan(
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     batch = checked_batch(starts, numbers, seeds)
     return Plan(
-        problem, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
+        problem, optimizer, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
         stop, kind, None if record is None else int(record),
     )  # fmt: skip
+
+
+def check_kinds(problem: Any, optimizer: Any, kind: type[Method]) -> None:
+    """Raise TypeError unless these are a problem and an optimizer of this kind."""
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
+    if isinstance(optimizer, type) and issubclass(optimizer, Method):
+        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
+    if not isinstance(optimizer, kind):
+        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 from fastgd.errors import nearest
 
@@ -11,23 +11,37 @@ from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
 from .adaptive import Adadelta, AdaGrad, RMSprop
 from .ademamix import AdEMAMix
-from .base import Optimizer, Rule
+from .base import Engine, Method, Optimizer, Rule
 from .descent import GradientDescent, Momentum, Nesterov
 from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from .sign import Lion, Rprop
 from .state import State
 
 __all__ = [
-    "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "GradientDescent", "Lion",
-    "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule", "ScheduleFreeAdamW",
-    "ScheduleFreeSGD", "State", "Yogi", "make", "names",
+    "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "Engine", "GradientDescent",
+    "Lion", "Method", "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop", "Rule",
+    "ScheduleFreeAdamW", "ScheduleFreeSGD", "State", "Yogi", "make", "names", "register", "rules",
 ]  # fmt: skip
 
-REGISTRY: dict[str, type[Optimizer]] = {
+REGISTRY: dict[str, type[Method]] = {
     kind.name: kind
     for kind in list(globals().values())
     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
 }
+
+
+M = TypeVar("M", bound=type[Method])
+
+
+def register(kind: M) -> M:
+    """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
+    REGISTRY[kind.name] = kind
+    return kind
+
+
+def rules() -> list[str]:
+    """Names of the methods that are update rules, sorted."""
+    return sorted(name for name, kind in REGISTRY.items() if issubclass(kind, Optimizer))
 
 
 def names() -> list[str]:
@@ -42,7 +56,7 @@ def names() -> list[str]:
     return sorted(REGISTRY)
 
 
-def make(name: str, **options: Any) -> Optimizer:
+def make(name: str, **options: Any) -> Any:
     """Make an optimizer by its name.
 
     Parameters
@@ -51,6 +65,11 @@ def make(name: str, **options: Any) -> Optimizer:
         One of `names`.
     **options
         Its fields, such as ``lr=0.05``.
+
+    Returns
+    -------
+    Method
+        The optimizer.
 
     Raises
     ------
@@ -65,12 +84,13 @@ def make(name: str, **options: Any) -> Optimizer:
     """
     if name not in REGISTRY:
         raise ValueError(f"unknown optimizer {name!r}.{nearest(name, names())} Known: {', '.join(names())}")
-    kind = REGISTRY[name]
-    fields = [field.name for field in dataclasses.fields(kind)]
+    kind: Any = REGISTRY[name]
+    fields = [field.name for field in dataclasses.fields(kind) if field.init]
     for option in options:
         if option not in fields:
             hint = nearest(option, fields)
-            raise ValueError(f"{name} has no option {option!r}.{hint} Its options: {', '.join(fields)}")
+            known = f"Its options: {', '.join(fields)}" if fields else "It has none."
+            raise ValueError(f"{name} has no option {option!r}.{hint} {known}")
     missing = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.name not in options]
     if missing:
         raise ValueError(f"{name} needs {', '.join(missing)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from fastgd.schedules import Constant, Schedule
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["Optimizer", "Rule", "decayed_by", "hyper"]
+__all__ = ["Engine", "Method", "Optimizer", "Rule", "decayed_by", "hyper"]
 
 
 CLIPS = ("clip_value", "clip_norm")
@@ -61,9 +61,49 @@ def hyper(
     return dataclasses.field(default=default, kw_only=kw_only, metadata=range_of)
 
 
+class Engine(Protocol):
+    """What runs the descents of a method: `fastgd.minimize` calls these three in turn."""
+
+    def plan(
+        self, problem: Any, x0: Any, optimizer: Any, stop: Any, seed: Any, dtype: Any, record: Any, average: Any
+    ) -> Any:
+        """Check the arguments of `fastgd.minimize` and broadcast them, before any work.
+
+        What is returned has `runs`, how many there are.
+        """
+        ...
+
+    def run(self, plan: Any, threads: int, report: Callable[[int, int], None] | None) -> Any:
+        """Run the plan; Ctrl-C is an `fastgd.Interrupted` with the arrays in `partial`."""
+        ...
+
+    def result(self, plan: Any, arrays: Any) -> Any:
+        """The arrays of `run` as a `fastgd.Result`."""
+        ...
+
+
+class Method:
+    """What `fastgd.minimize` takes as its optimizer: a way downhill, with its numbers.
+
+    Attributes
+    ----------
+    name : str
+        What `fastgd.optimizers.make` finds it by.
+    engine : Engine or None
+        What runs it; None for the loop over update rules, which is `fastgd.minimize`'s own.
+    """
+
+    name: ClassVar[str] = ""
+    engine: ClassVar[Engine | None] = None
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """What may vary from run to run, by name."""
+        return {}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Optimizer:
-    """Base of all optimizers: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts.
+class Optimizer(Method):
+    """Base of all update rules: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts.
 
     Parameters
     ----------
@@ -80,8 +120,6 @@ class Optimizer:
     lr: Any = hyper()
     clip_value: Any = hyper(None, kw_only=True)
     clip_norm: Any = hyper(None, kw_only=True)
-
-    name: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
