@@ -8,7 +8,7 @@ from typing import Any
 from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
-from .baseline import SciPy, SciPyCG
+from .baseline import GradientFlow, SciPy, SciPyCG
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
@@ -42,7 +42,7 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "GradientFlow", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status",
     "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "select", "wilson",

@@ -26,7 +26,7 @@ WORTH_PROCESSES = 3.0  # seconds of work; starting a process takes about one
 class Runner(Protocol):
     """Takes one start to its end: the values of `Ends` for it, or None where `cancel` was set meanwhile."""
 
-    def __call__(self, start: np.ndarray) -> tuple[Any, ...] | None: ...
+    def __call__(self, *item: Any) -> tuple[Any, ...] | None: ...
 
 
 class OneByOne:
@@ -48,16 +48,24 @@ class OneByOne:
 
     def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
         ends = Ends.empty(task.runs, task.problem.dim)
-        self.fill(task, ends, np.arange(task.runs), threads, report)
+        self.fill(task, ends, np.arange(task.runs), lambda k: (task.start(k),), threads, report)
         return ends
 
     def result(self, task: Task, ends: Ends) -> Result:
         return result_of(task, ends)
 
     def fill(
-        self, task: Task, ends: Ends, which: np.ndarray, threads: int, report: Callable[[int, int], None] | None
+        self,
+        task: Task,
+        ends: Ends,
+        which: np.ndarray,
+        item: Callable[[int], tuple[Any, ...]],
+        threads: int,
+        report: Callable[[int, int], None] | None,
     ) -> None:
         """Do these runs of a task, and put what comes out into the arrays.
+
+        ``item(run)`` is what the runner is called with.
 
         Raises
         ------
@@ -73,13 +81,10 @@ class OneByOne:
             if report is not None:
                 report(done + count, total)
 
-        def starts_of(low: int, high: int) -> list[np.ndarray]:
-            return [task.starts_of(k, k + 1)[0] for k in which[low:high].tolist()]
-
         def here(low: int, high: int) -> bool:
             with np.errstate(all="ignore"):
-                for k, start in zip(which[low:high].tolist(), starts_of(low, high), strict=True):
-                    values = runner(start)
+                for k in which[low:high].tolist():
+                    values = runner(*item(k))
                     if values is None:
                         return False
                     ends.put(k, values)
@@ -95,10 +100,12 @@ class OneByOne:
                 if threads > 1 and ahead > WORTH_PROCESSES and (pool := Workers.make(order, cancel)):
                     with pool:
                         def there(low: int, high: int) -> bool:
-                            rows = pool.ask(starts_of(low, high))
-                            for k, values in zip(which[low:high].tolist(), rows or (), strict=False):
+                            chosen = which[low:high].tolist()
+                            if (rows := pool.ask([item(k) for k in chosen])) is None:
+                                return False
+                            for k, values in zip(chosen, rows, strict=True):
                                 ends.put(k, values)
-                            return rows is not None
+                            return True
 
                         run_chunks(there, parts, threads, cancel, heard, total)
                 else:

@@ -63,6 +63,9 @@ class Task:
         """The limit of the largest gradient component; one that nothing meets where the test is off."""
         return -1.0 if self.stop.gtol is None else float(self.stop.gtol)
 
+    def start(self, run: int) -> np.ndarray:
+        return self.starts_of(run, run + 1)[0]
+
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.problem.dim
         return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)

@@ -49,13 +49,13 @@ class Workers:
         except Exception:  # whatever a captured object raises when it is pickled: the work is done here instead
             return None
 
-    def ask(self, starts: list[np.ndarray]) -> list[tuple[Any, ...]] | None:
-        """What the calling thread's process makes of some starts; None where `cancel` was set meanwhile."""
+    def ask(self, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+        """What the calling thread's process makes of some runs; None where `cancel` was set meanwhile."""
         worker: Worker | None = getattr(self.mine, "worker", None)
         if worker is None:
             worker = self.mine.worker = Worker(self.order)
             self.all.append(worker)
-        return worker.ask(starts, self.cancel)
+        return worker.ask(items, self.cancel)
 
     def __enter__(self) -> Workers:
         return self
@@ -85,8 +85,8 @@ class Worker:
         self.process.stdout.close()
         self.to.send_bytes(order)
 
-    def ask(self, starts: list[np.ndarray], cancel: np.ndarray) -> list[tuple[Any, ...]] | None:
-        self.to.send(starts)
+    def ask(self, items: list[tuple[Any, ...]], cancel: np.ndarray) -> list[tuple[Any, ...]] | None:
+        self.to.send(items)
         while not self.back.poll(LOOK):
             if cancel[0]:
                 return None
@@ -106,7 +106,7 @@ class Worker:
 
 
 def serve() -> None:
-    """What a worker process does: an order, then starts for as long as there are any."""
+    """What a worker process does: an order, then runs for as long as there are any."""
     import pickle
     import warnings
 
@@ -120,9 +120,9 @@ def serve() -> None:
         warnings.simplefilter("ignore")
         runner = make_runner(*rest, np.zeros(1, np.uint8))
         while True:
-            starts = orders.recv()
+            items = orders.recv()
             with np.errstate(all="ignore"):
-                back.send([runner(start) for start in starts])
+                back.send([runner(*item) for item in items])
     except EOFError:
         return
     except BaseException as error:
