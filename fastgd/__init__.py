@@ -9,7 +9,8 @@ from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
 from .baseline import GradientFlow, SciPy, SciPyCG
-from .basins import BasinMap, Basins, find_basins, map_basins, wilson
+from .basins import Agreement, BasinMap, Basins, basin_agreement, find_basins, map_basins, wilson
+from .compare import Comparison, compare
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
@@ -41,10 +42,10 @@ from .result import Result
 from .stopping import Status
 
 __all__ = [
-    "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "GradientFlow", "Interrupted", "Lion", "Momentum", "NAdam",
+    "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "Agreement",
+    "BasinMap", "Basins", "Comparison", "DerivationError", "GradientCheck", "GradientDescent", "GradientFlow", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status",
-    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
+    "Yogi", "__version__", "basin_agreement", "compare", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 

@@ -118,7 +118,7 @@ class Result:
         facts = self.summary()
         shape = f"batch shape {self.batch_shape}, " if len(self.batch_shape) > 1 else ""
         name = f" on {self.problem.name}" if self.problem is not None else ""
-        how = f" by {type(self.optimizer).__name__}" if self.optimizer is not None else ""
+        how = f" by {self.optimizer.label}" if self.optimizer is not None else ""
         runs = "run" if facts["runs"] == 1 else "runs"
         lines = [f"{facts['runs']} {runs}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():

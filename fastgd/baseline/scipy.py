@@ -127,6 +127,10 @@ class SciPy(Method):
             object.__setattr__(self, "options", dict(self.options))
             check_options(self)
 
+    @property
+    def label(self) -> str:
+        return f"SciPy {self.method}"
+
     def arguments(self, stop: StopTests) -> dict[str, Any]:
         """What SciPy is called with besides the functions and the start."""
         form, options = METHODS[self.method], dict(self.options or {})

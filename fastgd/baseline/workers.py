@@ -20,6 +20,8 @@ from numba.core.serialize import dumps
 
 __all__ = ["Workers"]
 
+# The processes share the processors, and the linear algebra of a few parameters is none to be shared out once more
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LOOK = 0.05  # seconds between two looks at whether to stop
 
 
@@ -74,9 +76,8 @@ class Worker:
         command = [sys.executable, "-c", "from fastgd.baseline.workers import serve; serve()"]
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
-        )
+        settings = {**os.environ, "PYTHONPATH": path, **dict.fromkeys(ONE_THREAD, "1")}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.to = Connection(os.dup(self.process.stdin.fileno()), readable=False)

@@ -96,6 +96,11 @@ class Method:
     name: ClassVar[str] = ""
     engine: ClassVar[Engine | None] = None
 
+    @property
+    def label(self) -> str:
+        """What tables and pictures call it."""
+        return type(self).__name__
+
     def hyperparameters(self) -> dict[str, Any]:
         """What may vary from run to run, by name."""
         return {}
