@@ -192,9 +192,9 @@ class FlowEngine:
         try:
             self.abreast(task, ends, threads, report)
             self.one_by_one(task, ends, threads, report)
-        except Interrupted as error:
-            ends.status[ends.status == STIFF] = Status.NOT_RUN
-            raise Interrupted(str(error), partial=ends) from None
+        except Interrupted:
+            ends.forget(ends.status == STIFF)
+            raise ends.interrupted() from None
         return ends
 
     def abreast(
@@ -210,7 +210,7 @@ class FlowEngine:
             out = part.x, part.fun, part.grad_norm, part.nit, part.status, part.njev
             finished = bool(job.kernel(*job.arguments(task.starts_of(low, high), out, limits, cancel)))
             if not finished:
-                part.status[:] = Status.NOT_RUN
+                part.forget(slice(None))
             return finished
 
         size = job.chunk(task.runs, threads)

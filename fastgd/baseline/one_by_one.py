@@ -110,5 +110,5 @@ class OneByOne:
                         run_chunks(there, parts, threads, cancel, heard, total)
                 else:
                     run_chunks(here, parts, 1, cancel, heard, total)
-        except Interrupted as error:
-            raise Interrupted(str(error), partial=ends) from None
+        except Interrupted:
+            raise ends.interrupted() from None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_seed, checked_starts
+from fastgd.errors import Interrupted
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
@@ -30,10 +31,20 @@ class Ends(NamedTuple):
     @classmethod
     def empty(cls, runs: int, n: int) -> Ends:
         """No run is done yet."""
-        counts = (np.zeros(runs, np.int64) for _ in range(3))
-        nit, nfev, njev = counts
-        status = np.full(runs, Status.NOT_RUN, np.int8)
-        return cls(np.full((runs, n), np.nan), np.full(runs, np.nan), np.full(runs, np.nan), nit, status, nfev, njev)
+        nit, nfev, njev = np.empty((3, runs), np.int64)
+        fun, norm = np.empty((2, runs))
+        ends = cls(np.empty((runs, n)), fun, norm, nit, np.empty(runs, np.int8), nfev, njev)
+        ends.forget(slice(None))
+        return ends
+
+    def forget(self, where: Any) -> None:
+        """Take these for runs that are not done."""
+        self.put(where, (np.nan, np.nan, np.nan, 0, Status.NOT_RUN, 0, 0))
+
+    def interrupted(self) -> Interrupted:
+        """What to raise on Ctrl-C."""
+        done = int(np.count_nonzero(self.status >= 0))
+        return Interrupted(f"interrupted after {done} of {len(self.status)} runs", partial=self)
 
     def part(self, low: int, high: int) -> Ends:
         return Ends(*(array[low:high] for array in self))

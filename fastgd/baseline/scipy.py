@@ -254,6 +254,9 @@ def make_runner(problem: Problem, optimizer: SciPy, stop: StopTests, cancel: np.
     limit = None if form.maxiter else stop.max_steps
 
     def run(start: np.ndarray) -> tuple[Any, ...] | None:
+        value, slope = functions.value(start), functions.gradient(start)
+        if not np.isfinite(value) or not np.all(np.isfinite(slope)):  # some of the methods would go on and on
+            return start, value, float(np.max(np.abs(slope))), 0, Status.DIVERGED, 1, 1
         seen = Attempt(functions, stop.bound, limit, cancel)
         x, status = start, Status.NO_PROGRESS
         counts: tuple[int, int, int] | None = None
