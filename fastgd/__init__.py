@@ -8,7 +8,9 @@ from typing import Any
 from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
-from .basins import BasinMap, Basins, find_basins, map_basins, wilson
+from .baseline import GradientFlow, SciPy, SciPyCG
+from .basins import Agreement, BasinMap, Basins, basin_agreement, find_basins, map_basins, wilson
+from .compare import Comparison, compare
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
@@ -44,11 +46,11 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
-    "Backtracking", "BasinMap", "Basins", "ConjugateGradient", "DerivationError", "GradientCheck", "GradientDescent",
-    "HagerZhang", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result",
-    "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "StrongWolfe", "Yogi", "__version__", "ewma",
-    "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems", "schedules",
-    "select", "wilson",
+    "Agreement", "Backtracking", "BasinMap", "Basins", "Comparison", "ConjugateGradient", "DerivationError",
+    "GradientCheck", "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy",
+    "SciPyCG", "Status", "StrongWolfe", "Yogi", "__version__", "basin_agreement", "compare", "ewma", "find_basins",
+    "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from .engine import cpu
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
 from .jit.pool import checked_threads
-from .optimizers import Optimizer
+from .optimizers import Method
 from .problem import Problem
 from .result import Result
 from .stopping import StopTests
@@ -26,7 +26,7 @@ __all__ = ["minimize"]
 def minimize(
     problem: Problem,
     x0: Any,
-    optimizer: Optimizer,
+    optimizer: Method,
     *,
     max_steps: int = 10_000,
     gtol: float | None = 1e-6,
@@ -53,8 +53,9 @@ def minimize(
         What to minimize.
     x0 : array_like, shape (*batch, n)
         The starts; finite.
-    optimizer : Optimizer
-        The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``.
+    optimizer : Method
+        The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``; or ``fastgd.SciPyCG()``, or
+        ``fastgd.GradientFlow()``, which refuse the arguments below that mean nothing to them.
     max_steps : int, default 10000
         Steps after which a run ends with status 2.
     gtol : float or None, default 1e-6
@@ -112,15 +113,29 @@ def minimize(
     array([0, 0, 3], dtype=int8)
     """
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    plan = make_plan(problem, x0, optimizer, stop, seed, dtype, record, average)
+    engine = getattr(optimizer, "engine", None) or Descents()
+    plan = engine.plan(problem, x0, optimizer, stop, seed, dtype, record, average)
     count = checked_threads(threads)
     with ExitStack() as stack:
         report = reporter(progress, plan.runs, stack)
         try:
-            arrays = cpu.run(plan, count, report)
+            arrays = engine.run(plan, count, report)
         except Interrupted as error:
-            raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer)) from None
-    return wrapped(plan, arrays, optimizer)
+            raise Interrupted(str(error), partial=engine.result(plan, error.partial)) from None
+    return engine.result(plan, arrays)
+
+
+class Descents:
+    """The engine of the update rules."""
+
+    def plan(self, *arguments: Any) -> Plan:
+        return make_plan(*arguments)
+
+    def run(self, plan: Plan, threads: int, report: Callable[[int, int], None] | None) -> Arrays:
+        return cpu.run(plan, threads, report)
+
+    def result(self, plan: Plan, arrays: Arrays) -> Result:
+        return wrapped(plan, arrays)
 
 
 def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int], None] | None:
@@ -141,7 +156,7 @@ def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int]
     return lambda done, _: bar.update(task, completed=done)
 
 
-def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
+def wrapped(plan: Plan, arrays: Arrays) -> Result:
     """The engine's arrays in the batch's shape."""
     batch, left_out = plan.batch, arrays.status < 0
     for array in (arrays.x, arrays.fun, arrays.grad_norm, arrays.x_avg, arrays.fun_avg):
@@ -151,7 +166,7 @@ def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
         return array.reshape(batch + array.shape[1:])
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
-    result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), problem=plan.problem, optimizer=optimizer)
+    result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), plan.problem, plan.optimizer)
     if plan.average is not None:
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
     if plan.search is not None:  # each evaluation is one of both

@@ -127,6 +127,21 @@ class Problem:
             self._grad = symbolic.derive_gradient(self.fun, self.dim, self.data)
         return self._grad
 
+    @property
+    def hess(self) -> Callable[..., Any]:
+        """The second derivatives, a plain function ``hess(x, out, *data)`` that writes them row by row.
+
+        They are derived from `fun` at first access.
+
+        Raises
+        ------
+        DerivationError
+            If they cannot be derived.
+        """
+        if self._hess is None:
+            self._hess = symbolic.derive_hessian(self.fun, self.dim, self.data)
+        return self._hess
+
     def value(self, x: ArrayLike) -> np.ndarray:
         """Return the value at each point.
 
@@ -209,10 +224,7 @@ class Problem:
         array([[74., 20.],
                [20., 34.]])
         """
-        points = self._points(x)
-        if self._hess is None:
-            self._hess = symbolic.derive_hessian(self.fun, self.dim, self.data)
-        return evaluate.hessian(self._hess, points, self.data)
+        return evaluate.hessian(self.hess, self._points(x), self.data)
 
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
         """Draw starts.

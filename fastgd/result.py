@@ -11,7 +11,7 @@ import numpy as np
 from .stopping import MESSAGES, Status
 
 if TYPE_CHECKING:
-    from .optimizers import Optimizer
+    from .optimizers import Method
     from .problem import Problem
 
 __all__ = ["Result"]
@@ -36,12 +36,12 @@ class Result:
         4 line search failed; -1 not run (only in the partial result of an interrupted call).
     trace : ndarray, shape (*batch, points, n), or None
         Where ``record=k`` was asked for: the points after 0, k, 2k, ... steps, NaN past the end of a run.
-    nfev, njev : ndarray of int, shape (*batch,), or None
-        How many values and gradients each run asked for, where a line search does; a step of an update rule takes one
-        gradient.
     x_avg, fun_avg : ndarray, shapes (*batch, n) and (*batch,), or None
         Where an average was asked for: the averaged points and the values there.  A run that ended before its average
         began has its end point here.
+    nfev, njev : ndarray of int, shape (*batch,), or None
+        How many values and gradients a run computed, where its method counts them: line searches, SciPy's methods and
+        the gradient flow.  A step of an update rule takes one gradient.
     problem, optimizer
         What was run.
 
@@ -62,7 +62,7 @@ class Result:
     status: np.ndarray
     trace: np.ndarray | None = None
     problem: Problem | None = field(default=None, repr=False)
-    optimizer: Optimizer | None = field(default=None, repr=False)
+    optimizer: Method | None = field(default=None, repr=False)
     x_avg: np.ndarray | None = None
     fun_avg: np.ndarray | None = None
     nfev: np.ndarray | None = None
@@ -119,7 +119,7 @@ class Result:
         facts = self.summary()
         shape = f"batch shape {self.batch_shape}, " if len(self.batch_shape) > 1 else ""
         name = f" on {self.problem.name}" if self.problem is not None else ""
-        how = f" by {type(self.optimizer).__name__}" if self.optimizer is not None else ""
+        how = f" by {self.optimizer.label}" if self.optimizer is not None else ""
         runs = "run" if facts["runs"] == 1 else "runs"
         lines = [f"{facts['runs']} {runs}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 import fastgd as gd
 
-RULES = gd.optimizers.names(gd.optimizers.Optimizer)
+RULES = gd.optimizers.rules()
 ORACLES = {
     name: getattr(naive_rules, kind.__name__, None) or getattr(naive, kind.__name__)
     for name, kind in gd.optimizers.REGISTRY.items()
+    if name in RULES
 }
 HIMMELBLAU = gd.problems.himmelblau()
 PROBLEMS = {"quadratic": form(2.0, 4.0), "himmelblau": HIMMELBLAU, "rosenbrock": gd.problems.rosenbrock(dim=5)}

@@ -116,7 +116,7 @@ def test_clips_against_numpy(clips):
     assert (abs(run.x - unclipped.x) > 1e-6).any()
 
 
-@pytest.mark.parametrize("name", gd.optimizers.names(gd.optimizers.Optimizer))
+@pytest.mark.parametrize("name", gd.optimizers.rules())
 def test_every_rule_takes_clips(name):
     kind = type(gd.optimizers.make(name, lr=0.01))
     run = gd.minimize(PROBLEM, [4.0, 4.0], kind(lr=0.01, clip_norm=[0.5, 1e9]), max_steps=20, gtol=None)

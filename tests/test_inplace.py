@@ -18,7 +18,7 @@ from fastgd.jit.pool import checked_threads, share_out
 from fastgd.optimizers import inplace
 from fastgd.optimizers.state import State
 
-RULES = gd.optimizers.names(gd.optimizers.Optimizer)
+RULES = gd.optimizers.rules()
 DTYPES = ["float64", "float32"]
 CURVATURE = (2.0, 0.5, 4.0)
 START = (1.5, -0.75, 0.3)

@@ -87,7 +87,7 @@ def seconds_per_byte(triad: Server, size: int) -> float:
 
 def rule_names() -> list[str]:
     """Every rule of the registry, Adam first."""
-    code = "from fastgd import optimizers; print(*optimizers.names(optimizers.Optimizer))"
+    code = "from fastgd import optimizers; print(*optimizers.rules())"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     return sorted(done.stdout.split(), key=lambda name: (name != "adam", name))
 

@@ -114,19 +114,12 @@ class Basins:
         return (
             str(index),
             _number(float(self.fun[index])),
-            self._position(index),
+            position_text(self.points, index),
             f"{self.fractions[index]:.2%}",
             f"{100 * low:.2f} - {100 * high:.2f} %",
             f"{self.mean_nit[index]:.1f}",
             "-" if self.known[index] < 0 else f"#{self.known[index]}",
         )
-
-    def _position(self, index: int) -> str:
-        """Write a position to five digits of the largest coordinate: noise around zero reads as zero."""
-        size = float(np.abs(self.points).max())
-        digits = int(np.clip(4 - np.floor(np.log10(size)), 0, 12)) if size > 0 else 0
-        shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in self.points[index, :6]]
-        return "(" + ", ".join(shown) + (", ...)" if self.points.shape[1] > 6 else ")")
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as built-in numbers, lists and strings, ready for JSON.
@@ -150,6 +143,14 @@ class Basins:
         )
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
         return plain | {"unsettled": self.unsettled, "diverged": self.diverged, "name": self.name}
+
+
+def position_text(points: NDArray[np.float64], index: int) -> str:
+    """Write one of some points to five digits of the largest coordinate of all: noise around zero reads as zero."""
+    size = float(np.abs(points).max())
+    digits = int(np.clip(4 - np.floor(np.log10(size)), 0, 12)) if size > 0 else 0
+    shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
+    return "(" + ", ".join(shown) + (", ...)" if points.shape[1] > 6 else ")")
 
 
 def _number(value: float) -> str:

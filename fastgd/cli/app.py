@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from enum import Enum
 from pathlib import Path
@@ -126,6 +127,63 @@ def draw_basins(
     typer.echo(f"picture: {path}")
 
 
+@app.command("compare")
+def compare_optimizers(
+    problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
+    names: Annotated[
+        str,
+        typer.Option("--optimizers", help="Names with commas between, each with options as in momentum:lr=0.01:momentum=0.5."),
+    ],
+    lr: Annotated[float, typer.Option(help="Learning rate of those that have one and are not given theirs.")] = 0.01,
+    starts: Annotated[int, typer.Option(min=1, help="Starts, drawn evenly from the problem's box.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the starts.")] = 0,
+    shape: Annotated[
+        str | None, typer.Option(help="A grid of starts in place of random ones, as 64x64; the picture then has maps.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .pdf, .svg, ...")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Parameters, for problems of any dimension.")] = None,
+    max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a run is given up.")] = 10_000,
+    gtol: Annotated[
+        float, typer.Option(min=0.0, help="A run has converged when its gradient is below.")
+    ] = 1e-6,
+    tol: Annotated[float | None, typer.Option(help="Distance that tells attractors apart.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; all processors by default.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a bar on stderr.")] = True,
+) -> None:
+    """Compare optimizers from the same starts: what they find, at what cost, and where they part from the gradient flow."""
+    grid = None if shape is None else _numbers(shape, "x", int, (2,), "--shape", "64x64")
+    try:
+        path = None
+        if out is not None:
+            from fastgd.plot.style import checked_path
+
+            path = checked_path(out)
+        landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
+        contestants = _contestants(names, lr)
+        found = fastgd.compare(
+            landscape,
+            landscape.sample(starts, seed) if grid is None else landscape.grid((grid[0], grid[1])),
+            contestants,
+            tol=tol,
+            max_steps=max_steps,
+            gtol=gtol,
+            threads=threads,
+            progress=progress and sys.stderr.isatty(),
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise typer.BadParameter(str(error)) from error
+    except KeyboardInterrupt as error:
+        typer.echo("fastgd: interrupted: the comparison is lost", err=True)
+        raise typer.Exit(130) from error
+    typer.echo(str(found))
+    if path is not None:
+        try:
+            fastgd.plot.compare(found, out=path)
+        except OSError as error:
+            raise typer.BadParameter(f"cannot write {path}: {error.strerror or error}") from error
+        typer.echo(f"picture: {path}")
+
+
 @app.command("problems")
 def list_problems() -> None:
     """List the problems of the catalogue."""
@@ -165,14 +223,30 @@ def _numbers(
     return values
 
 
-def _assignments(texts: list[str]) -> dict[str, float]:
+def _contestants(text: str, lr: float) -> dict[str, Any]:
+    """The optimizers of ``adam,momentum:lr=0.01`` by these words; a name may have dashes for underscores."""
+    found: dict[str, Any] = {}
+    for word in text.split(","):
+        name, *settings = (part.strip() for part in word.split(":"))
+        name = name.replace("-", "_")
+        options = _assignments(settings, "--optimizers")
+        kind = optimizers.REGISTRY.get(name)
+        if kind is not None and "lr" not in options and "lr" in [field.name for field in dataclasses.fields(kind)]:
+            options["lr"] = lr
+        if word.strip() in found:
+            raise ValueError(f"--optimizers names {word.strip()!r} twice")
+        found[word.strip()] = optimizers.make(name, **options)
+    return found
+
+
+def _assignments(texts: list[str], option: str = "--set") -> dict[str, float]:
     settings = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
             settings[name.strip().replace("-", "_")] = float(value)
         except ValueError:
-            raise typer.BadParameter(f"expected NAME=NUMBER, got {text!r}", param_hint="--set") from None
+            raise typer.BadParameter(f"expected NAME=NUMBER, got {text!r}", param_hint=option) from None
     return settings
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from typing import Any
 
 import numba
@@ -14,13 +12,13 @@ import numpy as np
 
 from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined
-from fastgd.jit.pool import helpers
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.stopping import RUN, Status
 
 from .chunk import BURST, TABLE_WIDTH, make_chunk
 from .plan import Arrays, Plan
+from .scheduler import run_chunks
 from .search import Searching
 from .stages import Parts, Shape
 
@@ -141,43 +139,16 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     # a search keeps some tens of numbers in flight by itself: more lanes only spill
     width = lane_width(plan.length, plan.dtype) if plan.search is None else vector_width(plan.dtype)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
-    chunks, lock = job.chunks(), threading.Lock()
-    finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
-    def work() -> None:
-        try:
-            while True:
-                with lock:
-                    part = next(chunks, None)
-                if part is None:
-                    return
-                if not job.kernel(*job.arguments(*part)):
-                    job.forget(*part)
-                    return
-                finished.put(part[1] - part[0])
-        except BaseException:
-            job.cancel[0] = 1  # the rest would be lost with this part
-            raise
-        finally:
-            finished.put(None)
+    def work(low: int, high: int) -> bool:
+        finished = bool(job.kernel(*job.arguments(low, high)))
+        if not finished:
+            job.forget(low, high)
+        return finished
 
-    workers: list[Future[None]] = []
     try:
-        workers += [helpers(threads).submit(work) for _ in range(threads)]
-        done, active = 0, threads
-        while active:
-            count = finished.get()
-            active -= count is None
-            done += count or 0
-            if report is not None and count:
-                report(done, plan.runs)
-    except BaseException as error:
-        job.cancel[0] = 1
-        wait([worker for worker in workers if not worker.cancel()])
-        if isinstance(error, KeyboardInterrupt):
-            done = int(np.count_nonzero(job.arrays.status >= 0))
-            raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
-        raise
-    for worker in workers:
-        worker.result()
+        run_chunks(work, job.chunks(), threads, job.cancel, report, plan.runs)
+    except Interrupted:
+        done = int(np.count_nonzero(job.arrays.status >= 0))
+        raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
     return job.arrays

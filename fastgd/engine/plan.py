@@ -49,6 +49,7 @@ class Plan:
     """A batch of descents."""
 
     problem: Problem
+    optimizer: Method
     starts: np.ndarray  # broadcasts with batch + (n,)
     batch: tuple[int, ...]
     rule: Rule
@@ -183,12 +184,7 @@ def make_plan(
     TypeError, ValueError
         Naming the argument, what came and what was expected.
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
-    if isinstance(optimizer, type) and issubclass(optimizer, Method):
-        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
-    if not isinstance(optimizer, Method):
-        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
+    check_kinds(problem, optimizer, Method)
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
     seeds = checked_seed(seed)
@@ -210,7 +206,7 @@ def make_plan(
     if isinstance(optimizer, Optimizer) and search is None:
         rule, schedule, clips = optimizer.rule(), optimizer.schedule, optimizer.clips
     return Plan(
-        problem, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
+        problem, optimizer, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
         None if record is None else int(record),
     )  # fmt: skip
 
@@ -229,6 +225,16 @@ def all_but_the_rate(h, t):
 
 def stays(x, g, s, c):
     return x, s
+
+
+def check_kinds(problem: Any, optimizer: Any, kind: type[Method]) -> None:
+    """Raise TypeError unless these are a problem and an optimizer of this kind."""
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
+    if isinstance(optimizer, type) and issubclass(optimizer, Method):
+        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
+    if not isinstance(optimizer, kind):
+        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

@@ -153,6 +153,7 @@ def environment() -> str:
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
     sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
+    sources.append(package / "baseline" / "runge_kutta.py")
     for folder in ("jit", "engine", "symbolic"):
         sources += sorted((package / folder).glob("*.py"))
     for source in sources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 from fastgd.errors import nearest
 
@@ -11,7 +11,7 @@ from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
 from .adaptive import Adadelta, AdaGrad, RMSprop
 from .ademamix import AdEMAMix
-from .base import Method, Optimizer, Rule, Search
+from .base import Engine, Method, Optimizer, Rule, Search
 from .conjugate import ConjugateGradient
 from .descent import GradientDescent, Momentum, Nesterov
 from .lbfgs import LBFGS
@@ -21,8 +21,9 @@ from .state import State
 
 __all__ = [
     "LBFGS", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "ConjugateGradient",
-    "GradientDescent", "Lion", "Method", "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop", "Rprop",
-    "Rule", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Search", "State", "Yogi", "make", "names",
+    "Engine", "GradientDescent", "Lion", "Method", "Momentum", "NAdam", "Nesterov", "Optimizer", "RAdam", "RMSprop",
+    "Rprop", "Rule", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Search", "State", "Yogi", "make", "names", "register",
+    "rules",
 ]  # fmt: skip
 
 REGISTRY: dict[str, type[Method]] = {
@@ -32,23 +33,30 @@ REGISTRY: dict[str, type[Method]] = {
 }
 
 
-def names(kind: type[Method] = Method) -> list[str]:
-    """Names that `make` knows, sorted.
+M = TypeVar("M", bound=type[Method])
 
-    Parameters
-    ----------
-    kind : type
-        Only those of this class: `Optimizer` for the update rules, without the methods that search along a line.
+
+def register(kind: M) -> M:
+    """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
+    REGISTRY[kind.name] = kind
+    return kind
+
+
+def rules() -> list[str]:
+    """Names of the methods that are update rules, sorted."""
+    return sorted(name for name, kind in REGISTRY.items() if issubclass(kind, Optimizer))
+
+
+def names() -> list[str]:
+    """Names that `make` knows, sorted.
 
     Examples
     --------
     >>> from fastgd import optimizers
     >>> optimizers.names()[:5]
     ['adabelief', 'adadelta', 'adagrad', 'adam', 'adamax']
-    >>> sorted(set(optimizers.names()) - set(optimizers.names(optimizers.Optimizer)))
-    ['cg', 'lbfgs']
     """
-    return sorted(name for name, found in REGISTRY.items() if issubclass(found, kind))
+    return sorted(REGISTRY)
 
 
 def make(name: str, **options: Any) -> Any:
@@ -60,6 +68,11 @@ def make(name: str, **options: Any) -> Any:
         One of `names`.
     **options
         Its fields, such as ``lr=0.05``.
+
+    Returns
+    -------
+    Method
+        The optimizer.
 
     Raises
     ------
@@ -74,12 +87,13 @@ def make(name: str, **options: Any) -> Any:
     """
     if name not in REGISTRY:
         raise ValueError(f"unknown optimizer {name!r}.{nearest(name, names())} Known: {', '.join(names())}")
-    kind = REGISTRY[name]
-    fields = [field.name for field in dataclasses.fields(kind)]
+    kind: Any = REGISTRY[name]
+    fields = [field.name for field in dataclasses.fields(kind) if field.init]
     for option in options:
         if option not in fields:
             hint = nearest(option, fields)
-            raise ValueError(f"{name} has no option {option!r}.{hint} Its options: {', '.join(fields)}")
+            known = f"Its options: {', '.join(fields)}" if fields else "It has none."
+            raise ValueError(f"{name} has no option {option!r}.{hint} {known}")
     missing = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.name not in options]
     if missing:
         raise ValueError(f"{name} needs {', '.join(missing)}")

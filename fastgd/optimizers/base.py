@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from fastgd.searches import LineSearch
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["Method", "Optimizer", "Rule", "Search", "decayed_by", "hyper"]
+__all__ = ["Engine", "Method", "Optimizer", "Rule", "decayed_by", "hyper"]
 
 
 CLIPS = ("clip_value", "clip_norm")
@@ -92,34 +92,49 @@ def hyper(
     return dataclasses.field(default=default, kw_only=kw_only, metadata=range_of)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Method:
-    """Base of all that `fastgd.minimize` takes as an optimizer: frozen dataclasses with checked fields.
+class Engine(Protocol):
+    """What runs the descents of a method: `fastgd.minimize` calls these three in turn."""
 
-    Numeric fields may be arrays that broadcast with the starts.
+    def plan(
+        self, problem: Any, x0: Any, optimizer: Any, stop: Any, seed: Any, dtype: Any, record: Any, average: Any
+    ) -> Any:
+        """Check the arguments of `fastgd.minimize` and broadcast them, before any work.
+
+        What is returned has `runs`, how many there are.
+        """
+        ...
+
+    def run(self, plan: Any, threads: int, report: Callable[[int, int], None] | None) -> Any:
+        """Run the plan; Ctrl-C is an `fastgd.Interrupted` with the arrays in `partial`."""
+        ...
+
+    def result(self, plan: Any, arrays: Any) -> Any:
+        """The arrays of `run` as a `fastgd.Result`."""
+        ...
+
+
+class Method:
+    """What `fastgd.minimize` takes as its optimizer: a way downhill, with its numbers.
+
+    Attributes
+    ----------
+    name : str
+        What `fastgd.optimizers.make` finds it by.
+    engine : Engine or None
+        What runs it; None for `fastgd.minimize`'s own loop, which update rules and line searches share.
     """
 
     name: ClassVar[str] = ""
+    engine: ClassVar[Engine | None] = None
 
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            name = f"{type(self).__name__}: {field.name}"
-            if isinstance(field.default, bool) and not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, got {value!r}")
-            if "low" not in field.metadata or self.takes(field.name, value):
-                continue
-            if value is None and field.default is None:
-                continue
-            object.__setattr__(self, field.name, checked(name, value, **field.metadata))
-
-    def takes(self, field: str, value: Any) -> bool:
-        """Whether a field may be this object, which is neither a number nor an array."""
-        return False
+    @property
+    def label(self) -> str:
+        """What tables and pictures call it."""
+        return type(self).__name__
 
     def hyperparameters(self) -> dict[str, Any]:
         """What may vary from run to run, by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if "low" in f.metadata}
+        return {}
 
     def search(self, length: int) -> Search | None:
         """The line search and the directions in so many parameters, for methods that have them."""
@@ -128,7 +143,7 @@ class Method:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimizer(Method):
-    """Base of all update rules.
+    """Base of all update rules: frozen dataclasses whose numeric fields may be arrays that broadcast with the starts.
 
     Parameters
     ----------
@@ -147,8 +162,20 @@ class Optimizer(Method):
     clip_norm: Any = hyper(None, kw_only=True)
 
     def takes(self, field: str, value: Any) -> bool:
-        """A schedule may stand for the rate."""
+        """Whether a field may be this object, which is neither a number nor an array."""
         return field == "lr" and isinstance(value, Schedule)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            name = f"{type(self).__name__}: {field.name}"
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+            if "low" not in field.metadata or self.takes(field.name, value):
+                continue
+            if value is None and field.default is None:
+                continue
+            object.__setattr__(self, field.name, checked(name, value, **field.metadata))
 
     def rule(self) -> Rule:
         """The update rule of these settings."""

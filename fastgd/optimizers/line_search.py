@@ -21,7 +21,6 @@ class LineSearchMethod(Method):
     """Base of the methods that look along a direction.  They have a `line_search`, and may have a `restart`."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         checked_line_search(type(self).__name__, "line_search", self.line_search)  # type: ignore[attr-defined]
         restart = getattr(self, "restart", None)
         if restart is not None and (

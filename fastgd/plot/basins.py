@@ -93,7 +93,7 @@ def basins(
     colours = style.colours(len(map.basins))
     low, high = _step_range(map)
     picture = _picture(map, colours, low, high)
-    (left, right), (bottom, top) = (_edges(axis) for axis in map.axes)
+    (left, right), (bottom, top) = (pixel_edges(axis) for axis in map.axes)
     # The first axis of the map runs to the right, so the picture is its transpose.
     image = picture.transpose(1, 0, 2)
     extent = (left, right, bottom, top)
@@ -142,7 +142,7 @@ def _rgb(code: str) -> tuple[int, int, int]:
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
-def _edges(axis: NDArray[np.float64]) -> tuple[float, float]:
+def pixel_edges(axis: NDArray[np.float64]) -> tuple[float, float]:
     """Return the outer edges of the pixels around evenly spaced starts."""
     half = 0.5 * (axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 0.5
     return float(axis[0] - half), float(axis[-1] + half)
@@ -150,7 +150,7 @@ def _edges(axis: NDArray[np.float64]) -> tuple[float, float]:
 
 def _optimizer_text(optimizer: Any) -> str:
     lr = getattr(optimizer, "lr", None)
-    name = type(optimizer).__name__
+    name = getattr(optimizer, "label", type(optimizer).__name__)
     return f"{name}, lr {lr:g}" if isinstance(lr, (int, float)) else name
 
 

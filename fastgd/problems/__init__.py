@@ -11,6 +11,7 @@ from typing import Any
 from fastgd.errors import nearest
 from fastgd.problem import Problem
 
+from .collection import brown_badly_scaled, helical_valley, powell_singular, wood
 from .many import double_well, quadratic, rosenbrock, styblinski_tang
 from .physics import lennard_jones, phase_oscillators
 from .smooth import (
@@ -27,18 +28,20 @@ from .waves import ackley, griewank, levy, rastrigin
 CATALOGUE = {
     maker.__name__: maker
     for maker in (
-        ackley, beale, double_well, goldstein_price, griewank, himmelblau, lennard_jones, levy, monkey_saddle,
-        mueller_brown, phase_oscillators, quadratic, rastrigin, rosenbrock, six_hump_camel, styblinski_tang,
-        three_hump_camel,
+        ackley, beale, brown_badly_scaled, double_well, goldstein_price, griewank, helical_valley, himmelblau,
+        lennard_jones, levy, monkey_saddle, mueller_brown, phase_oscillators, powell_singular, quadratic, rastrigin,
+        rosenbrock, six_hump_camel, styblinski_tang, three_hump_camel, wood,
     )
 }  # fmt: skip
 
 __all__ = [
     "ackley",
     "beale",
+    "brown_badly_scaled",
     "double_well",
     "goldstein_price",
     "griewank",
+    "helical_valley",
     "himmelblau",
     "lennard_jones",
     "levy",
@@ -47,12 +50,14 @@ __all__ = [
     "mueller_brown",
     "names",
     "phase_oscillators",
+    "powell_singular",
     "quadratic",
     "rastrigin",
     "rosenbrock",
     "six_hump_camel",
     "styblinski_tang",
     "three_hump_camel",
+    "wood",
 ]
 
 
@@ -63,7 +68,7 @@ def names() -> list[str]:
     --------
     >>> import fastgd as gd
     >>> gd.problems.names()[:3]
-    ['ackley', 'beale', 'double_well']
+    ['ackley', 'beale', 'brown_badly_scaled']
     """
     return sorted(CATALOGUE)
 

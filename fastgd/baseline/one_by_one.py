@@ -1,0 +1,114 @@
+"""The engine of methods that take one start after another, in Python with compiled functions."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from fastgd.engine.scheduler import run_chunks
+from fastgd.errors import Interrupted
+from fastgd.result import Result
+
+from .runs import Ends, Task, make_task, result_of
+from .workers import Workers
+
+__all__ = ["OneByOne", "Runner"]
+
+CHUNK = 16  # runs between two reports
+WORTH_PROCESSES = 3.0  # seconds of work; starting a process takes about one
+
+
+class Runner(Protocol):
+    """Takes one start to its end: the values of `Ends` for it, or None where `cancel` was set meanwhile."""
+
+    def __call__(self, *item: Any) -> tuple[Any, ...] | None: ...
+
+
+class OneByOne:
+    """Runs one start after another; where there is work for seconds, in processes side by side.
+
+    Python code holds the interpreter lock, so threads would take turns.  The result is the same, bit for bit.
+
+    Parameters
+    ----------
+    make_runner : callable
+        ``make_runner(problem, optimizer, stop, cancel)`` returns a `Runner`; of a module, so that it can be sent.
+    """
+
+    def __init__(self, make_runner: Callable[..., Runner]) -> None:
+        self.make_runner = make_runner
+
+    def plan(self, *arguments: Any) -> Task:
+        return make_task(*arguments)
+
+    def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
+        ends = Ends.empty(task.runs, task.problem.dim)
+        self.fill(task, ends, np.arange(task.runs), lambda k: (task.start(k),), threads, report)
+        return ends
+
+    def result(self, task: Task, ends: Ends) -> Result:
+        return result_of(task, ends)
+
+    def fill(
+        self,
+        task: Task,
+        ends: Ends,
+        which: np.ndarray,
+        item: Callable[[int], tuple[Any, ...]],
+        threads: int,
+        report: Callable[[int, int], None] | None,
+    ) -> None:
+        """Do these runs of a task, and put what comes out into the arrays.
+
+        ``item(run)`` is what the runner is called with.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C, with the arrays in `partial`.
+        """
+        cancel, total = np.zeros(1, np.uint8), len(which)
+        order = self.make_runner, task.problem, task.optimizer, task.stop
+        runner = self.make_runner(task.problem, task.optimizer, task.stop, cancel)
+        done = 0
+
+        def heard(count: int, _: int) -> None:
+            if report is not None:
+                report(done + count, total)
+
+        def here(low: int, high: int) -> bool:
+            with np.errstate(all="ignore"):
+                for k in which[low:high].tolist():
+                    values = runner(*item(k))
+                    if values is None:
+                        return False
+                    ends.put(k, values)
+            return True
+
+        parts = ((low, min(low + CHUNK, total)) for low in range(0, total, CHUNK))
+        try:
+            with warnings.catch_warnings():  # what they warn of becomes a status
+                warnings.simplefilter("ignore")
+                began = time.perf_counter()
+                done += run_chunks(here, itertools.islice(parts, 1), 1, cancel, heard, total)
+                ahead = (time.perf_counter() - began) * (total - done) / max(done, 1)
+                if threads > 1 and ahead > WORTH_PROCESSES and (pool := Workers.make(order, cancel)):
+                    with pool:
+                        def there(low: int, high: int) -> bool:
+                            chosen = which[low:high].tolist()
+                            if (rows := pool.ask([item(k) for k in chosen])) is None:
+                                return False
+                            for k, values in zip(chosen, rows, strict=True):
+                                ends.put(k, values)
+                            return True
+
+                        run_chunks(there, parts, threads, cancel, heard, total)
+                else:
+                    run_chunks(here, parts, 1, cancel, heard, total)
+        except Interrupted:
+            raise ends.interrupted() from None

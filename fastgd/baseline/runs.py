@@ -1,0 +1,120 @@
+"""A batch of runs that someone else's method takes one by one: the task, checked, and the arrays it fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_seed, checked_starts
+from fastgd.errors import Interrupted
+from fastgd.optimizers import Method
+from fastgd.problem import Problem
+from fastgd.result import Result
+from fastgd.stopping import Status, StopTests
+
+__all__ = ["Ends", "Task", "is_good", "make_task", "result_of"]
+
+
+class Ends(NamedTuple):
+    """A result's arrays over all runs in a row: x of shape (runs, n), the others of shape (runs,)."""
+
+    x: np.ndarray
+    fun: np.ndarray
+    grad_norm: np.ndarray
+    nit: np.ndarray
+    status: np.ndarray
+    nfev: np.ndarray
+    njev: np.ndarray
+
+    @classmethod
+    def empty(cls, runs: int, n: int) -> Ends:
+        """No run is done yet."""
+        nit, nfev, njev = np.empty((3, runs), np.int64)
+        fun, norm = np.empty((2, runs))
+        ends = cls(np.empty((runs, n)), fun, norm, nit, np.empty(runs, np.int8), nfev, njev)
+        ends.forget(slice(None))
+        return ends
+
+    def forget(self, where: Any) -> None:
+        """Take these for runs that are not done."""
+        self.put(where, (np.nan, np.nan, np.nan, 0, Status.NOT_RUN, 0, 0))
+
+    def interrupted(self) -> Interrupted:
+        """What to raise on Ctrl-C."""
+        done = int(np.count_nonzero(self.status >= 0))
+        return Interrupted(f"interrupted after {done} of {len(self.status)} runs", partial=self)
+
+    def part(self, low: int, high: int) -> Ends:
+        return Ends(*(array[low:high] for array in self))
+
+    def put(self, where: Any, values: Any) -> None:
+        """Set every array at `where`."""
+        for array, value in zip(self, values, strict=True):
+            array[where] = value
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Starts, and what to do with each."""
+
+    problem: Problem
+    optimizer: Any
+    starts: np.ndarray  # broadcasts with batch + (n,)
+    batch: tuple[int, ...]
+    stop: StopTests
+
+    @property
+    def runs(self) -> int:
+        return int(np.prod(self.batch, dtype=np.int64))
+
+    @property
+    def gtol(self) -> float:
+        """The limit of the largest gradient component; one that nothing meets where the test is off."""
+        return -1.0 if self.stop.gtol is None else float(self.stop.gtol)
+
+    def start(self, run: int) -> np.ndarray:
+        return self.starts_of(run, run + 1)[0]
+
+    def starts_of(self, low: int, high: int) -> np.ndarray:
+        n = self.problem.dim
+        return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)
+
+
+def make_task(
+    problem: Any, x0: Any, optimizer: Method, stop: StopTests, seed: Any, dtype: Any, record: Any, average: Any
+) -> Task:
+    """Check the arguments of `fastgd.minimize`, and refuse those that only the loop over update rules honours.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what came and what was expected.
+    """
+    check_kinds(problem, optimizer, Method)
+    name = type(optimizer).__name__
+    refused = {
+        "xtol": stop.xtol, "ftol": stop.ftol, "patience": stop.patience, "record": record, "average": average,
+    }  # fmt: skip
+    for argument, value in refused.items():
+        if value is not None:
+            raise ValueError(f"{argument}={value!r} cannot be honoured by {name}: leave it out; it is for update rules")
+    if checked_dtype(dtype) != np.dtype(np.float64):
+        raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
+    starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
+    batch = checked_batch(starts, optimizer.hyperparameters(), checked_seed(seed))
+    return Task(problem, optimizer, starts, batch, stop)
+
+
+def is_good(x: np.ndarray, bound: float) -> bool:
+    """Whether a point is finite and inside the bound, so that a run may stand there."""
+    return bool(np.all(np.abs(x) <= min(bound, np.finfo(np.float64).max)))
+
+
+def result_of(task: Task, ends: Ends) -> Result:
+    """The arrays in the batch's shape."""
+    shaped = {
+        name: array.reshape(task.batch + array.shape[1:]) for name, array in zip(Ends._fields, ends, strict=True)
+    }
+    return Result(**shaped, problem=task.problem, optimizer=task.optimizer)

@@ -1,0 +1,130 @@
+"""Processes that do runs, each fed by one thread.
+
+They are started by name and told their work, functions included, over a pipe: nothing of the caller's program runs a second
+time in them, so a script needs no guard, and its threads are no danger as they would be to a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numba.core.serialize import dumps
+
+__all__ = ["Workers"]
+
+# The processes share the processors, and the linear algebra of a few parameters is none to be shared out once more
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LOOK = 0.05  # seconds between two looks at whether to stop
+
+
+class Workers:
+    """A process for each thread that asks.
+
+    Parameters
+    ----------
+    order : bytes
+        The pickled arguments of `serve`'s runner.
+    cancel : ndarray of uint8, shape (1,)
+        Set where the work is to stop.
+    """
+
+    def __init__(self, order: bytes, cancel: np.ndarray) -> None:
+        self.order, self.cancel = order, cancel
+        self.mine = threading.local()
+        self.all: list[Worker] = []
+
+    @classmethod
+    def make(cls, order: tuple[Any, ...], cancel: np.ndarray) -> Workers | None:
+        """Workers for an order; None where there can be none, on Windows or for functions that cannot be sent."""
+        if os.name != "posix" or not sys.executable:
+            return None
+        try:
+            return cls(dumps((list(sys.path), order)), cancel)
+        except Exception:  # whatever a captured object raises when it is pickled: the work is done here instead
+            return None
+
+    def ask(self, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+        """What the calling thread's process makes of some runs; None where `cancel` was set meanwhile."""
+        worker: Worker | None = getattr(self.mine, "worker", None)
+        if worker is None:
+            worker = self.mine.worker = Worker(self.order)
+            self.all.append(worker)
+        return worker.ask(items, self.cancel)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.all:
+            worker.close()
+
+
+class Worker:
+    """One process."""
+
+    def __init__(self, order: bytes) -> None:
+        command = [sys.executable, "-c", "from fastgd.baseline.workers import serve; serve()"]
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        settings = {**os.environ, "PYTHONPATH": path, **dict.fromkeys(ONE_THREAD, "1")}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.to = Connection(os.dup(self.process.stdin.fileno()), readable=False)
+        self.back = Connection(os.dup(self.process.stdout.fileno()), writable=False)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.to.send_bytes(order)
+
+    def ask(self, items: list[tuple[Any, ...]], cancel: np.ndarray) -> list[tuple[Any, ...]] | None:
+        self.to.send(items)
+        while not self.back.poll(LOOK):
+            if cancel[0]:
+                return None
+        try:
+            answer = self.back.recv()
+        except EOFError:
+            raise RuntimeError(f"a worker process ended with exit code {self.process.wait()}") from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.to.close()
+        self.back.close()
+
+
+def serve() -> None:
+    """What a worker process does: an order, then runs for as long as there are any."""
+    import pickle
+    import warnings
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the asking process decides
+    back = Connection(os.dup(1), readable=False)
+    os.dup2(2, 1)  # what a user's module prints must not come between the answers
+    orders = Connection(os.dup(0), writable=False)
+    try:
+        path, (make_runner, *rest) = pickle.loads(orders.recv_bytes())
+        sys.path[:] = path
+        warnings.simplefilter("ignore")
+        runner = make_runner(*rest, np.zeros(1, np.uint8))
+        while True:
+            items = orders.recv()
+            with np.errstate(all="ignore"):
+                back.send([runner(*item) for item in items])
+    except EOFError:
+        return
+    except BaseException as error:
+        back.send(error)

@@ -1,0 +1,358 @@
+"""Several optimizers from the same starts, side by side with the gradient flow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.baseline import GradientFlow
+from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
+from fastgd.minimize import minimize
+from fastgd.optimizers import Method
+from fastgd.problem import Problem
+from fastgd.result import Result
+
+__all__ = ["Comparison", "Contestant", "compare"]
+
+ACCURACY = 1e-6  # of the global minimum's value, relative to max(|value|, 1)
+COLUMNS = (
+    ("optimizer", "optimizer"), ("global", "global"), ("global_interval", "95 % interval"), ("elsewhere", "elsewhere"),
+    ("elsewhere_interval", "95 % interval"), ("settled", "settled"), ("values", "values"), ("gradients", "gradients"),
+    ("steps", "steps"), ("seconds", "seconds"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Contestant:
+    """One optimizer of a comparison.
+
+    Attributes
+    ----------
+    name : str
+        What it is called there.
+    optimizer : Method
+        The optimizer.
+    result : Result
+        Its runs.
+    basins : Basins
+        Where they ended.
+    agreement : Agreement or None
+        Against the reference.
+    found : ndarray of bool, shape (*batch,)
+        Whether a run came to the global minimum.
+    values, gradients : ndarray of int, shape (*batch,)
+        Evaluations of each run.
+    seconds : float
+        Time of all runs; the kernel had been compiled before.
+    """
+
+    name: str
+    optimizer: Any
+    result: Result
+    basins: Basins
+    agreement: Agreement | None
+    found: NDArray[np.bool_]
+    seconds: float
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """Values computed by each run; 0 for rules that use gradients alone."""
+        counted = self.result.nfev
+        return np.zeros(self.result.status.shape, np.int64) if counted is None else counted
+
+    @property
+    def gradients(self) -> NDArray[np.int64]:
+        """Gradients computed by each run; where they are not counted, one for each step and one at the end."""
+        return self.result.nit + 1 if self.result.njev is None else self.result.njev
+
+    def row(self) -> dict[str, Any]:
+        """The numbers of the table, as built-in types; None where there is no reference."""
+        runs, found = self.found.size, int(np.count_nonzero(self.found))
+        met = self.agreement
+        return {
+            "optimizer": self.name,
+            "global": found / runs,
+            "global_interval": tuple(wilson(found, runs).tolist()),
+            "elsewhere": None if met is None else met.share,
+            "elsewhere_interval": None if met is None else tuple(met.interval.tolist()),
+            "settled": float(np.mean(self.basins.labels >= 0)),
+            "values": float(np.mean(self.values)),
+            "gradients": float(np.mean(self.gradients)),
+            "steps": float(np.mean(self.result.nit)),
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison:
+    """What `compare` found; prints as a table.
+
+    Attributes
+    ----------
+    problem : Problem
+        What was minimized.
+    x0 : ndarray, shape (*batch, n)
+        The starts.
+    contestants : tuple of Contestant
+        The optimizers, in the order given.
+    reference : Contestant or None
+        The reference.
+    global_value : float
+        The value that counts as the global minimum: the lowest known one, or the lowest that any of them found.
+    """
+
+    problem: Problem
+    x0: NDArray[np.float64]
+    contestants: tuple[Contestant, ...]
+    reference: Contestant | None
+    global_value: float
+
+    def __len__(self) -> int:
+        return len(self.contestants)
+
+    def __getitem__(self, key: int | str) -> Contestant:
+        """A contestant by its place or its name."""
+        if isinstance(key, str):
+            names = [each.name for each in self.contestants]
+            if key not in names:
+                raise KeyError(f"{key!r} is not among {', '.join(names)}")
+            key = names.index(key)
+        return self.contestants[key]
+
+    @property
+    def all(self) -> tuple[Contestant, ...]:
+        """The contestants, and the reference at the end."""
+        return self.contestants if self.reference is None else (*self.contestants, self.reference)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary for each line of the table, the reference last.
+
+        ``optimizer``; ``global``, the share of starts that came to the global minimum, and its interval; ``elsewhere``, the share
+        that the reference sends elsewhere, and its interval; ``settled``, the share that came to rest at all; means over
+        the starts of ``values``, ``gradients`` and ``steps``; ``seconds`` for all of them together.
+        """
+        return [each.row() for each in self.all]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in the table as built-in numbers, lists and strings, ready for JSON."""
+        return {
+            "problem": self.problem.name,
+            "starts": int(np.prod(self.x0.shape[:-1], dtype=np.int64)),
+            "global_value": self.global_value,
+            "reference": None if self.reference is None else self.reference.name,
+            "rows": [{k: list(v) if isinstance(v, tuple) else v for k, v in row.items()} for row in self.rows()],
+        }
+
+    def to_frame(self) -> Any:
+        """The table as a pandas frame, one row for each optimizer.
+
+        Raises
+        ------
+        ImportError
+            If pandas is missing.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install pandas; rows() gives plain dictionaries") from error
+        frame = pd.DataFrame(self.rows()).set_index("optimizer")
+        for name in ("global", "elsewhere"):
+            ends = frame.pop(f"{name}_interval")
+            for k, side in enumerate(("low", "high")):
+                place = int(frame.columns.get_loc(name)) + 1 + k
+                frame.insert(place, f"{name}_{side}", [np.nan if pair is None else pair[k] for pair in ends])
+        return frame
+
+    def costs(self) -> NDArray[np.float64]:
+        """Values and gradients together of each start by each contestant, shape (len(self), *batch).
+
+        Infinite where the contestant did not come to the global minimum.
+        """
+        return np.stack([np.where(each.found, each.values + each.gradients, np.inf) for each in self.contestants])
+
+    def profile(self, factors: ArrayLike) -> NDArray[np.float64]:
+        r"""The performance profile.
+
+        For each contestant s the share of starts that it solves with at most so many times the evaluations of the best one,
+
+        .. math:: \rho_s(\tau) = \frac{1}{|P|} \left|\{p \in P: t_{p,s} \le \tau \min_{s'} t_{p,s'}\}\right|,
+
+        where t counts values and gradients, and a start that does not lead to the global minimum is not solved.
+
+        Parameters
+        ----------
+        factors : array_like, shape (k,)
+            The factors :math:`\tau \ge 1`.
+
+        Returns
+        -------
+        ndarray, shape (len(self), k)
+            The shares.
+
+        References
+        ----------
+        E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles, Mathematical Programming 91 (2002)
+        201-213, doi:10.1007/s101070100263.
+        """
+        costs = self.costs().reshape(len(self), -1)
+        best = costs.min(axis=0)
+        ratios = np.where(np.isfinite(costs), costs / np.where(np.isfinite(best), best, 1.0), np.inf)
+        limits = np.asarray(factors, dtype=np.float64)
+        ordered = np.sort(ratios, axis=1)
+        return np.stack([np.searchsorted(row, limits, side="right") for row in ordered]) / costs.shape[1]
+
+    def __repr__(self) -> str:
+        names = ", ".join(each.name for each in self.contestants)
+        return f"<Comparison on {self.problem.name}: {names}>"
+
+    def __str__(self) -> str:
+        starts = int(np.prod(self.x0.shape[:-1], dtype=np.int64))
+        against = "" if self.reference is None else f"; elsewhere: than {self.reference.name}"
+        lines = [f"{self.problem.name} from {starts:,} starts; global: to f = {self.global_value:.6g}{against}"]
+        cells = [[title for _, title in COLUMNS], *([text(key, row[key]) for key, _ in COLUMNS] for row in self.rows())]
+        kept = [j for j in range(len(COLUMNS)) if self.reference is not None or "elsewhere" not in COLUMNS[j][0]]
+        widths = {j: max(len(line[j]) for line in cells) for j in kept}
+        for line in cells:
+            parts = (line[j].ljust(widths[j]) if j == 0 else line[j].rjust(widths[j]) for j in kept)
+            lines.append("  ".join(parts).rstrip())
+        return "\n".join(lines)
+
+
+def text(key: str, cell: Any) -> str:
+    """A cell of the table: shares as percentages, the rest in four digits."""
+    if isinstance(cell, str):
+        return cell
+    if cell is None:
+        return "-"
+    if key in ("global", "elsewhere", "settled"):
+        return f"{cell:.2%}"
+    if isinstance(cell, tuple):
+        return f"{100 * cell[0]:.2f} - {100 * cell[1]:.2f} %"
+    return f"{cell:.4g}"
+
+
+def compare(
+    problem: Problem,
+    x0: ArrayLike,
+    optimizers: Sequence[Method] | Mapping[str, Method],
+    reference: Method | None = GradientFlow(),  # noqa: B008  (frozen)
+    *,
+    tol: ArrayLike | None = None,
+    **minimize_options: Any,
+) -> Comparison:
+    """Run several optimizers from the same starts, and compare what they find, and at what cost.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimize.
+    x0 : array_like, shape (*batch, n)
+        The starts.  A grid of shape (a, b, n), as `Problem.grid` gives it, makes `fastgd.plot.compare` draw maps.
+    optimizers : sequence of Method, or mapping of names to them
+        At least one, each with one value of every hyperparameter.  Without names they bear those of their classes, numbered
+        where one comes twice.
+    reference : Method or None, default ``GradientFlow()``
+        What decides where a start belongs; None to leave that question out.
+    tol : float or array_like of shape (n,), optional
+        Tells attractors apart, see `find_basins`.
+    **minimize_options
+        Further arguments of `minimize` for all of them, the reference included, such as ``gtol=1e-8``.
+
+    Returns
+    -------
+    Comparison
+        One line for each optimizer: how many starts came to the global minimum, how many went elsewhere than by the reference,
+        how many values, gradients and steps it took, and how long.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any work, for what is no optimizer, for hyperparameters that are arrays, and for whatever `minimize` refuses.
+
+    Notes
+    -----
+    A run has come to the global minimum where it has settled at an attractor whose value is at most ``1e-6 * max(|f|, 1)``
+    above the lowest known one; of a problem without known minima, above the lowest that any of them found.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.styblinski_tang(dim=2)
+    >>> found = gd.compare(problem, problem.sample(2000, seed=0), [gd.Adam(lr=0.05), gd.GradientDescent(lr=0.01)])
+    >>> found["GradientDescent"].row()["elsewhere"]
+    0.0
+    >>> [each.name for each in found.all]
+    ['Adam', 'GradientDescent', 'GradientFlow']
+    """
+    named = named_optimizers(optimizers)
+    if reference is not None and not isinstance(reference, Method):
+        raise TypeError(f"reference must be an optimizer such as fastgd.GradientFlow(), or None, got {reference!r}")
+    for argument in ("record", "average"):
+        if argument in minimize_options:
+            raise TypeError(f"{argument} is not an option of compare for minimize; leave {argument}= out")
+    every = {**named, "reference": reference} if reference is not None else named
+    for name, optimizer in every.items():
+        for number, value in optimizer.hyperparameters().items():
+            if np.ndim(value):
+                raise ValueError(
+                    f"{name}: {number} must be one number for a comparison, got an array of shape {np.shape(value)}; "
+                    "give one optimizer for each of its values"
+                )
+    starts = np.asarray(x0)
+    first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
+    quiet = {**minimize_options, "progress": False}
+    for optimizer in every.values():  # what is refused is refused now, and kernels are compiled outside the clock
+        minimize(problem, first, optimizer, **quiet)
+
+    results, seconds = {}, {}
+    for name, optimizer in every.items():
+        began = time.perf_counter()
+        results[name] = minimize(problem, starts, optimizer, **minimize_options)
+        seconds[name] = time.perf_counter() - began
+    basins = {name: find_basins(result, tol) for name, result in results.items()}
+    lowest = lowest_value(problem, basins)
+
+    def contestant(key: str, name: str) -> Contestant:
+        own = basins[key]
+        at_global = own.fun <= lowest + ACCURACY * max(abs(lowest), 1.0)
+        found = (own.labels >= 0) & (at_global[own.labels] if len(own) else False)
+        met = None if reference is None else basin_agreement(own, basins["reference"])
+        return Contestant(name, every[key], results[key], own, met, found, seconds[key])
+
+    judge = None
+    if reference is not None:
+        judge = contestant("reference", reference.label)
+    return Comparison(problem, starts, tuple(contestant(name, name) for name in named), judge, lowest)
+
+
+def lowest_value(problem: Problem, basins: Mapping[str, Basins]) -> float:
+    """The value of the global minimum, as far as it is known."""
+    if problem.minima is not None:
+        return float(np.min(problem.value(problem.minima)))
+    values = [float(each.fun.min()) for each in basins.values() if len(each)]
+    return min(values, default=float("nan"))
+
+
+def named_optimizers(optimizers: Any) -> dict[str, Method]:
+    """The optimizers by name."""
+    if isinstance(optimizers, Mapping):
+        named = dict(optimizers)
+    elif isinstance(optimizers, (list, tuple)):
+        kinds = [each.label if isinstance(each, Method) else repr(each) for each in optimizers]
+        names = [f"{k} {kinds[: i + 1].count(k)}" if kinds.count(k) > 1 else k for i, k in enumerate(kinds)]
+        named = dict(zip(names, optimizers, strict=True))
+    else:
+        raise TypeError(f"optimizers must be a list of optimizers or a mapping of names to them, got {optimizers!r}")
+    if not named:
+        raise ValueError("optimizers is empty: give at least one, such as [fastgd.Adam(lr=0.05)]")
+    for name, optimizer in named.items():
+        if not isinstance(name, str) or name == "reference":
+            raise ValueError(f"optimizers: a name must be a string other than 'reference', got {name!r}")
+        if not isinstance(optimizer, Method):
+            raise TypeError(f"optimizers: {name} must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")
+    return named

@@ -1,0 +1,171 @@
+"""The picture of a comparison: where each optimizer leads, and at what cost."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.basins.found import DIVERGED, UNSETTLED
+from fastgd.compare import Comparison, Contestant
+from fastgd.plot import style
+from fastgd.plot.basins import pixel_edges
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SAVED_DPI = 200
+_COLUMNS = 4
+_DASHES = ("-", "--", "-.", ":")
+
+
+def compare(
+    comparison: Comparison, out: str | os.PathLike[str] | None = None, *, max_factor: float | None = None
+) -> tuple[Figure, NDArray[Any]]:
+    """Draw the basins side by side, and the performance profile below them.
+
+    Where the starts are a grid in a plane, there is a map for the reference and for each optimizer: an attractor has the same
+    colour in all of them, and under each name stands the share of starts that go elsewhere than by the reference.  Unsettled
+    starts are grey and diverged ones black.
+
+    The profile shows for each optimizer the share of starts that it brings to the global minimum with at most so many times the
+    evaluations (values and gradients) of the best optimizer for that start; see `Comparison.profile`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `fastgd.compare` returned.
+    out : path, optional
+        File to write the figure to; its extension (png, pdf, svg, ...) says the format.
+    max_factor : float, optional
+        Right end of the profile, above 1; by default where the last optimizer has solved all that it does.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    axes : ndarray of matplotlib.axes.Axes
+        Those of the maps, row by row, and that of the profile at the end.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError
+        If `comparison` is not what `fastgd.compare` returns.
+    ValueError
+        If the extension of `out` is not supported, its folder does not exist, or `max_factor` <= 1.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.himmelblau()
+    >>> found = gd.compare(problem, problem.grid((24, 24)), [gd.Adam(lr=0.05), gd.GradientDescent(lr=0.01)])
+    >>> figure, axes = gd.plot.compare(found)
+    >>> len(axes)
+    4
+    """
+    if not isinstance(comparison, Comparison):
+        raise TypeError(f"comparison must be what fastgd.compare returns, got {type(comparison).__name__}")
+    if max_factor is not None and not max_factor > 1:
+        raise ValueError(f"max_factor must be above 1, got {max_factor!r}")
+    path = None if out is None else style.checked_path(out)
+    lines = _axes_of(comparison.x0)
+    shown = list(comparison.all[::-1][:1] if comparison.reference else ()) + list(comparison.contestants)
+    maps = shown if lines is not None else []
+    rows = -(-len(maps) // _COLUMNS)
+    columns = -(-len(maps) // rows) if rows else 1  # as even as can be
+    height = rows * (0.45 + 8.0 / columns)
+    figure = style.matplotlib_figure().Figure(figsize=(8.8, height + 3.4), layout="constrained")
+    # The legend beside the profile is not to take room from the maps.
+    *above, below = figure.subfigures(1 + (rows > 0), 1, height_ratios=[height] * (rows > 0) + [3.4], squeeze=False)[:, 0]
+    axes = []
+    if lines is not None:
+        axes = list(above[0].subplots(rows, columns, squeeze=False).flat)
+        for spare in axes[len(maps) :]:
+            spare.remove()
+        axes = axes[: len(maps)]
+        plane, sides = lines
+        count = max(1, max((each.agreement.attractors if each.agreement else len(each.basins)) for each in maps))
+        table = _table(count)
+        for k, (contestant, ax) in enumerate(zip(maps, axes, strict=True)):
+            _draw_map(contestant, ax, table, sides)
+            ax.set_title(_title(contestant, comparison), fontsize="medium")
+            if k + columns >= len(maps):
+                ax.set_xlabel(f"x[{plane[0]}]")
+            if k % columns == 0:
+                ax.set_ylabel(f"x[{plane[1]}]")
+    axes.append(below.add_subplot())
+    _draw_profile(comparison, axes[-1], max_factor)
+    if path is not None:
+        figure.savefig(path, dpi=_SAVED_DPI, bbox_inches="tight")
+    return figure, np.array(axes, dtype=object)
+
+
+def _axes_of(x0: NDArray[np.float64]) -> tuple[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+    """The plane of a grid of starts and its lines; None where the starts are no such grid."""
+    if x0.ndim != 3 or min(x0.shape[:2]) < 2:
+        return None
+    along = [np.flatnonzero(np.ptp(x0, axis=k).max(axis=0)) for k in (0, 1)]
+    if any(len(moved) != 1 for moved in along) or along[0][0] == along[1][0]:
+        return None
+    i, j = int(along[0][0]), int(along[1][0])
+    return (i, j), (x0[:, 0, i], x0[0, :, j])
+
+
+def _table(count: int) -> NDArray[np.float64]:
+    """Colours by label; those of the labels -1 and -2 stand at the end."""
+    table = np.empty((count + 2, 3))
+    table[:count] = style.colours(count)
+    for label, code in ((UNSETTLED, style.UNSETTLED_COLOUR), (DIVERGED, style.DIVERGED_COLOUR)):
+        table[label] = [int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)]
+    return table
+
+
+def _draw_map(
+    contestant: Contestant, ax: Axes, table: NDArray[np.float64], sides: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> None:
+    labels = contestant.basins.labels if contestant.agreement is None else contestant.agreement.labels
+    (left, right), (bottom, top) = (pixel_edges(line) for line in sides)
+    # The first axis of the grid runs to the right, so the picture is its transpose.
+    image = table[labels].transpose(1, 0, 2)
+    ax.imshow(image, origin="lower", extent=(left, right, bottom, top), interpolation="nearest", aspect="auto")
+    ax.set_aspect("equal" if 0.4 <= (top - bottom) / (right - left) <= 2.5 else "auto")
+
+
+def _title(contestant: Contestant, comparison: Comparison) -> str:
+    if contestant is comparison.reference or contestant.agreement is None:
+        return f"{contestant.name}\n"
+    return f"{contestant.name}\n{contestant.agreement.share:.1%} elsewhere"
+
+
+def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None) -> None:
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    costs = comparison.costs().reshape(len(comparison), -1)
+    best = costs.min(axis=0)
+    solved = np.isfinite(best)
+    ratios = costs[:, solved] / best[solved]
+    finite = ratios[np.isfinite(ratios)]
+    right = max_factor or max(2.0, 1.05 * float(finite.max(initial=1.0)))
+    factors = np.unique(np.concatenate([[1.0], finite[finite <= right], [right]]))
+    if factors.size > 2000:
+        factors = np.geomspace(1.0, right, 2000)
+    shares = comparison.profile(factors)
+    for k, (contestant, share) in enumerate(zip(comparison.contestants, shares, strict=True)):
+        # Seven colours, and then the same with other dashes: a reader without colours has the order of the legend.
+        colour = style.PALETTE[k % 7] if k % 7 != 6 else "#000000"
+        dashes = _DASHES[(k // 7 + k) % len(_DASHES)]
+        ax.step(factors, share, where="post", color=colour, linestyle=dashes, label=contestant.name)
+    ax.set_xscale("log", base=2)
+    ax.set_xlim(1.0, right)
+    ax.set_ylim(0.0, 1.03)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlabel("evaluations, in multiples of the best optimizer's for the same start")
+    ax.set_ylabel("starts brought to the\nglobal minimum")
+    ax.grid(alpha=0.3)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
