@@ -33,7 +33,7 @@ class RowsGet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            return signature(lanes_type(rows.dtype, rows.width), rows, types.intp)
+            return signature(rows.lanes, rows, types.intp)
         return None
 
 
@@ -42,8 +42,7 @@ class RowsSet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index, value = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            lanes = lanes_type(rows.dtype, rows.width)
-            if value == lanes or isinstance(value, types.Number):
+            if value == rows.lanes or isinstance(value, types.Number):
                 return signature(types.none, rows, types.intp, types.unliteral(value))
         return None
 
@@ -54,7 +53,7 @@ def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: i
     negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
     index = builder.select(negative, builder.add(index, length), index)
     place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.width))])
-    if rows.width == 1:
+    if not isinstance(rows.lanes, Lanes):
         return place
     return builder.bitcast(place, ir.VectorType(base.type.pointee, rows.width).as_pointer())
 
@@ -73,7 +72,7 @@ def lower_get(context, builder, sig, args):
 @lower_builtin(operator.setitem, Rows, types.Integer, types.Any)
 def lower_set(context, builder, sig, args):
     rows = sig.args[0]
-    lanes = lanes_type(rows.dtype, rows.width)
+    lanes = rows.lanes
     if isinstance(lanes, Lanes):
         value = splat(context, builder, args[2], sig.args[2], lanes)
     else:
@@ -83,7 +82,7 @@ def lower_set(context, builder, sig, args):
 
 
 @functools.cache
-def row_view(width: int, length: int, skip: int = 0) -> Any:
+def row_view(width: int, length: int, skip: int = 0, bare: bool = True) -> Any:
     """A compiled function ``view(array, block)``: `length` rows of ``array[block]``, the first `skip` left out.
 
     The array has the shape (blocks, rows, width), is C-contiguous, and its data begins at a multiple of 64 bytes.
@@ -91,7 +90,7 @@ def row_view(width: int, length: int, skip: int = 0) -> Any:
 
     @intrinsic
     def view(typingctx, array, block):
-        rows = Rows(array.dtype, width, length)
+        rows = Rows(array.dtype, width, length, bare=bare)
 
         def codegen(context, builder, sig, args):
             whole = context.make_array(sig.args[0])(context, builder, args[0])
@@ -151,9 +150,9 @@ def first_lane(typingctx, value):
 
 
 @functools.cache
-def cast_lanes(dtype: types.Number, width: int) -> Any:
+def cast_lanes(dtype: types.Number, width: int, bare: bool = True) -> Any:
     """A compiled function ``cast(value)``: a scalar or a row of any dtype as a row of this dtype and width."""
-    lanes = lanes_type(dtype, width)
+    lanes = lanes_type(dtype, width, bare)
 
     @intrinsic
     def cast(typingctx, value):
