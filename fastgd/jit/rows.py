@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
@@ -15,6 +16,11 @@ from .operators import splat
 from .types import Lanes, Rows, lanes_type
 
 __all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
+
+
+def in_python(plain: Callable) -> Callable[[Any], Any]:
+    """Make a decorator that puts `plain` in the place of an intrinsic where Numba is told to compile nothing."""
+    return lambda compiled: plain if config.DISABLE_JIT else compiled
 
 
 @infer_global(len)
@@ -88,6 +94,7 @@ def row_view(width: int, length: int, skip: int = 0, bare: bool = True) -> Any:
     The array has the shape (blocks, rows, width), is C-contiguous, and its data begins at a multiple of 64 bytes.
     """
 
+    @in_python(lambda array, block: array[block, skip : skip + length, 0])
     @intrinsic
     def view(typingctx, array, block):
         rows = Rows(array.dtype, width, length, bare=bare)
@@ -123,6 +130,7 @@ def rows_at(dtype: types.Number, width: int, length: int = 1, aligned: bool = Fa
     return view
 
 
+@in_python(lambda: None)
 @intrinsic
 def align_stack(typingctx):
     """Make the kernel's stack frame begin at a multiple of 64 bytes, or vectors spilled to it straddle cache lines."""
@@ -137,6 +145,7 @@ def align_stack(typingctx):
     return signature(types.none), codegen
 
 
+@in_python(lambda value: value)
 @intrinsic
 def first_lane(typingctx, value):
     """The number in lane 0; a scalar is itself."""
@@ -154,6 +163,7 @@ def cast_lanes(dtype: types.Number, width: int, bare: bool = True) -> Any:
     """A compiled function ``cast(value)``: a scalar or a row of any dtype as a row of this dtype and width."""
     lanes = lanes_type(dtype, width, bare)
 
+    @in_python(dtype)
     @intrinsic
     def cast(typingctx, value):
         def codegen(context, builder, sig, args):
