@@ -94,7 +94,10 @@ def row_view(width: int, length: int, skip: int = 0, bare: bool = True) -> Any:
     The array has the shape (blocks, rows, width), is C-contiguous, and its data begins at a multiple of 64 bytes.
     """
 
-    @in_python(lambda array, block: array[block, skip : skip + length, 0])
+    def plain(array, block):
+        return array[block : block + 1, skip : skip + length, 0].reshape(-1)  # past the end no rows, and no error
+
+    @in_python(plain)
     @intrinsic
     def view(typingctx, array, block):
         rows = Rows(array.dtype, width, length, bare=bare)

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from fastgd.errors import DeviceError
+
 from .cache import KernelCache, environment, fingerprint, load, store
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel"]
@@ -19,7 +21,7 @@ WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has hear
 
 
 # Numba refuses functions by errors of many classes; these are none, and another try may go well
-TRANSIENT = (MemoryError, OSError, Warning)
+TRANSIENT = (MemoryError, OSError, Warning, DeviceError)
 
 
 class Job(Protocol):

@@ -1,0 +1,5 @@
+"""The GPU target: one thread a run, in launches of some tens of steps, with the survivors moved together between."""
+
+from .job import run
+
+__all__ = ["run"]
