@@ -9,7 +9,7 @@ from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
-from .errors import DerivationError, Interrupted
+from .errors import DerivationError, DeviceError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
 from .landscape import GradientCheck, gradient_check
@@ -41,7 +41,7 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Basins", "DerivationError", "DeviceError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
     "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "select", "wilson",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .averaging import Average
-from .engine import cpu
+from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
 from .jit.pool import checked_threads
@@ -35,6 +35,7 @@ def minimize(
     patience: int | None = None,
     bound: float = 1e10,
     seed: Any = 0,
+    device: str = "auto",
     dtype: Any = np.float64,
     record: int | None = None,
     average: Average | None = None,
@@ -72,6 +73,9 @@ def minimize(
         A run has diverged (status 3) when its next point is not finite, or has a component beyond this.
     seed : int or array_like of int, default 0
         Seeds of the random streams, >= 0.  Of the rules so far none draws random numbers.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
+        are so many that it pays; ``fastgd info`` tells from what number on.
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
@@ -82,7 +86,7 @@ def minimize(
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional
-        How many threads to use; all processors by default.
+        How many threads to use on the CPU; all processors by default.
 
     Returns
     -------
@@ -93,6 +97,8 @@ def minimize(
     ------
     TypeError, ValueError
         For bad arguments, before any work.  A run that fails is no exception but a status.
+    DeviceError
+        A ValueError: the GPU was asked for and cannot be used, with the reason.
     Interrupted
         On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
 
@@ -114,10 +120,11 @@ def minimize(
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
     plan = make_plan(problem, x0, optimizer, stop, seed, dtype, record, average)
     count = checked_threads(threads)
+    place = devices.checked_device(device)
     with ExitStack() as stack:
         report = reporter(progress, plan.runs, stack)
         try:
-            arrays = cpu.run(plan, count, report)
+            arrays = devices.run(plan, place, count, report)
         except Interrupted as error:
             raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer)) from None
     return wrapped(plan, arrays, optimizer)

@@ -154,7 +154,7 @@ def environment() -> str:
     digest = hashlib.sha256()
     sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
     for folder in ("jit", "engine", "symbolic"):
-        sources += sorted((package / folder).glob("*.py"))
+        sources += sorted((package / folder).rglob("*.py"))
     for source in sources:
         digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)

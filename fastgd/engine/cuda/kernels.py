@@ -180,8 +180,9 @@ def make_burst_kernel(
                     out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
                     for k in range(length):
                         out[0][run, k] = block[0, k, 0]
-                    for k in range(length if averaged else 0):  # see `chunk.write_run`
-                        out[3][run, k] = block[0, first_average + k if ended >= average_start else k, 0]
+                    for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
+                        point, average = block[0, k, 0], block[0, first_average + k, 0]
+                        out[3][run, k] = average if ended >= average_start else point
                     if recorded:
                         if ended % record == 0:
                             record_point(out[4], run, ended // record, block)
@@ -195,7 +196,7 @@ def make_burst_kernel(
                 tags[b, TAG_RUN, lane] = run if goes_on else GONE
             else:
                 new[2][i // WARP, TAG_RUN, i % WARP] = GONE
-        total = cuda.syncthreads_count(goes_on)
+        total = cuda.syncthreads_count(numba.int32(goes_on))
         if cuda.threadIdx.x == 0:
             survivors[cuda.blockIdx.x] = total
 
