@@ -136,7 +136,7 @@ def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) 
         If there is no room for a single warp of runs.
     """
     free = cuda.current_context().get_memory_info().free
-    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free // (lanes * each))))
+    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free / (lanes * each))))
     while True:
         made: list[Lane] = []
         try:
