@@ -14,6 +14,7 @@ from .averaging import Average
 from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
+from .jit.exchange import as_like
 from .jit.pool import checked_threads
 from .optimizers import Optimizer
 from .problem import Problem
@@ -53,7 +54,8 @@ def minimize(
     problem : Problem
         What to minimize.
     x0 : array_like, shape (*batch, n)
-        The starts; finite.
+        The starts; finite.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
+        there, and the result's arrays are of the same library.
     optimizer : Optimizer
         The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``.
     max_steps : int, default 10000
@@ -126,8 +128,8 @@ def minimize(
         try:
             arrays = devices.run(plan, place, count, report)
         except Interrupted as error:
-            raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer)) from None
-    return wrapped(plan, arrays, optimizer)
+            raise Interrupted(str(error), partial=wrapped(plan, error.partial, optimizer, x0)) from None
+    return wrapped(plan, arrays, optimizer, x0)
 
 
 def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int], None] | None:
@@ -148,8 +150,10 @@ def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int]
     return lambda done, _: bar.update(task, completed=done)
 
 
-def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
+def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer, x0: Any) -> Result:
     """The engine's arrays in the batch's shape."""
+    if plan.on_gpu:
+        return wrapped_on_gpu(plan, arrays, optimizer, x0)
     batch, left_out = plan.batch, arrays.status < 0
     for array in (arrays.x, arrays.fun, arrays.grad_norm, arrays.x_avg, arrays.fun_avg):
         array[left_out[: len(array)]] = np.nan  # an interruption left these runs without numbers
@@ -162,6 +166,22 @@ def wrapped(plan: Plan, arrays: Arrays, optimizer: Optimizer) -> Result:
     if plan.average is None:
         return result
     return dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
+
+
+def wrapped_on_gpu(plan: Plan, arrays: Arrays, optimizer: Optimizer, x0: Any) -> Result:
+    """The engine's arrays on the GPU as arrays of the library of `x0`."""
+
+    def shaped(array: Any, *rest: int) -> Any:
+        return as_like(array.reshape(*plan.batch, *rest), x0)
+
+    n = plan.length
+    trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)
+    result = Result(
+        shaped(arrays.x, n), *(shaped(array) for array in arrays[1:5]), trace, problem=plan.problem, optimizer=optimizer
+    )
+    if plan.average is None:
+        return result
+    return dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))
 
 
 def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:

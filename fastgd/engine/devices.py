@@ -18,7 +18,7 @@ AUTO_RUNS = 100_000  # from which "auto" takes a GPU: a default, not yet a measu
 
 
 def checked_device(device: Any) -> str:
-    """The device asked for; raises ValueError for another, and DeviceError where there is no GPU to use."""
+    """The device asked for; raises ValueError if it is none, and DeviceError where there is no GPU to use."""
     if not isinstance(device, str) or device not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.{nearest(device, DEVICES)}")
     if device == "cuda":
@@ -36,13 +36,15 @@ def run(plan: Plan, device: str, threads: int, report: Callable[[int, int], None
     Interrupted
         On Ctrl-C, with the arrays in `partial`.
     """
-    if device == "cuda" or (device == "auto" and plan.runs >= AUTO_RUNS and missing() is None):
+    if plan.on_gpu and device == "cpu":
+        raise ValueError('device="cpu" takes no starts that lie on a GPU: copy x0 to the host, or leave device out')
+    if device == "cuda" or plan.on_gpu or (device == "auto" and plan.runs >= AUTO_RUNS and missing() is None):
         from . import cuda
 
         try:
             return cuda.run(plan, report)
         except (DeviceError, MemoryError, TypeError):
-            if device == "cuda":
+            if device == "cuda" or plan.on_gpu:
                 raise
     return cpu.run(plan, threads, report)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numba import typeof
 
 from fastgd.averaging import Average
+from fastgd.jit.exchange import on_gpu
 from fastgd.jit.targets import named
 from fastgd.optimizers.base import Optimizer, Rule
 from fastgd.problem import Problem
@@ -46,7 +47,7 @@ class Plan:
     """A batch of descents."""
 
     problem: Problem
-    starts: np.ndarray  # broadcasts with batch + (n,)
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
     batch: tuple[int, ...]
     rule: Rule
     schedule: Schedule
@@ -106,6 +107,11 @@ class Plan:
         tests = (self.stop.watches_value, self.stop.xtol is not None)
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
         return named(tuple(functions), self.rule.slots, sizes, tests, kinds)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the starts lie on a GPU, and the results are to lie there too."""
+        return not isinstance(self.starts, np.ndarray)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length
@@ -182,6 +188,8 @@ def make_plan(
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     batch = checked_batch(starts, numbers, seeds)
+    if not isinstance(starts, np.ndarray) and starts.shape != (*batch, problem.dim):
+        starts = starts.copy_to_host()  # what is repeated for many runs is small
     return Plan(
         problem, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
         stop, kind, None if record is None else int(record),
@@ -198,7 +206,9 @@ def checked_dtype(dtype: Any) -> np.dtype:
     return kind
 
 
-def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
+def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
+    if on_gpu(x0):
+        return checked_starts_on_gpu(x0, dim, kind)
     try:
         starts = np.asarray(x0)
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
@@ -207,16 +217,33 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
         raise TypeError(
             f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
         ) from None
-    if starts.ndim == 0 or starts.shape[-1] != dim:
-        column = dim == 1 and starts.ndim == 1
-        hint = f"; write x0[:, None] for {starts.shape[0]} starts in one dimension" if column else ""
-        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {starts.shape}{hint}")
-    if starts.size == 0:
-        raise ValueError(f"x0 is empty: it has shape {starts.shape}")
+    check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
         raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
     return starts
+
+
+def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
+    """The starts as Numba's device array, without a copy."""
+    from .cuda import arrays
+
+    starts = arrays.adopt(x0, "x0")
+    check_shape(tuple(starts.shape), dim)
+    if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
+        raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
+    if bad := arrays.count_not_finite(starts, kind):
+        raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
+    return starts
+
+
+def check_shape(shape: tuple[int, ...], dim: int) -> None:
+    if not shape or shape[-1] != dim:
+        column = dim == 1 and len(shape) == 1
+        hint = f"; write x0[:, None] for {shape[0]} starts in one dimension" if column else ""
+        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {shape}{hint}")
+    if 0 in shape:
+        raise ValueError(f"x0 is empty: it has shape {shape}")
 
 
 def checked_seed(seed: Any) -> np.ndarray:
@@ -226,7 +253,7 @@ def checked_seed(seed: Any) -> np.ndarray:
     return seeds
 
 
-def checked_batch(starts: np.ndarray, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
+def checked_batch(starts: Any, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
     shapes = {"x0 (without its last axis)": starts.shape[:-1]}
     shapes |= {name: np.shape(value) for name, value in numbers.items()}
     shapes["seed"] = seeds.shape

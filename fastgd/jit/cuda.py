@@ -48,7 +48,7 @@ def missing() -> str | None:
     try:
         count = len(cuda.gpus)
     except Exception as error:  # the driver's own errors are of many classes
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split()).strip(" :") or type(error).__name__
         return f"no CUDA driver answers ({said}); install NVIDIA's driver, and see that nvidia-smi lists the GPU"
     if count == 0:
         return "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"

@@ -273,3 +273,43 @@ def test_every_rule_against_the_compiled_scalar_target(rule, compiled):
             np.testing.assert_array_equal(getattr(found, name), expected, err_msg=name)
         else:
             np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def test_starts_on_the_gpu_give_results_there():
+    from numba import cuda
+
+    starts = BOWL.sample(6, seed=5).reshape(2, 3, 2)
+    options = {"max_steps": 10, "gtol": 1.0, "record": 5, "average": gd.SWA(start=2)}
+    host = gd.minimize(BOWL, starts, gd.Adam(lr=0.3), device="cuda", **options)
+    given = cuda.to_device(starts)
+    runs = gd.minimize(BOWL, given, gd.Adam(lr=0.3), **options)
+    for name in ("x", "fun", "grad_norm", "nit", "status", "x_avg", "fun_avg"):
+        found = getattr(runs, name)
+        assert type(found) is type(given)
+        np.testing.assert_array_equal(found.copy_to_host(), getattr(host, name), err_msg=name)
+    points = host.trace.shape[-2]
+    np.testing.assert_array_equal(runs.trace.copy_to_host()[..., :points, :], host.trace)
+    np.testing.assert_array_equal(given.copy_to_host(), starts)
+
+
+def test_one_start_on_the_gpu_for_many_rates():
+    from numba import cuda
+
+    lr = np.array([0.1, 0.2, 0.3])
+    runs = gd.minimize(BOWL, cuda.to_device(STARTS[0]), gd.Adam(lr=lr), device="cuda", max_steps=9)
+    np.testing.assert_array_equal(
+        runs.x, gd.minimize(BOWL, STARTS[0], gd.Adam(lr=lr), device="cuda", max_steps=9).x
+    )
+
+
+def test_starts_on_the_gpu_are_checked():
+    from numba import cuda
+
+    with pytest.raises(ValueError, match="x0 must be finite .*, got 2 numbers that are not"):
+        gd.minimize(BOWL, cuda.to_device(np.array([[1.0, np.nan], [np.inf, 0.0]])), gd.Adam())
+    with pytest.raises(ValueError, match=r"shape \(\*batch, 2\)"):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 3))), gd.Adam())
+    with pytest.raises(TypeError, match="float64 or float32, got int64"):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 2), int)), gd.Adam())
+    with pytest.raises(ValueError, match='device="cpu" takes no starts that lie on a GPU'):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 2))), gd.Adam(), device="cpu")

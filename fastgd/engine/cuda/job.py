@@ -20,7 +20,7 @@ from fastgd.stopping import Status
 
 from .compaction import make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
-from .memory import Lane, allocate, device_data
+from .memory import Lane, allocate, device_array, device_data, result_kinds
 
 __all__ = ["run"]
 
@@ -71,17 +71,19 @@ class Job:
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
+        self.arrays = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.lane(WARP)
 
     def lane(self, runs: int) -> Lane:
-        return Lane(self.plan, self.kernels.layout, runs, self.threads, self.steps)
+        results = self.arrays if self.plan.on_gpu else None
+        return Lane(self.plan, self.kernels.layout, runs, self.threads, self.steps, results)
 
     def compile(self) -> None:
         """Compile all kernels, or raise Numba's error."""
-        lane = self.sample
-        out, runs = lane.targets(0, WARP), 1
+        lane, runs = self.sample, 1
+        out = lane.targets(0, runs)
         old, new = lane.buffers
-        starts = lane.starts.device if lane.starts else out.x
+        starts = lane.starts.device if lane.starts else self.starts_on_gpu(0, runs)
         self.kernels.begin.compile((starts, lane.hyper_device, new, lane.identity, self.written(out), runs))
         if lane.shared is not None:
             self.kernels.fill.compile((lane.shared, lane.table, 0, 1))
@@ -144,13 +146,18 @@ class Job:
 
     def put(self, lane: Lane, low: int, high: int) -> Any:
         """Send the chunk's starts and hyperparameters; return the starts on the GPU."""
-        assert lane.starts is not None
-        lane.starts.put(self.plan.starts_of(low, high), lane.stream)
         if lane.hyper is not None:
             own = self.plan.hyper_of(low, high)
             lane.hyper.host[:, : high - low] = own.T
             lane.hyper.device.copy_to_device(lane.hyper.host, stream=lane.stream)
+        if lane.starts is None:
+            return self.starts_on_gpu(low, high)
+        lane.starts.put(self.plan.starts_of(low, high), lane.stream)
         return lane.starts.device
+
+    def starts_on_gpu(self, low: int, high: int) -> Any:
+        """The caller's own starts, for the runs from `low` to `high`."""
+        return self.plan.starts.reshape(self.plan.runs, self.plan.length)[low:high]
 
     def finish(self, lane: Lane, low: int, high: int) -> Iterator[int]:
         """Evaluate the ends, and bring the results home."""
@@ -159,21 +166,21 @@ class Job:
         self.kernels.ends.launch(
             blocks, self.threads, lane.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
         )
-        for pair, target in zip(lane.own, self.arrays.part(low, high), strict=True):
-            if target.size:
-                pair.fetch(runs, lane.stream)  # type: ignore[attr-defined]
+        wanted = [] if lane.own is None else [
+            (pair, target) for pair, target in zip(lane.own, self.arrays.part(low, high), strict=True) if target.size
+        ]  # fmt: skip
+        for pair, _ in wanted:
+            pair.fetch(runs, lane.stream)
         lane.event.record(lane.stream)
         yield 0
         lane.event.synchronize()
-        for pair, target in zip(lane.own, self.arrays.part(low, high), strict=True):
-            if target.size:
-                target[...] = pair.host[:runs]  # type: ignore[attr-defined]
+        for pair, target in wanted:
+            target[...] = pair.host[:runs]
 
     def run(self, report: Callable[[int, int], None] | None) -> Arrays:
         """Run all chunks, and return the results."""
         plan = self.plan
-        self.arrays = plan.empty_arrays()
-        each = Lane.bytes_a_run(plan, self.kernels.layout, False)
+        each = Lane.bytes_a_run(plan, self.kernels.layout)
         lanes, size = allocate(self.lane, plan.runs, each)
         parts = iter([(low, min(low + size, plan.runs)) for low in range(0, plan.runs, size)])
         active: deque[tuple[Lane, tuple[int, int], Iterator[int]]] = deque()
@@ -195,10 +202,20 @@ class Job:
         except KeyboardInterrupt:
             for lane, part, _ in active:
                 deque(self.finish(lane, *part), maxlen=0)
-            self.arrays.nit[self.arrays.status < 0] = 0
-            done = int(np.count_nonzero(self.arrays.status >= 0))
+            status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
+            done = int(np.count_nonzero(status >= 0))
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
         return self.arrays
+
+
+def results_on_gpu(plan: Plan) -> Arrays:
+    """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
+    points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
+    runs, n, averages = plan.runs, plan.length, plan.runs if plan.average is not None else 0
+    shapes = [(runs, n), (runs,), (runs,), (runs,), (runs,), (runs if points else 0, points, n), (averages, n), (averages,)]
+    made = Arrays(*(device_array(shape, kind) for shape, kind in zip(shapes, result_kinds(plan.dtype), strict=True)))
+    made.status.copy_to_device(np.full(runs, Status.NOT_RUN, np.int8))
+    return made
 
 
 def run(plan: Plan, report: Callable[[int, int], None] | None = None) -> Arrays:

@@ -55,7 +55,7 @@ def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple
     layout = layout_of(parts, shape)
     fill, coefficients_of = make_sources(parts, shape, views_of(parts, shape))
     burst = make_burst_kernel(parts, shape, layout, coefficients_of, recorded)
-    return Sources(make_begin(parts, shape, layout), make_fill(fill), burst, make_ends_kernel(parts, shape)), layout
+    return Sources(make_begin(parts, shape, layout, recorded), make_fill(fill), burst, make_ends_kernel(parts, shape)), layout
 
 
 def views_of(parts: Parts, shape: Shape) -> Views:
@@ -71,7 +71,7 @@ def views_of(parts: Parts, shape: Shape) -> Views:
     )  # fmt: skip
 
 
-def make_begin(parts: Parts, shape: Shape, layout: Layout) -> Callable:
+def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Callable:
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
     length, rows, memory = shape.length, layout.rows, layout.memory
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
@@ -99,6 +99,10 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout) -> Callable:
             tags[b, TAG_RUN, lane] = run
             tags[b, TAG_WAIT, lane] = 0
             identity[run] = run
+            if recorded:
+                for place in range(out[4].shape[1]):
+                    for i in range(length):
+                        out[4][run, place, i] = math.nan
             out[1][run] = 0
             out[2][run] = RUNNING
 

@@ -59,6 +59,11 @@ def device_array(shape: tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(whole(shape), dtype)
 
 
+def result_kinds(dtype: np.dtype) -> list[Any]:
+    """The dtypes of a result's arrays, in their order."""
+    return [dtype, dtype, dtype, np.int64, np.int8, dtype, dtype, dtype]
+
+
 class Lane:
     """One of the chunks in flight: its stream, its arrays, the numbers it waits for.
 
@@ -103,22 +108,23 @@ class Lane:
         self.survivors, self.offsets = (device_array((counted,), np.int64) for _ in range(2))
         self.total = Pair.of((1,), np.int64)
         self.results = results
+        self.own: tuple[Pair, ...] | None = None
         if results is None:
             shapes = [(runs, n), (runs,), (runs,), (runs,), (runs,), (runs if points else 0, points, n), (averages, n),
                       (averages,)]  # fmt: skip
-            kinds = [dtype, dtype, dtype, np.int64, np.int8, dtype, dtype, dtype]
-            self.own = Arrays(*(Pair.of(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)))  # type: ignore[arg-type]
+            self.own = tuple(Pair.of(shape, kind) for shape, kind in zip(shapes, result_kinds(dtype), strict=True))
 
     def targets(self, low: int, high: int) -> Arrays:
         """The arrays on the GPU that the runs from `low` to `high` write to."""
         if self.results is None:
-            return Arrays(*(pair.device for pair in self.own))  # type: ignore[attr-defined]
+            return Arrays(*(pair.device for pair in self.own or ()))
         runs = len(self.results.x)
         return Arrays(*(array[low:high] if len(array) == runs else array for array in self.results))
 
     @staticmethod
-    def bytes_a_run(plan: Plan, layout: Layout, on_device: bool) -> int:
+    def bytes_a_run(plan: Plan, layout: Layout) -> int:
         """Memory of the GPU that each run of a chunk takes."""
+        on_device = plan.on_gpu
         n, item = plan.length, plan.dtype.itemsize
         points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
         state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + 8 + 1
