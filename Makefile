@@ -2,6 +2,8 @@
 #   make basins         the basins of Himmelblau's function under Adam: a table, and a picture
 #   make test           the tests and doctests                   (ARGS="-k adam -x" goes to pytest)
 #   make test-all       with the slow ones: every rule with every problem, long random streams
+#   make test-simulator the GPU target on Numba's CUDA simulator; `make test` ends with it
+#   make gpu-report     the GPU target's tests and figures, on a machine that has one
 #   make lint           ruff: style and formatting of imports
 #   make types          mypy
 #   make layers         import-linter: every layer imports only downward
@@ -18,16 +20,24 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 comma := ,
 
-.PHONY: basins test test-all lint types layers docs bench-quick compare clean
+.PHONY: basins test test-all test-simulator gpu-report lint types layers docs bench-quick compare clean
 
 basins: $(VENV)/installed-plot+cli
 	$(BIN)/fastgd basins himmelblau --optimizer adam --lr 0.05 --shape 512x512 --out himmelblau-basins.png
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(if $(ARGS),,$(MAKE) test-simulator)
 
 test-all: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(MAKE) test-simulator)
+
+test-simulator: $(VENV)/installed-test
+	NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/cuda/test_simulator.py
+
+gpu-report: $(VENV)/installed-bench+cuda
+	$(BIN)/python asv_benches/gpu_report.py $(ARGS)
 
 lint: $(VENV)/installed-lint+test
 	$(BIN)/ruff check .

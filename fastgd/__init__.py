@@ -11,7 +11,7 @@ from .averaging import EMA, SWA
 from .baseline import GradientFlow, SciPy, SciPyCG
 from .basins import Agreement, BasinMap, Basins, basin_agreement, find_basins, map_basins, wilson
 from .compare import Comparison, compare
-from .errors import DerivationError, Interrupted
+from .errors import DerivationError, DeviceError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
 from .landscape import GradientCheck, gradient_check
@@ -47,10 +47,11 @@ from .stopping import Status
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
     "Agreement", "Backtracking", "BasinMap", "Basins", "Comparison", "ConjugateGradient", "DerivationError",
-    "GradientCheck", "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "Lion", "Momentum", "NAdam",
-    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy",
-    "SciPyCG", "Status", "StrongWolfe", "Yogi", "__version__", "basin_agreement", "compare", "ewma", "find_basins",
-    "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems", "schedules", "select", "wilson",
+    "DeviceError", "GradientCheck", "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "Lion",
+    "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW",
+    "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status", "StrongWolfe", "Yogi", "__version__", "basin_agreement",
+    "compare", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems",
+    "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

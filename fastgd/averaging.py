@@ -69,7 +69,7 @@ class SWA(Average):
 
         def weight(t):
             past = t - start
-            return select((past >= 0) & (past % every == 0), 1.0 / (past // every + 1.0), 0.0)
+            return select((past >= 0) & (past % every == 0), 1.0 / (max(past, 0) // every + 1.0), 0.0)
 
         return weight
 

@@ -25,6 +25,17 @@ class DerivationError(ValueError):
     """
 
 
+class DeviceError(ValueError):
+    """The GPU was asked for and cannot be used; the message says why, and what to do about it.
+
+    Examples
+    --------
+    >>> from fastgd.errors import DeviceError
+    >>> issubclass(DeviceError, ValueError)
+    True
+    """
+
+
 class Interrupted(KeyboardInterrupt):
     """A computation was interrupted; what was finished by then is kept.
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .averaging import Average
-from .engine import cpu
+from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
+from .jit.exchange import as_like
 from .jit.pool import checked_threads
 from .optimizers import Method
 from .problem import Problem
@@ -35,6 +36,7 @@ def minimize(
     patience: int | None = None,
     bound: float = 1e10,
     seed: Any = 0,
+    device: str = "auto",
     dtype: Any = np.float64,
     record: int | None = None,
     average: Average | None = None,
@@ -52,10 +54,11 @@ def minimize(
     problem : Problem
         What to minimize.
     x0 : array_like, shape (*batch, n)
-        The starts; finite.
+        The starts; finite.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
+        there, and the result's arrays are of the same library.
     optimizer : Method
-        The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``; or ``fastgd.SciPyCG()``, or
-        ``fastgd.GradientFlow()``, which refuse the arguments below that mean nothing to them.
+        The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``; or a method with a line search; or
+        ``fastgd.SciPyCG()``, or ``fastgd.GradientFlow()``, which refuse the arguments below that mean nothing to them.
     max_steps : int, default 10000
         Steps after which a run ends with status 2.
     gtol : float or None, default 1e-6
@@ -73,6 +76,9 @@ def minimize(
         A run has diverged (status 3) when its next point is not finite, or has a component beyond this.
     seed : int or array_like of int, default 0
         Seeds of the random streams, >= 0.  Of the rules so far none draws random numbers.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
+        are so many that it pays; ``fastgd info`` tells from what number on.
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
@@ -83,7 +89,7 @@ def minimize(
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional
-        How many threads to use; all processors by default.
+        How many threads to use on the CPU; all processors by default.
 
     Returns
     -------
@@ -94,6 +100,8 @@ def minimize(
     ------
     TypeError, ValueError
         For bad arguments, before any work.  A run that fails is no exception but a status.
+    DeviceError
+        A ValueError: the GPU was asked for and cannot be used, with the reason.
     Interrupted
         On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
 
@@ -113,7 +121,10 @@ def minimize(
     array([0, 0, 3], dtype=int8)
     """
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    engine = getattr(optimizer, "engine", None) or Descents()
+    place, own = devices.checked_device(device), getattr(optimizer, "engine", None)
+    if own is not None and place == "cuda":
+        raise ValueError(f'device="cuda" is for update rules; {optimizer.label} runs on the CPU: leave device out')
+    engine = own or Descents(place, x0)
     plan = engine.plan(problem, x0, optimizer, stop, seed, dtype, record, average)
     count = checked_threads(threads)
     with ExitStack() as stack:
@@ -126,16 +137,19 @@ def minimize(
 
 
 class Descents:
-    """The engine of the update rules."""
+    """The engine of update rules and line searches, on a device, for starts of one library's arrays."""
+
+    def __init__(self, device: str, origin: Any) -> None:
+        self.device, self.origin = device, origin
 
     def plan(self, *arguments: Any) -> Plan:
         return make_plan(*arguments)
 
     def run(self, plan: Plan, threads: int, report: Callable[[int, int], None] | None) -> Arrays:
-        return cpu.run(plan, threads, report)
+        return devices.run(plan, self.device, threads, report)
 
     def result(self, plan: Plan, arrays: Arrays) -> Result:
-        return wrapped(plan, arrays)
+        return wrapped_on_gpu(plan, arrays, self.origin) if plan.on_gpu else wrapped(plan, arrays)
 
 
 def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int], None] | None:
@@ -172,6 +186,21 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
     if plan.search is not None:  # each evaluation is one of both
         result = dataclasses.replace(result, nfev=shaped(arrays.nfev), njev=shaped(arrays.nfev.copy()))
     return result
+
+
+def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:
+    """The engine's arrays on the GPU as arrays of the library of `origin`."""
+
+    def shaped(array: Any, *rest: int) -> Any:
+        return as_like(array.reshape(*plan.batch, *rest), origin)
+
+    n = plan.length
+    trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)
+    fun, norm, nit, status = map(shaped, arrays[1:5])
+    result = Result(shaped(arrays.x, n), fun, norm, nit, status, trace, plan.problem, plan.optimizer)
+    if plan.average is None:
+        return result
+    return dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))
 
 
 def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:

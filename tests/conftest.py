@@ -17,8 +17,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return
-    from numba import cuda
+    from fastgd.jit.cuda import missing, simulated
 
-    if not cuda.is_available():
+    reason = "the simulator is no GPU" if simulated() else missing()
+    if reason is not None:
         for item in marked:
-            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+            item.add_marker(pytest.mark.skip(reason=reason))

@@ -200,11 +200,13 @@ def list_problems() -> None:
 
 @app.command("info")
 def show_info() -> None:
-    """Tell versions, processor, threads, vector width, and where compiled kernels are kept."""
+    """Tell versions, processor, threads, vector width, the GPU, and where compiled kernels are kept."""
     from fastgd import jit
+    from fastgd.engine import devices
     from fastgd.jit.pool import available_threads
 
     facts = {"fastgd": fastgd.__version__, **_versions(), "threads": str(available_threads()), **jit.info()}
+    facts["gpu"] = devices.about()
     facts["cache size"] = _size(Path(facts["cache folder"]))
     width = max(len(name) for name in facts)
     for name, value in facts.items():

@@ -16,22 +16,22 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIM
 from .descend import make_burst
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
 
-__all__ = ["BURST", "TABLE_WIDTH", "make_chunk"]
+__all__ = ["BURST", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources"]
 
 BURST = 32  # steps between two looks at who has finished
 TABLE_WIDTH = 8  # lanes in which the shared coefficients of a burst are computed, for the vector functions' sake
 
 
 def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Callable]:
-    """Where the loop gets its coefficients: ``fill`` once for each burst, and ``coefficients_of`` at each step."""
+    """Where the loop gets its coefficients: ``fill``, of step t to row k of a table, and ``coefficients_of`` a step."""
     at_step, hyper_of = make_coefficients(parts), views.hyper
     count = shape.coefficients + len(parts.clips) + (parts.weight is not None)
-    cast = map_tuple(cast_lanes(shape.dtype, shape.width), count)
+    cast = map_tuple(cast_lanes(shape.dtype, shape.width, shape.bare), count)
 
     if shape.per_run:
 
         @inlined
-        def fill(hypers, table, first, last):
+        def fill(hypers, table, k, t):
             return None
 
         @inlined
@@ -41,13 +41,12 @@ def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Ca
         return fill, each_run
 
     width = 1 if shape.width == 1 else TABLE_WIDTH
-    hyper_rows, table_row = row_view(width, parts.hyperparameters), row_view(1, count)
+    hyper_rows, table_row = row_view(width, parts.hyperparameters, bare=shape.bare), row_view(1, count)
     load, store, first_lanes = load_tuple(count), store_tuple(count), map_tuple(first_lane, count)
 
     @inlined
-    def fill_table(hypers, table, first, last):
-        for t in range(first, last):
-            store(table_row(table, t - first), 0, first_lanes(at_step(hyper_rows(hypers, 0), t)))
+    def fill_table(hypers, table, k, t):
+        store(table_row(table, k), 0, first_lanes(at_step(hyper_rows(hypers, 0), t)))
 
     @inlined
     def from_table(table, hypers, b, k, t):
@@ -103,10 +102,25 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
     return load_run, move, write_run
 
 
+def make_end(parts: Parts, length: int) -> Callable:
+    """``end_of(x, g, out, data)``: the value and the gradient norm at `x` into `out`."""
+    value, gradient, largest = parts.value, parts.gradient, make_largest(length)
+
+    @inlined
+    def end_of(x, g, out, data):
+        out[0] = value(x, *data)
+        gradient(x, g, *data)
+        out[1] = largest(g)
+        for i in range(length):  # `largest` passes over NaN
+            out[1] = select(g[i] == g[i], out[1], g[i])
+
+    return end_of
+
+
 def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     """Value and gradient norm at the points where the runs of a chunk ended, and the value at their averages."""
     length, width = shape.length, shape.width
-    value, gradient, largest = parts.value, parts.gradient, make_largest(length)
+    value, end_of = parts.value, make_end(parts, length)
     points_of, results_of = row_view(width, length), row_view(width, 2)
 
     @inlined
@@ -133,11 +147,7 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
             for lane in range(width):
                 for i in range(length):
                     scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
-            out[0] = value(at, *data)
-            gradient(at, g, *data)
-            out[1] = largest(g)
-            for i in range(length):  # `largest` passes over NaN
-                out[1] = select(g[i] == g[i], out[1], g[i])
+            end_of(at, g, out, data)
             for run in range(start, min(start + width, runs)):
                 fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
                 if status[run] == STEP_LIMIT and norm[run] <= gtol:
@@ -164,7 +174,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move, write_run = make_lane_moves(parts, shape)
     evaluate_ends, evaluate_averages = make_ends(parts, shape)
-    begin, _ = make_memory(parts, width)
+    begin, _ = make_memory(parts, shape)
     best_of, hyper_of, per_run = views.best, views.hyper, shape.per_run
 
     @inlined
@@ -204,7 +214,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                 if searches or t % record == 0:
                     record_points(alive, block, control, trace, t, record)
                 last = t + 1 if searches else min(last, (t // record + 1) * record)
-            fill(hypers, table, t, last)
+            for s in range(t, last):
+                fill(hypers, table, s - t, s)
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - 1
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)

@@ -22,7 +22,7 @@ from .scheduler import run_chunks
 from .search import Searching
 from .stages import Parts, Shape
 
-__all__ = ["run"]
+__all__ = ["block_rows", "parts_of", "run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
@@ -77,11 +77,11 @@ def searching(search: Search | None) -> Searching | None:
     return Searching(begin, advance, line.memory, turn, guess, search.least, search.extra, search.restart)
 
 
-def build(plan: Plan, width: int) -> Any:
-    """The kernel of a plan."""
+def parts_of(plan: Plan) -> Parts:
+    """The plan's functions, each to be inlined into the kernels of any target."""
     value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
     stalled, moved, resting = map(inlined, plan.stop.functions(value))
-    parts = Parts(
+    return Parts(
         value=value, gradient=inlined(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
@@ -93,8 +93,12 @@ def build(plan: Plan, width: int) -> Any:
         average_start=plan.average.start if plan.average else 0,
         stalled=stalled, moved=moved, resting=resting, search=searching(plan.search),
     )  # fmt: skip
+
+
+def build(plan: Plan, width: int) -> Any:
+    """The kernel of a plan."""
     shape = Shape(plan.length, plan.states, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype))
-    return make_chunk(parts, shape)
+    return make_chunk(parts_of(plan), shape)
 
 
 class Job:

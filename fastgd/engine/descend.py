@@ -33,7 +33,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     gradient_at, verified = make_gradient(parts, length)
     clip = make_clip(parts, length, count)
     take = make_average(parts, length, count + len(parts.clips))
-    _, watch = make_memory(parts, shape.width)
+    _, watch = make_memory(parts, shape)
     state_of, best_of, control_of = views.state, views.best, views.control
     hyper_of, average_of = views.hyper, views.average
 

@@ -13,11 +13,12 @@ import numpy as np
 from numba import typeof
 
 from fastgd.averaging import Average
+from fastgd.jit.exchange import on_gpu
 from fastgd.jit.targets import named
 from fastgd.optimizers.base import Method, Optimizer, Rule, Search
 from fastgd.problem import Problem
 from fastgd.schedules import Schedule
-from fastgd.stopping import StopTests
+from fastgd.stopping import Status, StopTests
 
 from .search import search_rows
 
@@ -50,7 +51,7 @@ class Plan:
 
     problem: Problem
     optimizer: Method
-    starts: np.ndarray  # broadcasts with batch + (n,)
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
     batch: tuple[int, ...]
     rule: Rule
     search: Search | None  # in place of the rule
@@ -123,6 +124,11 @@ class Plan:
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
         return named(tuple(functions), self.rule.slots, self.states, search, sizes, tests, kinds)
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the starts lie on a GPU, and the results are to lie there too."""
+        return not isinstance(self.starts, np.ndarray)
+
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length
         whole = (*self.batch, n)
@@ -139,24 +145,33 @@ class Plan:
         columns = [np.broadcast_to(np.asarray(value), self.batch).flat[low:high] for value in self.hyper]
         return np.stack(columns, axis=1)
 
+    @property
+    def points(self) -> int:
+        """How many points of each run are recorded at most."""
+        return 0 if self.record is None else self.stop.max_steps // self.record + 1
+
+    def layout(self, runs: int) -> list[tuple[tuple[int, ...], Any]]:
+        """Shape and dtype of each of the result's arrays for so many runs."""
+        n, dtype, points = self.length, self.dtype, self.points
+        averages = 0 if self.average is None else runs
+        return [
+            ((runs, n), dtype), ((runs,), dtype), ((runs,), dtype), ((runs,), np.int64), ((runs,), np.int8),
+            ((runs if points else 0, points, n), dtype), ((averages, n), dtype), ((averages,), dtype),
+            ((0 if self.search is None else runs,), np.int64),
+        ]  # fmt: skip
+
     def empty_arrays(self) -> Arrays:
         """The result's arrays; every run has the status NOT_RUN."""
-        runs, n = self.runs, self.length
-        points = 0 if self.record is None else self.stop.max_steps // self.record + 1
-        averages = 0 if self.average is None else runs
-        size = runs * points * n * self.dtype.itemsize
+        runs, points = self.runs, self.points
+        size = runs * points * self.length * self.dtype.itemsize
         if size > (limit := memory_limit()):
             raise ValueError(
                 f"record={self.record} would keep {points} points of {runs} runs, {size / 2**30:.0f} GiB of "
                 f"{limit / 2**30:.0f} GiB of memory; record fewer points, runs or steps"
             )
-        return Arrays(
-            np.empty((runs, n), self.dtype), np.empty(runs, self.dtype), np.empty(runs, self.dtype),
-            np.zeros(runs, np.int64), np.full(runs, -1, np.int8),
-            np.empty((runs if points else 0, points, n), self.dtype),
-            np.empty((averages, n), self.dtype), np.empty(averages, self.dtype),
-            np.zeros(0 if self.search is None else runs, np.int64),
-        )  # fmt: skip
+        arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs)))
+        arrays.nit[:], arrays.nfev[:], arrays.status[:] = 0, 0, Status.NOT_RUN
+        return arrays
 
 
 def memory_limit() -> float:
@@ -205,6 +220,8 @@ def make_plan(
     clips: tuple[str, ...] = ()
     if isinstance(optimizer, Optimizer) and search is None:
         rule, schedule, clips = optimizer.rule(), optimizer.schedule, optimizer.clips
+    if not isinstance(starts, np.ndarray) and starts.shape != (*batch, problem.dim):
+        starts = starts.copy_to_host()  # what is repeated for many runs is small
     return Plan(
         problem, optimizer, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
         None if record is None else int(record),
@@ -247,7 +264,9 @@ def checked_dtype(dtype: Any) -> np.dtype:
     return kind
 
 
-def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
+def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
+    if on_gpu(x0):
+        return checked_starts_on_gpu(x0, dim, kind)
     try:
         starts = np.asarray(x0)
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
@@ -256,16 +275,33 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
         raise TypeError(
             f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
         ) from None
-    if starts.ndim == 0 or starts.shape[-1] != dim:
-        column = dim == 1 and starts.ndim == 1
-        hint = f"; write x0[:, None] for {starts.shape[0]} starts in one dimension" if column else ""
-        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {starts.shape}{hint}")
-    if starts.size == 0:
-        raise ValueError(f"x0 is empty: it has shape {starts.shape}")
+    check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
         raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
     return starts
+
+
+def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
+    """The starts as Numba's device array, without a copy."""
+    from .cuda import arrays
+
+    starts = arrays.adopt(x0, "x0")
+    check_shape(tuple(starts.shape), dim)
+    if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
+        raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
+    if bad := arrays.count_not_finite(starts, kind):
+        raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
+    return starts
+
+
+def check_shape(shape: tuple[int, ...], dim: int) -> None:
+    if not shape or shape[-1] != dim:
+        column = dim == 1 and len(shape) == 1
+        hint = f"; write x0[:, None] for {shape[0]} starts in one dimension" if column else ""
+        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {shape}{hint}")
+    if 0 in shape:
+        raise ValueError(f"x0 is empty: it has shape {shape}")
 
 
 def checked_seed(seed: Any) -> np.ndarray:
@@ -275,7 +311,7 @@ def checked_seed(seed: Any) -> np.ndarray:
     return seeds
 
 
-def checked_batch(starts: np.ndarray, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
+def checked_batch(starts: Any, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
     shapes = {"x0 (without its last axis)": starts.shape[:-1]}
     shapes |= {name: np.shape(value) for name, value in numbers.items()}
     shapes["seed"] = seeds.shape

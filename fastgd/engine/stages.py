@@ -69,6 +69,7 @@ class Shape(NamedTuple):
     coefficients: int  # numbers that the rule derives for each step
     per_run: bool  # whether hyperparameters differ from run to run
     dtype: numba.types.Float
+    bare: bool = True  # whether a width of 1 means plain numbers, or vectors of one lane
 
 
 def make_coefficients(parts: Parts) -> Callable:
@@ -212,12 +213,12 @@ def make_average(parts: Parts, length: int, last: int) -> Callable:
     return none if parts.weight is None else take
 
 
-def make_memory(parts: Parts, width: int) -> tuple[Callable, Callable]:
+def make_memory(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     """``begin(h)`` and ``watch(x, h, data)``: the first memory of a schedule, and what it makes of the value at `x`."""
     value, start, observe, first = parts.value, parts.start, parts.observe, parts.hyperparameters
     load_rate, load_memory = load_tuple(parts.rate_parameters), load_tuple(parts.memory, skip=first)
     store_memory = store_tuple(parts.memory)
-    wide = cast_lanes(numba.float64, width)
+    wide = cast_lanes(numba.float64, shape.width, shape.bare)
     after = map_tuple(wide, parts.memory)
 
     @inlined

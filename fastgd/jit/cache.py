@@ -155,7 +155,7 @@ def environment() -> str:
     sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
     sources.append(package / "baseline" / "runge_kutta.py")
     for folder in ("jit", "engine", "symbolic"):
-        sources += sorted((package / folder).glob("*.py"))
+        sources += sorted((package / folder).rglob("*.py"))
     for source in sources:
         digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)

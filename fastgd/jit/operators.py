@@ -6,9 +6,11 @@ the same source then rounds the same way in every kernel that it is compiled int
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.extending import lower_builtin, lower_cast
@@ -25,6 +27,9 @@ IN_PLACE = {
 }  # fmt: skip
 COMPARISONS = {
     operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!=",
+}  # fmt: skip
+SCALAR_FUNCTIONS = {
+    "fabs": math.fabs, "sqrt": math.sqrt, "copysign": math.copysign, "floor": np.floor, "ceil": np.ceil,
 }  # fmt: skip
 LOGIC = {
     operator.and_: "and_", operator.iand: "and_", operator.or_: "or_", operator.ior: "or_", operator.xor: "xor",
@@ -63,27 +68,54 @@ def common_lanes(*kinds: types.Type) -> Lanes | None:
     return found.pop()
 
 
-def call_intrinsic(builder: Any, name: str, vector: ir.VectorType, *args: ir.Value) -> ir.Value:
+def call_intrinsic(context: Any, builder: Any, name: str, lanes: Lanes, *args: ir.Value) -> ir.Value:
     """Call LLVM's vector intrinsic ``llvm.NAME.vWfB`` (llvmlite gives vectors no intrinsic name)."""
-    bits = {ir.DoubleType(): 64, ir.FloatType(): 32}[vector.element]
-    function = builder.module.globals.get(full := f"llvm.{name}.v{vector.count}f{bits}")
+    if lanes.width == 1 and name in SCALAR_FUNCTIONS:  # a GPU's compiler knows few intrinsics, and none on vectors
+        return call_by_lanes(context, builder, SCALAR_FUNCTIONS[name], lanes, list(args))
+    vector = vector_type(lanes, context)
+    bits = lanes.dtype.bitwidth
+    full = f"llvm.{name}.f{bits}" if lanes.width == 1 else f"llvm.{name}.v{lanes.width}f{bits}"
+    kind = vector.element if lanes.width == 1 else vector
+    function = builder.module.globals.get(full)
     if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(vector, [vector] * len(args)), full)
-    return builder.call(function, args)
+        function = ir.Function(builder.module, ir.FunctionType(kind, [kind] * len(args)), full)
+    if lanes.width > 1:
+        return builder.call(function, args)
+    place = ir.Constant(ir.IntType(32), 0)
+    number = builder.call(function, [builder.extract_element(value, place) for value in args])
+    return builder.insert_element(ir.Constant(vector, ir.Undefined), number, place)
+
+
+def call_by_lanes(context: Any, builder: Any, scalar: Any, lanes: Lanes, vectors: list[ir.Value]) -> ir.Value:
+    """Call the target's own scalar function once for each lane."""
+    kind = context.typing_context.resolve_value_type(scalar)
+    sig = kind.get_call_type(context.typing_context, [lanes.dtype] * len(vectors), {})  # what get_function looks for
+    function = context.get_function(kind, sig)
+    result = ir.Constant(vectors[0].type, ir.Undefined)
+    for lane in range(lanes.width):
+        place = ir.Constant(ir.IntType(32), lane)
+        value = function(builder, [builder.extract_element(v, place) for v in vectors])
+        result = builder.insert_element(result, value, place)
+    return result
+
+
+def negated(builder: Any, vector: ir.Value) -> ir.Value:
+    """``-x`` as the difference to -0.0, which LLVM knows for what it is; NVVM's dialect has no ``fneg``."""
+    return builder.fsub(ir.Constant(vector.type, [-0.0] * vector.type.count), vector)
 
 
 def is_product(value: ir.Value) -> bool:
     return isinstance(value, ir.Instruction) and value.opname == "fmul" and isinstance(value.type, ir.VectorType)
 
 
-def add_or_subtract(builder: Any, opname: str, a: ir.Value, b: ir.Value) -> ir.Value:
+def add_or_subtract(context: Any, builder: Any, opname: str, lanes: Lanes, a: ir.Value, b: ir.Value) -> ir.Value:
     """``a + b`` or ``a - b``, fused where one side is a product (the left one, if both are)."""
     minus = opname == "fsub"
     if is_product(a):
-        return call_intrinsic(builder, "fma", a.type, *a.operands, builder.fneg(b) if minus else b)
+        return call_intrinsic(context, builder, "fma", lanes, *a.operands, negated(builder, b) if minus else b)
     if is_product(b):
         left, right = b.operands
-        return call_intrinsic(builder, "fma", b.type, builder.fneg(left) if minus else left, right, a)
+        return call_intrinsic(context, builder, "fma", lanes, negated(builder, left) if minus else left, right, a)
     return getattr(builder, opname)(a, b)
 
 
@@ -93,7 +125,7 @@ def register_arithmetic(op: Any, opname: str) -> None:
         a, b = (splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
         if isinstance(lanes.dtype, types.Float):
             if opname in ("fadd", "fsub"):
-                return add_or_subtract(builder, opname, a, b)
+                return add_or_subtract(context, builder, opname, lanes, a, b)
             return getattr(builder, opname)(a, b)
         return getattr(builder, opname[1:])(a, b)
 
@@ -175,7 +207,7 @@ class Unary(AbstractTemplate):
 
 @lower_builtin(operator.neg, Lanes)
 def lower_neg(context, builder, sig, args):
-    return builder.fneg(args[0]) if isinstance(sig.return_type.dtype, types.Float) else builder.neg(args[0])
+    return negated(builder, args[0]) if isinstance(sig.return_type.dtype, types.Float) else builder.neg(args[0])
 
 
 @lower_builtin(operator.pos, Lanes)
@@ -185,7 +217,7 @@ def lower_pos(context, builder, sig, args):
 
 @lower_builtin(abs, Lanes)
 def lower_abs(context, builder, sig, args):
-    return call_intrinsic(builder, "fabs", args[0].type, args[0])
+    return call_intrinsic(context, builder, "fabs", sig.args[0], args[0])
 
 
 @infer_global(operator.invert)

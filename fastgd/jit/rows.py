@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
@@ -15,6 +16,11 @@ from .operators import splat
 from .types import Lanes, Rows, lanes_type
 
 __all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
+
+
+def in_python(plain: Callable) -> Callable[[Any], Any]:
+    """Make a decorator that puts `plain` in the place of an intrinsic where Numba is told to compile nothing."""
+    return lambda compiled: plain if config.DISABLE_JIT else compiled
 
 
 @infer_global(len)
@@ -33,7 +39,7 @@ class RowsGet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            return signature(lanes_type(rows.dtype, rows.width), rows, types.intp)
+            return signature(rows.lanes, rows, types.intp)
         return None
 
 
@@ -42,8 +48,7 @@ class RowsSet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index, value = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            lanes = lanes_type(rows.dtype, rows.width)
-            if value == lanes or isinstance(value, types.Number):
+            if value == rows.lanes or isinstance(value, types.Number):
                 return signature(types.none, rows, types.intp, types.unliteral(value))
         return None
 
@@ -54,7 +59,7 @@ def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: i
     negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
     index = builder.select(negative, builder.add(index, length), index)
     place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.width))])
-    if rows.width == 1:
+    if not isinstance(rows.lanes, Lanes):
         return place
     return builder.bitcast(place, ir.VectorType(base.type.pointee, rows.width).as_pointer())
 
@@ -73,7 +78,7 @@ def lower_get(context, builder, sig, args):
 @lower_builtin(operator.setitem, Rows, types.Integer, types.Any)
 def lower_set(context, builder, sig, args):
     rows = sig.args[0]
-    lanes = lanes_type(rows.dtype, rows.width)
+    lanes = rows.lanes
     if isinstance(lanes, Lanes):
         value = splat(context, builder, args[2], sig.args[2], lanes)
     else:
@@ -83,15 +88,19 @@ def lower_set(context, builder, sig, args):
 
 
 @functools.cache
-def row_view(width: int, length: int, skip: int = 0) -> Any:
+def row_view(width: int, length: int, skip: int = 0, bare: bool = True) -> Any:
     """A compiled function ``view(array, block)``: `length` rows of ``array[block]``, the first `skip` left out.
 
     The array has the shape (blocks, rows, width), is C-contiguous, and its data begins at a multiple of 64 bytes.
     """
 
+    def plain(array, block):
+        return array[block : block + 1, skip : skip + length, 0].reshape(-1)  # past the end no rows, and no error
+
+    @in_python(plain)
     @intrinsic
     def view(typingctx, array, block):
-        rows = Rows(array.dtype, width, length)
+        rows = Rows(array.dtype, width, length, bare=bare)
 
         def codegen(context, builder, sig, args):
             whole = context.make_array(sig.args[0])(context, builder, args[0])
@@ -124,6 +133,7 @@ def rows_at(dtype: types.Number, width: int, length: int = 1, aligned: bool = Fa
     return view
 
 
+@in_python(lambda: None)
 @intrinsic
 def align_stack(typingctx):
     """Make the kernel's stack frame begin at a multiple of 64 bytes, or vectors spilled to it straddle cache lines."""
@@ -138,6 +148,7 @@ def align_stack(typingctx):
     return signature(types.none), codegen
 
 
+@in_python(lambda value: value)
 @intrinsic
 def first_lane(typingctx, value):
     """The number in lane 0; a scalar is itself."""
@@ -151,10 +162,11 @@ def first_lane(typingctx, value):
 
 
 @functools.cache
-def cast_lanes(dtype: types.Number, width: int) -> Any:
+def cast_lanes(dtype: types.Number, width: int, bare: bool = True) -> Any:
     """A compiled function ``cast(value)``: a scalar or a row of any dtype as a row of this dtype and width."""
-    lanes = lanes_type(dtype, width)
+    lanes = lanes_type(dtype, width, bare)
 
+    @in_python(dtype)
     @intrinsic
     def cast(typingctx, value):
         def codegen(context, builder, sig, args):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import pathlib
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+
+from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 
@@ -19,7 +23,7 @@ WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has hear
 
 
 # Numba refuses functions by errors of many classes; these are none, and another try may go well
-TRANSIENT = (MemoryError, OSError, Warning)
+TRANSIENT = (MemoryError, OSError, Warning, DeviceError)
 
 
 class Job(Protocol):
@@ -105,13 +109,21 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
             f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
-            stacklevel=4,
+            stacklevel=user_level(),
         )
     if marker not in REFUSED:
         REFUSED[marker] = reason
         if not key.startswith("unnamed"):
             store(marker, "scalar", reason.encode())
     return job
+
+
+def user_level() -> int:
+    """The level of the stack, counted from the caller's, at which the code of the package was called."""
+    package, frame, level = str(pathlib.Path(__file__).parent.parent), inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def first_cause(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 `Lanes` is a vector of W numbers, one for each of W runs that descend abreast; `Mask` says which of them are meant;
 `Rows` is memory holding one `Lanes` for each parameter.  A width of 1 stands for plain scalars: there `Lanes` is the
-number itself and `Mask` is a bool, so one source compiles to vectors and to scalars.
+number itself and `Mask` is a bool, so one source compiles to vectors and to scalars.  Where it is not to be `bare`, one
+lane is a vector still: with the rounding of vectors, float32 beside float64 included, for targets that run one lane.
 """
 
 from __future__ import annotations
@@ -47,14 +48,18 @@ class Rows(types.Type):
     The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.
     """
 
-    def __init__(self, dtype: types.Number, width: int, length: int, aligned: bool = True) -> None:
+    def __init__(
+        self, dtype: types.Number, width: int, length: int, aligned: bool = True, bare: bool = True
+    ) -> None:
         self.dtype, self.width, self.length, self.aligned = dtype, width, length, aligned
-        super().__init__(name=f"Rows({dtype}, {width}, {length}{'' if aligned else ', unaligned'})")
+        self.lanes = lanes_type(dtype, width, bare)
+        marks = ("" if aligned else ", unaligned") + ("" if bare else ", not bare")
+        super().__init__(name=f"Rows({dtype}, {width}, {length}{marks})")
 
 
-def lanes_type(dtype: types.Number, width: int) -> types.Type:
-    """The type of one row: `Lanes`, or the number itself for a width of 1."""
-    return dtype if width == 1 else Lanes(dtype, width)
+def lanes_type(dtype: types.Number, width: int, bare: bool = True) -> types.Type:
+    """The type of one row: `Lanes`, or the number itself for a width of 1 where it is to be `bare`."""
+    return dtype if width == 1 and bare else Lanes(dtype, width)
 
 
 def mask_type(width: int) -> types.Type:

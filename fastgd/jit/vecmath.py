@@ -20,7 +20,7 @@ from numba.core.extending import lower_builtin
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-from .operators import call_intrinsic, common_lanes, powi, splat
+from .operators import call_by_lanes, call_intrinsic, common_lanes, powi, splat
 from .types import Lanes, Mask
 
 __all__ = ["piece", "vector_functions", "vector_library"]
@@ -112,18 +112,6 @@ def call_by_pieces(builder: Any, symbol: str, width: int, vectors: list[ir.Value
     return join_lanes(builder, [builder.call(function, piece) for piece in pieces])
 
 
-def call_by_lanes(context: Any, builder: Any, scalar: Any, lanes: Lanes, vectors: list[ir.Value]) -> ir.Value:
-    kind = context.typing_context.resolve_value_type(scalar)
-    sig = kind.get_call_type(context.typing_context, [lanes.dtype] * len(vectors), {})  # what get_function looks for
-    function = context.get_function(kind, sig)
-    result = ir.Constant(vectors[0].type, ir.Undefined)
-    for lane in range(lanes.width):
-        place = ir.Constant(ir.IntType(32), lane)
-        value = function(builder, [builder.extract_element(v, place) for v in vectors])
-        result = builder.insert_element(result, value, place)
-    return result
-
-
 def call_function(context: Any, builder: Any, name: str, lanes: Lanes, vectors: list[ir.Value]) -> ir.Value:
     found = vector_symbol(name, len(vectors), lanes.dtype.bitwidth)
     if found is None or lanes.width % found[1]:
@@ -164,7 +152,7 @@ def intrinsic_lowering(name: str) -> Any:
     def lower(context, builder, sig, args):
         lanes = sig.return_type
         vectors = [splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True)]
-        return call_intrinsic(builder, name, vectors[0].type, *vectors)
+        return call_intrinsic(context, builder, name, lanes, *vectors)
 
     return lower
 
@@ -183,7 +171,7 @@ def sign(context, builder, sig, args):
     """-1, 0, 1 or NaN, as ``np.sign``."""
     (x,) = args
     one, zero = (ir.Constant(x.type, [v] * x.type.count) for v in (1.0, 0.0))
-    signed = call_intrinsic(builder, "copysign", x.type, one, x)
+    signed = call_intrinsic(context, builder, "copysign", sig.args[0], one, x)
     return builder.select(builder.fcmp_ordered("!=", x, zero), signed, x)
 
 
@@ -194,7 +182,7 @@ register_function("sign", [np.sign], 1, sign)
 def isfinite(context, builder, sig, args):
     (x,) = args
     infinity = ir.Constant(x.type, [math.inf] * x.type.count)
-    return builder.fcmp_ordered("<", call_intrinsic(builder, "fabs", x.type, x), infinity)
+    return builder.fcmp_ordered("<", call_intrinsic(context, builder, "fabs", sig.args[0], x), infinity)
 
 
 for _test in (math.isfinite, np.isfinite):
@@ -239,7 +227,7 @@ def lower_power(context, builder, sig, args):
         power = powi(builder, base, abs(int(exponent)), builder.fmul)
         return power if exponent > 0 else builder.fdiv(one, power)
     if exponent is not None and abs(exponent) == 0.5:
-        root = call_intrinsic(builder, "sqrt", base.type, base)
+        root = call_intrinsic(context, builder, "sqrt", lanes, base)
         return root if exponent > 0 else builder.fdiv(one, root)
     return call_function(context, builder, "pow", lanes, [base, splat(context, builder, args[1], sig.args[1], lanes)])
 

@@ -1,0 +1,233 @@
+"""Chunks of runs on a GPU: two are in flight, so that one's transfers hide behind the other's steps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+import numpy as np
+from numba import cuda
+
+from fastgd.engine.cpu import parts_of
+from fastgd.engine.plan import Arrays, Plan
+from fastgd.engine.stages import Shape
+from fastgd.errors import Interrupted
+from fastgd.jit.cuda import DeviceKernel, require, simulated
+from fastgd.jit.targets import lanes_or_scalar
+from fastgd.stopping import Status
+
+from .compaction import make_place, make_scan
+from .kernels import WARP, make_sources_of_kernels
+from .memory import Lane, allocate, device_array, device_data
+
+__all__ = ["run"]
+
+THREADS = 128  # in a block
+SCAN_THREADS = 1024
+STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
+FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
+
+KERNELS: dict[tuple[str, bool], Any] = {}
+
+
+class Kernels:
+    """The compiled kernels of a plan."""
+
+    def __init__(self, plan: Plan, bare: bool) -> None:
+        dtype = numba.from_dtype(plan.dtype)
+        shape = Shape(plan.length, plan.states, 1, plan.coefficients, plan.per_run, dtype, bare)
+        sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None)
+        key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None}"
+        self.begin, self.fill, self.burst, self.ends = (
+            DeviceKernel(source, f"{key} {name}") for name, source in sources._asdict().items()
+        )
+
+
+def kernels_of(plan: Plan, bare: bool) -> Kernels:
+    """The kernels of a plan, built once in this process."""
+    key = plan.key + (" recorded" if plan.record is not None else ""), bare
+    if key not in KERNELS:
+        KERNELS[key] = Kernels(plan, bare)
+    return KERNELS[key]
+
+
+class Job:
+    """A plan in execution on the GPU.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is run.
+    width : int
+        1 for plain numbers, more for vectors of one lane each, which round as the CPU's.
+    """
+
+    def __init__(self, plan: Plan, width: int) -> None:
+        self.plan = plan
+        self.kernels = kernels_of(plan, bare=width == 1)
+        self.data = device_data(plan)
+        self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
+        self.most, self.record = int(plan.stop.max_steps), plan.record or 0
+        self.threads, self.steps = THREADS, STEPS
+        self.arrays = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
+        self.sample = self.lane(WARP)
+
+    def lane(self, runs: int) -> Lane:
+        results = self.arrays if self.plan.on_gpu else None
+        return Lane(self.plan, self.kernels.layout, runs, self.threads, self.steps, results)
+
+    def compile(self) -> None:
+        """Compile all kernels, or raise Numba's error."""
+        lane, runs = self.sample, 1
+        out = lane.targets(0, runs)
+        old, new = lane.buffers
+        starts = lane.starts.device if lane.starts else self.starts_on_gpu(0, runs)
+        self.kernels.begin.compile((starts, lane.hyper_device, new, lane.identity, self.written(out), runs))
+        if lane.shared is not None:
+            self.kernels.fill.compile((lane.shared, lane.table, 0, 1))
+        self.kernels.burst.compile(self.burst_arguments(lane, old, new, lane.order, runs, (0, 1), out))
+        self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
+
+    def written(self, out: Arrays) -> tuple[Any, ...]:
+        """What a burst writes of a result: x, nit, status, average, trace."""
+        return out.x, out.nit, out.status, out.x_avg, out.trace
+
+    def values(self, out: Arrays) -> tuple[Any, ...]:
+        return out.fun, out.grad_norm, out.fun_avg
+
+    def burst_arguments(
+        self, lane: Lane, old: Any, new: Any, order: Any, slots: int, span: tuple[int, int], out: Arrays
+    ) -> tuple[Any, ...]:
+        return (
+            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record, self.limits,
+            self.written(out), lane.survivors,
+        )  # fmt: skip
+
+    def descend(self, lane: Lane, low: int, high: int) -> Iterator[int]:
+        """Take the runs from `low` to `high` to their ends; yields how many have newly ended, and waits after that."""
+        kernels, stream, threads, runs = self.kernels, lane.stream, self.threads, high - low
+        out = lane.targets(low, high)
+        old, new = lane.buffers
+        blocks = -(-runs // threads)
+        starts = self.put(lane, low, high)
+        kernels.begin.launch(
+            blocks, threads, stream, starts, lane.hyper_device, new, lane.identity, self.written(out), runs
+        )
+        t, alive, slots, order = 0, runs, runs, lane.identity
+        while t < self.most and alive:
+            last = min(t + self.steps, self.most)
+            old, new = new, old
+            if lane.shared is not None:
+                kernels.fill.launch(-(-self.steps // threads), threads, stream, lane.shared, lane.table, t, last)
+            blocks = -(-slots // threads)
+            kernels.burst.launch(
+                blocks, threads, stream, *self.burst_arguments(lane, old, new, order, slots, (t, last), out)
+            )
+            make_scan(self.scan_threads).launch(
+                1, self.scan_threads, stream, lane.survivors, blocks, lane.offsets, lane.total.device
+            )
+            lane.total.fetch(1, stream)
+            lane.event.record(stream)
+            yield 0
+            lane.event.synchronize()
+            ended = alive - int(lane.total.host[0])
+            alive, t, order = alive - ended, last, lane.identity
+            if 0 < alive <= FULL * slots:
+                make_place(threads).launch(blocks, threads, stream, new[2], slots, lane.offsets, lane.order)
+                slots, order = alive, lane.order
+            yield ended
+        yield from self.finish(lane, low, high)
+
+    @property
+    def scan_threads(self) -> int:
+        return self.threads if simulated() else SCAN_THREADS
+
+    def put(self, lane: Lane, low: int, high: int) -> Any:
+        """Send the chunk's starts and hyperparameters; return the starts on the GPU."""
+        if lane.hyper is not None:
+            own = self.plan.hyper_of(low, high)
+            lane.hyper.host[:, : high - low] = own.T
+            lane.hyper.device.copy_to_device(lane.hyper.host, stream=lane.stream)
+        if lane.starts is None:
+            return self.starts_on_gpu(low, high)
+        lane.starts.put(self.plan.starts_of(low, high), lane.stream)
+        return lane.starts.device
+
+    def starts_on_gpu(self, low: int, high: int) -> Any:
+        """The caller's own starts, for the runs from `low` to `high`."""
+        return self.plan.starts.reshape(self.plan.runs, self.plan.length)[low:high]
+
+    def finish(self, lane: Lane, low: int, high: int) -> Iterator[int]:
+        """Evaluate the ends, and bring the results home."""
+        runs, out = high - low, lane.targets(low, high)
+        blocks = -(-runs // self.threads)
+        self.kernels.ends.launch(
+            blocks, self.threads, lane.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
+        )
+        wanted = [] if lane.own is None else [
+            (pair, target) for pair, target in zip(lane.own, self.arrays.part(low, high), strict=True) if target.size
+        ]  # fmt: skip
+        for pair, _ in wanted:
+            pair.fetch(runs, lane.stream)
+        lane.event.record(lane.stream)
+        yield 0
+        lane.event.synchronize()
+        for pair, target in wanted:
+            target[...] = pair.host[:runs]
+
+    def run(self, report: Callable[[int, int], None] | None) -> Arrays:
+        """Run all chunks, and return the results."""
+        plan = self.plan
+        each = Lane.bytes_a_run(plan, self.kernels.layout)
+        lanes, size = allocate(self.lane, plan.runs, each)
+        parts = iter([(low, min(low + size, plan.runs)) for low in range(0, plan.runs, size)])
+        active: deque[tuple[Lane, tuple[int, int], Iterator[int]]] = deque()
+        done = 0
+        try:
+            for lane, part in zip(lanes, parts, strict=False):
+                active.append((lane, part, self.descend(lane, *part)))
+            while active:
+                lane, part, steps = active.popleft()
+                ended = next(steps, None)
+                if ended is not None:
+                    active.append((lane, part, steps))
+                elif (following := next(parts, None)) is not None:
+                    active.append((lane, following, self.descend(lane, *following)))
+                if ended:
+                    done += ended
+                    if report is not None:
+                        report(done, plan.runs)
+        except KeyboardInterrupt:
+            for lane, part, _ in active:
+                deque(self.finish(lane, *part), maxlen=0)
+            status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
+            done = int(np.count_nonzero(status >= 0))
+            raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
+        return self.arrays
+
+
+def results_on_gpu(plan: Plan) -> Arrays:
+    """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
+    made = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(plan.runs)))
+    made.status.copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
+    return made
+
+
+def run(plan: Plan, report: Callable[[int, int], None] | None = None) -> Arrays:
+    """Run a plan on the GPU; `report(done, total)` hears of runs that have ended, some at a time.
+
+    Raises
+    ------
+    DeviceError
+        If there is no GPU to use.
+    Interrupted
+        On Ctrl-C, with the arrays in `partial`; runs that had not ended keep the status NOT_RUN.
+    """
+    require()
+    job = lanes_or_scalar(plan.problem.name, plan.key + " cuda", WARP, lambda width: Job(plan, width), warn=False)
+    try:
+        return job.run(report)
+    finally:
+        cuda.synchronize()

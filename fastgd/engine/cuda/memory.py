@@ -1,0 +1,149 @@
+"""What a chunk of runs has on the GPU, and how large a chunk may be."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda
+
+from fastgd.engine.plan import Arrays, Plan
+from fastgd.jit.cuda import is_out_of_memory
+
+from .kernels import WARP, Layout
+
+__all__ = ["Lane", "allocate", "device_data"]
+
+CHUNK_RUNS = 1 << 22  # more do not make a GPU faster, and one chunk's transfers hide behind the other's work
+SHARE = 0.8  # of the free memory
+DATA: weakref.WeakKeyDictionary[Any, dict[str, tuple[Any, ...]]] = weakref.WeakKeyDictionary()
+
+
+def device_data(plan: Plan) -> tuple[Any, ...]:
+    """The problem's data with its arrays on the GPU, where they stay as long as the problem lives."""
+    known = DATA.setdefault(plan.problem, {})
+    if plan.dtype.str not in known:
+        known[plan.dtype.str] = tuple(
+            cuda.to_device(np.array(item)) if isinstance(item, np.ndarray) else item for item in plan.data
+        )
+    return known[plan.dtype.str]
+
+
+class Pair(NamedTuple):
+    """An array on the GPU and page-locked memory of the same shape, between which transfers do not wait."""
+
+    device: Any
+    host: np.ndarray
+
+    @staticmethod
+    def of(shape: tuple[int, ...], dtype: Any) -> Pair:
+        return Pair(device_array(shape, dtype), cuda.pinned_array(whole(shape), dtype))
+
+    def put(self, content: np.ndarray, stream: Any) -> None:
+        self.host[: len(content)] = content
+        self.device[: len(content)].copy_to_device(self.host[: len(content)], stream=stream)
+
+    def fetch(self, count: int, stream: Any) -> None:
+        """Ask for the first rows; they are there when the stream has come that far."""
+        self.device[:count].copy_to_host(self.host[:count], stream=stream)
+
+
+def whole(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without zeros, of which no array can be made on a GPU."""
+    return tuple(max(1, size) for size in shape)
+
+
+def device_array(shape: tuple[int, ...], dtype: Any) -> Any:
+    return cuda.device_array(whole(shape), dtype)
+
+
+class Lane:
+    """One of the chunks in flight: its stream, its arrays, the numbers it waits for.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is run.
+    layout : Layout
+        The numbers of a run between launches.
+    runs : int
+        Runs in a chunk.
+    threads : int
+        Threads in a block.
+    steps : int
+        Steps of a launch.
+    results : Arrays, optional
+        Arrays on the GPU over all runs, which the results are written to; else the chunk has its own.
+    """
+
+    def __init__(
+        self, plan: Plan, layout: Layout, runs: int, threads: int, steps: int, results: Arrays | None = None
+    ) -> None:
+        n, blocks, dtype = plan.length, -(-runs // WARP), plan.dtype
+        self.stream, self.event = cuda.stream(), cuda.event()
+        self.starts = Pair.of((runs, n), dtype) if results is None else None
+        self.hyper = Pair.of((len(plan.hyper), runs), np.float64) if plan.per_run else None
+        self.hyper_device = self.hyper.device if self.hyper else device_array((1, 1), np.float64)
+        self.shared = None if plan.per_run else cuda.to_device(np.array(plan.hyper, np.float64).reshape(1, -1, 1))
+        count = plan.coefficients + len(plan.clips) + (plan.average is not None)
+        self.table = device_array((1 if plan.per_run else steps, count, 1), np.float64)
+        self.buffers = [
+            (
+                device_array((blocks, layout.rows, WARP), dtype), device_array((blocks, layout.memory, WARP), np.float64),
+                device_array((blocks, layout.tags, WARP), np.int32),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        self.identity, self.order = (device_array((runs,), np.int32) for _ in range(2))
+        counted = -(-runs // threads)
+        self.survivors, self.offsets = (device_array((counted,), np.int64) for _ in range(2))
+        self.total = Pair.of((1,), np.int64)
+        self.results = results
+        self.own: tuple[Pair, ...] | None = None
+        if results is None:
+            self.own = tuple(Pair.of(shape, kind) for shape, kind in plan.layout(runs))
+
+    def targets(self, low: int, high: int) -> Arrays:
+        """The arrays on the GPU that the runs from `low` to `high` write to."""
+        if self.results is None:
+            return Arrays(*(pair.device for pair in self.own or ()))
+        runs = len(self.results.x)
+        return Arrays(*(array[low:high] if len(array) == runs else array for array in self.results))
+
+    @staticmethod
+    def bytes_a_run(plan: Plan, layout: Layout) -> int:
+        """Memory of the GPU that each run of a chunk takes."""
+        on_device = plan.on_gpu
+        n, item = plan.length, plan.dtype.itemsize
+        points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
+        state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + 8 + 1
+        given = 8 * len(plan.hyper) * plan.per_run + (0 if on_device else n * item)
+        results = 0 if on_device else (n + 2 + points * n + (n + 1) * (plan.average is not None)) * item + 9
+        return state + given + results
+
+
+def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) -> tuple[list[Lane], int]:
+    """Chunks in flight, of a size that the free memory allows; halved while the memory does not suffice.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for a single warp of runs.
+    """
+    free = cuda.current_context().get_memory_info().free
+    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free / (lanes * each))))
+    while True:
+        made: list[Lane] = []
+        try:
+            while len(made) < min(lanes, -(-runs // size)):
+                made.append(make(size))
+            return made, size
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            made.clear()
+            if size <= WARP:
+                raise MemoryError(f"the GPU has no memory for {WARP} runs of {each} bytes each") from error
+            size = max(WARP, size // 2)

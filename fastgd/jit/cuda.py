@@ -1,0 +1,151 @@
+"""Numba on a GPU: whether there is one, and kernels with the options and the cache of this project.
+
+With the variable ``NUMBA_ENABLE_CUDASIM`` (and ``NUMBA_DISABLE_JIT`` beside it) everything runs on Numba's simulator,
+thread by thread in plain Python.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numba.core import config
+
+from fastgd.errors import DeviceError
+
+from .cache import environment, fingerprint, load, store
+
+__all__ = ["DeviceKernel", "is_out_of_memory", "library_of", "missing", "ptx_of", "require", "simulated"]
+
+INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
+
+# fma: products and sums are fused where the source is lowered (`jit/operators.py`), as on the CPU, and nowhere else
+NVVM_OPTIONS = {"opt": 3, "fma": 0}
+
+
+def simulated() -> bool:
+    """Whether the simulator stands in for a GPU."""
+    return bool(config.ENABLE_CUDASIM)
+
+
+@functools.cache
+def missing() -> str | None:
+    """Why no GPU can be used, with the remedy; None where one can."""
+    if importlib.util.find_spec("numba_cuda") is None and not simulated():
+        return f"the package numba-cuda is not installed: {INSTALL}"
+    try:
+        from numba import cuda
+    except ImportError as error:
+        return f"numba-cuda cannot be imported ({error}): {INSTALL}"
+    if simulated():
+        if not config.DISABLE_JIT:
+            return "the simulator takes no compiled functions: set NUMBA_DISABLE_JIT=1 beside NUMBA_ENABLE_CUDASIM=1"
+        return None
+    try:
+        count = len(cuda.gpus)
+    except Exception as error:  # the driver's own errors are of many classes
+        said = " ".join(str(error).split()).strip(" :") or type(error).__name__
+        return f"no CUDA driver answers ({said}); install NVIDIA's driver, and see that nvidia-smi lists the GPU"
+    if count == 0:
+        return "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"
+    return None
+
+
+def require() -> None:
+    """Raise DeviceError unless a GPU can be used."""
+    if reason := missing():
+        raise DeviceError(f'device="cuda": {reason}; or use device="cpu"')
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the GPU, or the memory pinned for it, is exhausted."""
+    return isinstance(error, MemoryError) or "OUT_OF_MEMORY" in str(error)
+
+
+def library_of(function: Callable, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
+    """Compile a kernel for argument types and a compute capability; return Numba's compile result."""
+    from numba.core import types as numba_types
+    from numba.cuda.compiler import compile_cuda, kernel_fixup
+
+    options = dict(NVVM_OPTIONS)
+    result = compile_cuda(function, numba_types.void, tuple(types), nvvm_options=options, cc=capability)
+    library = result.library
+    entry = library.get_function(result.fndesc.llvm_func_name)
+    library._entry_name = entry.name
+    kernel_fixup(entry, False)
+    return result
+
+
+def ptx_of(function: Callable, types: Sequence[Any], capability: tuple[int, int]) -> str:
+    """The PTX of a kernel."""
+    return library_of(function, types, capability).library.get_asm_str(cc=capability)
+
+
+class DeviceKernel:
+    """A kernel, compiled at its first launch or loaded from disk.
+
+    Parameters
+    ----------
+    function : callable
+        Plain Python that uses ``numba.cuda``.
+    key : str
+        Names what the kernel is made from; one that begins with "unnamed" is not stored.
+    """
+
+    def __init__(self, function: Callable, key: str) -> None:
+        from numba import cuda
+
+        self.key, self.function = key, function
+        self.dispatcher = cuda.jit(function)
+
+    def compile(self, arguments: Sequence[Any]) -> None:
+        """Have it ready for arguments like these, on the current device."""
+        if simulated():
+            return
+        from numba import cuda
+
+        types = tuple(self.dispatcher.typeof_pyval(argument) for argument in arguments)
+        if types in self.dispatcher.overloads:
+            return
+        capability = tuple(cuda.get_current_device().compute_capability)
+        self.dispatcher.add_overload(self.stored(types, capability) or self.built(types, capability), types)
+
+    def name(self, types: Sequence[Any], capability: tuple[int, ...]) -> str:
+        version = importlib.metadata.version("numba-cuda")
+        return fingerprint(self.key, environment(), str(types), capability, version, sorted(NVVM_OPTIONS.items()))
+
+    def stored(self, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
+        """The kernel as it was stored, or None."""
+        from numba.cuda.dispatcher import _Kernel
+
+        content = None if self.key.startswith("unnamed") else load(self.name(types, capability), "cubin")
+        return None if content is None else _Kernel._rebuild(**pickle.loads(content))
+
+    def built(self, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
+        """The kernel compiled and assembled, and stored."""
+        from numba.cuda.dispatcher import _Kernel
+        from numba.cuda.serialize import dumps
+
+        result = library_of(self.function, types, capability)
+        kernel = _Kernel._rebuild(
+            cooperative=False, name=result.library._entry_name, signature=result.signature, codelibrary=result.library,
+            debug=False, lineinfo=False, call_helper=result.call_helper, extensions=[],
+        )  # fmt: skip
+        try:
+            kernel.bind()  # which assembles it, so that there is machine code to store
+        except Exception as error:  # the driver's own errors are of many classes
+            if is_out_of_memory(error):
+                raise
+            raise DeviceError(f"the GPU's driver does not take the compiled kernel: {error}") from error
+        if not self.key.startswith("unnamed"):
+            store(self.name(types, capability), "cubin", dumps(kernel._reduce_states()))
+        return kernel
+
+    def launch(self, blocks: int, threads: int, stream: Any, *arguments: Any) -> None:
+        """Put a launch into the stream."""
+        self.compile(arguments)
+        self.dispatcher[blocks, threads, stream](*arguments)

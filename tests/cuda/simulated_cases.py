@@ -1,0 +1,124 @@
+"""What the simulator runs, and what it is compared with: plans of a few short runs.
+
+Run as a program, compiled, it writes the scalar CPU target's results of `RULE_CASES` to a file.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+
+import fastgd as gd
+from fastgd import schedules
+from fastgd.engine import cpu
+from fastgd.engine.plan import Arrays, Plan, make_plan
+from fastgd.stopping import StopTests
+
+RUNS, STEPS = 5, 12
+
+
+def bowl_value(x):
+    """Himmelblau's function in products, which plain Python rounds as compiled code does."""
+    a = x[0] * x[0] + x[1] - 11.0
+    b = x[0] + x[1] * x[1] - 7.0
+    return a * a + b * b
+
+
+def bowl_gradient(x, out):
+    a = x[0] * x[0] + x[1] - 11.0
+    b = x[0] + x[1] * x[1] - 7.0
+    out[0] = 4.0 * x[0] * a + 2.0 * b
+    out[1] = 2.0 * a + 4.0 * x[1] * b
+
+
+def weighted_value(x, weights, power):
+    total = 0.0
+    for i in range(len(x)):
+        total += weights[i] * x[i] * x[i]
+    return total * power
+
+
+def weighted_gradient(x, out, weights, power):
+    for i in range(len(x)):
+        out[i] = 2.0 * power * weights[i] * x[i]
+
+
+BOWL = gd.Problem(bowl_value, bowl_gradient, dim=2, bounds=(-6, 6), name="bowl")
+WEIGHTED = gd.Problem(
+    weighted_value, weighted_gradient, dim=3, bounds=(-2, 2), data=(np.array([1.0, 2.0, 3.0]), 0.5), name="weighted"
+)
+STARTS = BOWL.sample(RUNS, seed=3) * 0.6
+
+# Those whose updates and coefficients are sums, products, quotients and roots: compiled or not, the bits are the same
+EXACT = {"gradient_descent", "momentum", "nesterov", "lion", "rprop", "schedule_free_sgd", "adagrad"}
+RATES = {"gradient_descent": 0.004, "momentum": 0.002, "nesterov": 0.002, "schedule_free_sgd": 0.01, "adadelta": 1.0}
+DECAYING = {"weight_decay": 0.01}
+
+
+def rate_of(rule: str) -> float:
+    return RATES.get(rule, 0.05)
+
+
+def optimizer_of(rule: str, **options: Any) -> gd.optimizers.Optimizer:
+    kind = gd.optimizers.REGISTRY[rule]
+    known = {name: value for name, value in DECAYING.items() if name in kind.__dataclass_fields__}
+    return gd.optimizers.make(rule, **{"lr": rate_of(rule), **known, **options})
+
+
+def schedules_of(lr: float) -> dict[str, schedules.Schedule]:
+    """Every schedule, of which the rates change within a few steps."""
+    return {
+        "Constant": schedules.Constant(lr),
+        "InverseTime": schedules.InverseTime(lr, 0.3),
+        "Exponential": schedules.Exponential(lr, 0.9),
+        "StepDecay": schedules.StepDecay(lr, 4, 0.5),
+        "PiecewiseConstant": schedules.PiecewiseConstant([3, 8], [lr, lr / 2, lr / 4]),
+        "Polynomial": schedules.Polynomial(lr, 10, 1.5, lr / 10),
+        "LinearWarmup": schedules.LinearWarmup(lr, 5),
+        "Cosine": schedules.Cosine(lr, 8, lr / 10),
+        "CosineWarmRestarts": schedules.CosineWarmRestarts(lr, 3, 2, lr / 10),
+        "Triangular": schedules.Triangular(lr, lr / 10, 4),
+        "Triangular2": schedules.Triangular2(lr, lr / 10, 2),
+        "ExpRange": schedules.ExpRange(lr, lr / 10, 3, gamma=0.95),
+        "OneCycle": schedules.OneCycle(lr, 12),
+        "ReduceOnPlateau": schedules.ReduceOnPlateau(lr, 0.5, 1, cooldown=1),
+        "sequence": schedules.sequence(schedules.LinearWarmup(lr, 3), schedules.Cosine(lr, 9), at=3),
+    }
+
+
+def plan_of(
+    optimizer: gd.optimizers.Optimizer,
+    problem: gd.Problem = BOWL,
+    starts: np.ndarray = STARTS,
+    dtype: Any = np.float64,
+    record: int | None = None,
+    average: Any = None,
+    **stop: Any,
+) -> Plan:
+    tests = StopTests(**{"max_steps": STEPS, "gtol": 1.0, **stop})
+    return make_plan(problem, starts, optimizer, tests, 0, dtype, record, average)
+
+
+def scalar_cpu(plan: Plan) -> Arrays:
+    """The plan on the CPU's scalar target."""
+    job = cpu.Job(plan, 1, 1)
+    for part in job.chunks():
+        assert job.kernel(*job.arguments(*part))
+    return job.arrays
+
+
+def rule_plans() -> dict[str, Plan]:
+    return {rule: plan_of(optimizer_of(rule)) for rule in gd.optimizers.rules()}
+
+
+def write_compiled(path: str) -> None:
+    results = {rule: scalar_cpu(plan) for rule, plan in rule_plans().items()}
+    np.savez(path, **{f"{rule}.{name}": a for rule, arrays in results.items() for name, a in arrays._asdict().items()})
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    write_compiled(sys.argv[1])

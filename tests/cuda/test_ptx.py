@@ -1,0 +1,137 @@
+"""What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round."""
+
+import numpy as np
+import ptx
+import pytest
+from cases import folded
+
+import fastgd as gd
+from fastgd.schedules import ReduceOnPlateau
+
+pytestmark = pytest.mark.skipif(ptx.missing() is not None, reason=str(ptx.missing()))
+HIMMELBLAU = gd.problems.himmelblau()
+RULES = gd.optimizers.rules()
+PLATEAU = ReduceOnPlateau(0.05)
+FULL = {"xtol": 1e-9, "ftol": 1e-9, "patience": 4, "record": 3, "average": gd.SWA(start=3)}
+
+
+def optimizer_of(rule, **options):
+    return gd.optimizers.make(rule, **{"lr": 0.05, **options})
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Rows that are printed when the module's tests are done."""
+    rows: list[tuple[str, str, ptx.Use]] = []
+    yield rows
+    print(f"\n{'kernel':<44}{'capability':>12}{'registers':>12}{'stack':>8}{'spills':>8}")
+    for name, capability, use in rows:
+        print(f"{name:<44}{capability:>12}{use.registers:>12}{use.stack:>8}{use.spills:>8}")
+
+
+def check(table, name, plan, capability, width=32):
+    """No number of a run leaves the registers; the least GPU has 64 K of them a multiprocessor."""
+    kernels = ptx.kernels_of(plan, capability, width)
+    assert set(kernels) >= {"begin", "burst", "ends"}
+    for kernel, source in kernels.items():
+        use = ptx.assembled(source, capability)
+        table.append((f"{name} {kernel}", "{}.{}".format(*capability), use))
+        assert use.spills == 0
+        assert use.stack == 0
+        assert 0 < use.registers <= 128
+    return kernels
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_run_stays_in_registers(rule, table):
+    check(table, rule, ptx.plan_of(HIMMELBLAU, optimizer_of(rule)), (9, 0))
+
+
+@pytest.mark.parametrize("capability", ptx.CAPABILITIES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_capability(capability, dtype, table):
+    name = f"adam {np.dtype(dtype)}"
+    check(table, name, ptx.plan_of(HIMMELBLAU, optimizer_of("adam"), dtype=dtype), capability)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", ptx.CAPABILITIES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_for_every_capability(rule, dtype, capability, table):
+    check(table, f"{rule} {np.dtype(dtype)}", ptx.plan_of(HIMMELBLAU, optimizer_of(rule), dtype=dtype), capability)
+
+
+@pytest.mark.parametrize("rule", ["momentum", "schedule_free_adamw"])
+def test_all_there_is(rule, table):
+    own = optimizer_of(rule, lr=np.full(4, 0.05), clip_value=5.0, clip_norm=3.0)
+    check(table, f"{rule}, own, with all", ptx.plan_of(HIMMELBLAU, own, **FULL), (9, 0))
+
+
+def test_a_memory_of_the_schedule(table):
+    check(table, "adam, plateau", ptx.plan_of(HIMMELBLAU, optimizer_of("adam", lr=PLATEAU)), (9, 0))
+
+
+def test_problems_that_branch_take_plain_numbers(table):
+    plan = ptx.plan_of(folded(), optimizer_of("adam"))
+    with pytest.raises(Exception, match="Mask|bool"):
+        ptx.kernels_of(plan, (9, 0))
+    check(table, "folded adam", plan, (9, 0), width=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", gd.problems.names())
+def test_every_problem_of_the_catalogue_compiles(name):
+    kernels = ptx.kernels_of(ptx.plan_of(gd.problems.make(name), optimizer_of("adam")), (9, 0))
+    assert ptx.assembled(kernels["burst"], (9, 0)).spills == 0
+
+
+def test_many_parameters_go_to_local_memory():
+    many = ptx.kernels_of(ptx.plan_of(gd.problems.rosenbrock(dim=200), gd.Adam(lr=0.05)), (9, 0))["burst"]
+    use = ptx.assembled(many, (9, 0))
+    assert use.stack >= 200 * 8 * 5  # points, next points, gradient, two numbers of state
+
+
+def test_nothing_is_fused_but_what_the_source_fuses():
+    """A product that the assembler may fuse is ``mul.f64``; one that it must round is ``mul.rn.f64``."""
+    for rule in ("adam", "schedule_free_adamw"):
+        burst = ptx.kernels_of(ptx.plan_of(HIMMELBLAU, optimizer_of(rule)), (9, 0))["burst"]
+        assert burst.count("mul.rn.f64") > 0
+        assert burst.count("fma.rn.f64") > 0
+        assert burst.count("\tmul.f64") == burst.count("\tadd.f64") == burst.count("\tsub.f64") == 0
+    plain = ptx.kernels_of(ptx.plan_of(folded(), gd.Momentum(lr=0.1)), (9, 0), width=1)["burst"]
+    assert plain.count("fma.rn.f64") == 0
+
+
+def test_single_precision_computes_in_single_precision():
+    """Constants of Python and coefficients are float64; a number beside them stays what it is."""
+    burst = ptx.kernels_of(ptx.plan_of(HIMMELBLAU, optimizer_of("adam"), dtype=np.float32), (9, 0))["burst"]
+    assert burst.count("fma.rn.f32") > 5
+    assert burst.count("mul.rn.f32") > 5
+    for op in ("add", "sub", "mul", "fma", "div", "sqrt"):
+        assert f"{op}.rn.f64" not in burst
+        assert f"{op}.f64" not in burst
+
+
+def test_division_and_root_are_rounded_as_ieee_asks():
+    burst = ptx.kernels_of(ptx.plan_of(HIMMELBLAU, optimizer_of("adam")), (9, 0))["burst"]
+    assert "div.rn.f64" in burst
+    assert "sqrt.rn.f64" in burst
+    assert ".approx" not in burst
+    assert ".ftz" not in burst
+
+
+def test_the_compaction_compiles(table):
+    import numba
+
+    from fastgd.engine.cuda.compaction import make_place, make_scan
+    from fastgd.jit.cuda import ptx_of
+
+    counts, tags, order = np.zeros(4, np.int64), np.zeros((1, 2, 32), np.int32), np.zeros(4, np.int32)
+    for kernel, arguments in (
+        (make_scan(1024), (counts, 4, counts, counts)), (make_place(128), (tags, 4, counts, order)),
+    ):  # fmt: skip
+        source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))
+        use = ptx.assembled(source, (9, 0))
+        table.append((kernel.key, "9.0", use))
+        assert (use.spills, use.stack) == (0, 0)

@@ -1,0 +1,315 @@
+"""The GPU target on Numba's simulator, against the CPU's scalar target.
+
+Both are the same functions.  In plain Python (``NUMBA_DISABLE_JIT=1``) their arithmetic is the same to the last bit, so any
+difference is one of the launches around it.  `make test` runs this file a second time with the simulator turned on.
+"""
+
+import os
+import subprocess
+import sys
+from unittest import mock
+
+import numpy as np
+import pytest
+from numba.core import config
+from simulated_cases import (
+    BOWL,
+    EXACT,
+    RUNS,
+    STARTS,
+    STEPS,
+    WEIGHTED,
+    optimizer_of,
+    plan_of,
+    rate_of,
+    rule_plans,
+    scalar_cpu,
+    schedules_of,
+)
+
+import fastgd as gd
+from fastgd.engine.plan import Arrays
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
+        reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
+    ),
+    # Plain Python warns where compiled code goes on with infinity or NaN
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+RULES = gd.optimizers.rules()
+OWN = np.linspace(0.5, 1.0, RUNS)
+
+
+@pytest.fixture(autouse=True)
+def small_launches():
+    """Blocks of few threads and launches of few steps: several of both, and survivors that move."""
+    if not config.ENABLE_CUDASIM:
+        yield
+        return
+    from fastgd.engine.cuda import job
+
+    with mock.patch.object(job, "THREADS", 2), mock.patch.object(job, "STEPS", 5):
+        yield
+
+
+def on_gpu(plan, report=None):
+    from fastgd.engine import cuda
+
+    return cuda.run(plan, report)
+
+
+def recorded(arrays: Arrays, every: int | None) -> Arrays:
+    """With NaN where a trace holds nothing."""
+    if every is None:
+        return arrays
+    trace = arrays.trace.copy()
+    places = np.arange(trace.shape[1])
+    trace[places > arrays.nit[:, None] // every] = np.nan
+    return arrays._replace(trace=trace)
+
+
+def assert_same(plan, **options):
+    """Bit for bit, whatever the options."""
+    expected, found = recorded(scalar_cpu(plan), plan.record), recorded(on_gpu(plan), plan.record)
+    for name, a, b in zip(Arrays._fields, expected, found, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    return found
+
+
+@pytest.mark.parametrize("schedule", list(schedules_of(1.0)))
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_with_every_schedule(rule, schedule):
+    optimizer = optimizer_of(rule, lr=schedules_of(rate_of(rule))[schedule])
+    found = assert_same(plan_of(optimizer, starts=STARTS[:2], max_steps=8))
+    assert np.all(found.nit > 0)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_with_all_there_is(rule):
+    """Own hyperparameters, both clips, all stop tests, an average and a record."""
+    optimizer = optimizer_of(rule, lr=rate_of(rule) * OWN, clip_value=20.0, clip_norm=15.0 * OWN)
+    assert_same(
+        plan_of(optimizer, xtol=1e-3, ftol=1e-3, patience=3, record=3, average=gd.SWA(start=4, every=2), bound=7.0)
+    )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_with_a_memory_and_clips_and_an_average(rule):
+    plateau = schedules_of(rate_of(rule))["ReduceOnPlateau"]
+    assert_same(plan_of(optimizer_of(rule, lr=plateau, clip_norm=10.0), average=gd.EMA(beta=0.5, start=3), patience=4))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_single_precision(rule):
+    assert_same(plan_of(optimizer_of(rule), dtype=np.float32, record=5))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gtol": None}, {"gtol": 50.0}, {"xtol": 0.05}, {"ftol": 1.0, "patience": 2}, {"bound": 4.0},
+        {"max_steps": 1}, {"max_steps": 5}, {"max_steps": 6, "record": 1}, {"record": 4}, {"record": 100},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_stop_tests_and_records(options):
+    found = assert_same(plan_of(gd.Adam(lr=0.4), **options))
+    assert found.trace.shape[1] == (options.get("max_steps", STEPS) // options["record"] + 1 if "record" in options else 0)
+
+
+def test_runs_that_end_at_many_different_steps():
+    starts = BOWL.sample(23, seed=0)
+    found = assert_same(plan_of(gd.GradientDescent(lr=0.02), starts=starts, max_steps=60, gtol=0.5, record=7))
+    assert len(np.unique(found.nit)) > 5
+    assert len(np.unique(found.status)) == 3
+
+
+def test_a_point_that_is_not_finite_is_kept_back():
+    found = assert_same(plan_of(gd.GradientDescent(lr=10.0), gtol=None, bound=np.inf))
+    assert np.all(found.status == 3)
+    assert np.isfinite(found.x).all()
+
+
+def test_data_of_a_problem():
+    starts = WEIGHTED.sample(RUNS, seed=1)
+    for dtype in (np.float64, np.float32):
+        assert_same(plan_of(gd.Momentum(lr=0.05), problem=WEIGHTED, starts=starts, dtype=dtype, gtol=1e-3))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_chunks_smaller_than_the_batch_give_the_same(own):
+    from fastgd.engine.cuda import memory
+
+    starts = BOWL.sample(75, seed=4)
+    lr = 0.004 * np.linspace(0.5, 1.0, 75) if own else 0.004
+    plan = plan_of(gd.Momentum(lr=lr), starts=starts, average=gd.SWA(start=3), record=4, max_steps=8)
+    reports: list[tuple[int, int]] = []
+    with mock.patch.object(memory, "CHUNK_RUNS", 32):
+        found = on_gpu(plan, lambda done, total: reports.append((done, total)))
+    for name, a, b in zip(Arrays._fields, recorded(scalar_cpu(plan), 4), recorded(found, 4), strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    done = [count for count, _ in reports]
+    assert done == sorted(done)
+    assert reports[-1] == (75, 75)
+
+
+def test_memory_that_does_not_suffice_halves_the_chunk():
+    from fastgd.engine.cuda import memory
+
+    plan, sizes, whole = plan_of(gd.Adam(lr=0.05), starts=BOWL.sample(300, seed=2), max_steps=2), [], memory.device_array
+
+    def scarce(shape, dtype):
+        if len(shape) == 3 and shape[2] == 32 and dtype == np.float64:
+            sizes.append(shape[0] * 32)
+            if shape[0] > 3:
+                raise RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in an error")
+        return whole(shape, dtype)
+
+    with mock.patch.object(memory, "device_array", scarce):
+        found = on_gpu(plan)
+    np.testing.assert_array_equal(found.x, scalar_cpu(plan).x)
+    assert max(sizes) >= 300  # what was tried first
+    with (
+        mock.patch.object(memory, "device_array", side_effect=RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")),
+        pytest.raises(MemoryError, match="the GPU has no memory for 32 runs"),
+    ):
+        memory.allocate(lambda size: memory.device_array((size,), float), 300, 1000)
+
+
+def test_an_error_that_is_not_of_memory_is_raised_at_once():
+    from fastgd.engine.cuda import memory
+
+    calls: list[int] = []
+
+    def broken(size):
+        calls.append(size)
+        raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
+
+    with pytest.raises(RuntimeError, match="ILLEGAL_ADDRESS"):
+        memory.allocate(broken, 300, 1000)
+    assert len(calls) == 1
+
+
+def test_an_interruption_keeps_the_runs_that_had_ended():
+    plan = plan_of(gd.GradientDescent(lr=0.01), starts=BOWL.sample(40, seed=0), max_steps=60, gtol=5.0)
+
+    def interrupt(done, total):
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(gd.Interrupted, match="of 40 runs") as caught:
+        on_gpu(plan, interrupt)
+    found, expected = caught.value.partial, scalar_cpu(plan)
+    ended = found.status >= 0
+    assert 10 <= ended.sum() < 40
+    for name in ("x", "fun", "grad_norm", "nit", "status"):
+        np.testing.assert_array_equal(getattr(found, name)[ended], getattr(expected, name)[ended], err_msg=name)
+    assert np.all(found.nit[~ended] == 0)
+
+
+def test_the_order_of_the_survivors_does_not_change():
+    """Which run ends when is read off the places that the survivors are given."""
+    from fastgd.engine.cuda import job
+
+    orders: list[list[int]] = []
+    make_place = job.make_place
+
+    def watched(threads):
+        kernel = make_place(threads)
+
+        def launch(blocks, width, stream, tags, slots, offsets, order):
+            kernel.launch(blocks, width, stream, tags, slots, offsets, order)
+            alive = int((tags[:, 0].copy_to_host().reshape(-1)[:slots] >= 0).sum())
+            orders.append(order.copy_to_host()[:alive].tolist())
+
+        return mock.Mock(launch=launch)
+
+    with mock.patch.object(job, "make_place", watched):
+        on_gpu(plan_of(gd.GradientDescent(lr=0.01), starts=BOWL.sample(40, seed=0), max_steps=60, gtol=5.0))
+    assert len(orders) >= 2
+    for order in orders:
+        assert order == sorted(set(order))
+
+
+@pytest.mark.parametrize("counts", [[], [3], [1, 0, 2, 5], list(range(40))], ids=len)
+def test_the_sums_over_blocks(counts):
+    from fastgd.engine.cuda.compaction import make_scan
+
+    offsets, total = np.full(max(1, len(counts)), -1), np.zeros(1, np.int64)
+    make_scan(4).launch(1, 4, 0, np.array(counts or [0], np.int64), len(counts), offsets, total)
+    assert total[0] == sum(counts)
+    assert offsets[: len(counts)].tolist() == np.cumsum([0, *counts])[:-1].tolist()
+
+
+def test_minimize_takes_the_gpu_that_is_asked_for():
+    starts = BOWL.sample(6, seed=5).reshape(2, 3, 2)
+    runs = gd.minimize(BOWL, starts, gd.Adam(lr=0.3), device="cuda", max_steps=10, gtol=1.0, record=5)
+    expected = scalar_cpu(plan_of(gd.Adam(lr=0.3), starts=starts, max_steps=10, record=5))
+    assert runs.x.shape == (2, 3, 2)
+    np.testing.assert_array_equal(runs.x.reshape(6, 2), expected.x)
+    np.testing.assert_array_equal(runs.nit.reshape(6), expected.nit)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The scalar CPU target's results, compiled, in a process of its own."""
+    path = tmp_path_factory.mktemp("compiled") / "results.npz"
+    plain = {k: v for k, v in os.environ.items() if k not in ("NUMBA_ENABLE_CUDASIM", "NUMBA_DISABLE_JIT")}
+    program = os.path.join(os.path.dirname(__file__), "simulated_cases.py")
+    subprocess.run([sys.executable, program, str(path)], env=plain, check=True)
+    return np.load(path)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_against_the_compiled_scalar_target(rule, compiled):
+    """To the last bit where every operation is one that IEEE rounds; else powers and their like differ in a few units."""
+    found = on_gpu(rule_plans()[rule])
+    for name in ("nit", "status", "x", "fun", "grad_norm"):
+        expected = compiled[f"{rule}.{name}"]
+        if rule in EXACT or name in ("nit", "status"):
+            np.testing.assert_array_equal(getattr(found, name), expected, err_msg=name)
+        else:
+            np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def test_starts_on_the_gpu_give_results_there():
+    from numba import cuda
+
+    starts = BOWL.sample(6, seed=5).reshape(2, 3, 2)
+    options = {"max_steps": 10, "gtol": 1.0, "record": 5, "average": gd.SWA(start=2)}
+    host = gd.minimize(BOWL, starts, gd.Adam(lr=0.3), device="cuda", **options)
+    given = cuda.to_device(starts)
+    runs = gd.minimize(BOWL, given, gd.Adam(lr=0.3), **options)
+    for name in ("x", "fun", "grad_norm", "nit", "status", "x_avg", "fun_avg"):
+        found = getattr(runs, name)
+        assert type(found) is type(given)
+        np.testing.assert_array_equal(found.copy_to_host(), getattr(host, name), err_msg=name)
+    points = host.trace.shape[-2]
+    np.testing.assert_array_equal(runs.trace.copy_to_host()[..., :points, :], host.trace)
+    np.testing.assert_array_equal(given.copy_to_host(), starts)
+
+
+def test_one_start_on_the_gpu_for_many_rates():
+    from numba import cuda
+
+    lr = np.array([0.1, 0.2, 0.3])
+    runs = gd.minimize(BOWL, cuda.to_device(STARTS[0]), gd.Adam(lr=lr), device="cuda", max_steps=9)
+    np.testing.assert_array_equal(
+        runs.x, gd.minimize(BOWL, STARTS[0], gd.Adam(lr=lr), device="cuda", max_steps=9).x
+    )
+
+
+def test_starts_on_the_gpu_are_checked():
+    from numba import cuda
+
+    with pytest.raises(ValueError, match="x0 must be finite .*, got 2 numbers that are not"):
+        gd.minimize(BOWL, cuda.to_device(np.array([[1.0, np.nan], [np.inf, 0.0]])), gd.Adam())
+    with pytest.raises(ValueError, match=r"shape \(\*batch, 2\)"):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 3))), gd.Adam())
+    with pytest.raises(TypeError, match="float64 or float32, got int64"):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 2), int)), gd.Adam())
+    with pytest.raises(ValueError, match='device="cpu" takes no starts that lie on a GPU'):
+        gd.minimize(BOWL, cuda.to_device(np.zeros((4, 2))), gd.Adam(), device="cpu")
