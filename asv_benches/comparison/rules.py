@@ -1,8 +1,8 @@
 """Every rule's nanoseconds per step against the same rule in hand-written C, on one thread.
 
 The C (`peers/rules.c`) does the same work in the manner of the ceiling: the same starts, steps and hyperparameters, a
-stop test at every step, bias corrections once a step.  Before anything is timed the two must come to the same points.  Of
-the builds of the C the faster one counts.
+stop test at every step, bias corrections once a step.  Before anything is timed the two must come to the same points.
+Of the builds of the C the faster one counts.
 """
 
 from __future__ import annotations
