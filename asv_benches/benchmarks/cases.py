@@ -77,6 +77,9 @@ class Race:
 
 # RAdam begins so
 LIKE_THE_GRADIENT = ("gradient_descent", "momentum", "nesterov", "radam", "schedule_free_sgd")
+RULES = sorted(
+    name for name, kind in gd.optimizers.REGISTRY.items() if issubclass(kind, gd.optimizers.Optimizer)
+)
 RACES = {
     "himmelblau": Race(CASES["himmelblau-adam"], rate=1e-3),
     "rosenbrock10": Race(CASES["rosenbrock10-momentum"], rate=1e-5),

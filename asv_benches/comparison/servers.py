@@ -21,6 +21,7 @@ def started(stack: ExitStack, script: str, *arguments: str) -> Server:
 
 def rule_names() -> list[str]:
     """Every rule of the registry."""
-    code = "from fastgd import optimizers; print(*optimizers.names())"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    code = "from benchmarks.cases import RULES; print(*RULES)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=PEERS.parent, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.split()

@@ -156,7 +156,7 @@ def address(array: np.ndarray) -> int:
 
 
 def each_task(work: Callable[[slice], None], pieces: np.ndarray, threads: int) -> None:
-    """Call ``work(part)`` for neighbouring pieces: much at first, and less and less, so that all threads end together."""
+    """Call ``work(part)`` for neighbouring pieces: many at first, then fewer, so that all threads end together."""
     ends = list(itertools.accumulate(pieces[:, 3].tolist()))
     if threads == 1 or ends[-1] < 2 * CHUNK:
         work(slice(None))
