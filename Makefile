@@ -53,7 +53,7 @@ docs: $(VENV)/installed-docs
 
 bench-quick: $(VENV)/installed-bench
 	cd asv_benches && $(abspath $(BIN))/asv machine --yes
-	cd asv_benches && $(abspath $(BIN))/asv run --quick --python=same --show-stderr $(ARGS)
+	cd asv_benches && FASTGD_BENCH_QUICK=1 $(abspath $(BIN))/asv run --quick --python=same --show-stderr $(ARGS)
 
 compare: $(VENV)/installed-bench
 	$(BIN)/python asv_benches/compare.py $(ARGS)

@@ -15,10 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from comparison import inplace, speed, startup
+from comparison import inplace, rules, speed, startup
 from comparison.rows import Row, machine, show
 
-GROUPS = (*speed.GROUPS, inplace.GROUP, "memory", "startup")
+GROUPS = (*speed.GROUPS, rules.GROUP, inplace.GROUP, "memory", "startup")
 MEMORY = Path(__file__).parent / "acceptance_memory.py"
 
 
@@ -66,8 +66,9 @@ def measure(options: argparse.Namespace) -> list[Row]:
     """Every row asked for."""
     with tempfile.TemporaryDirectory() as folder:
         rows = speed.measure(options.only, options.rounds, options.quick, Path(folder), say)
-        if inplace.GROUP in options.only:
-            rows += inplace.measure(options.rounds, options.quick, Path(folder), say)
+        for group in (rules, inplace):
+            if group.GROUP in options.only:
+                rows += group.measure(options.rounds, options.quick, Path(folder), say)
     if "memory" in options.only:
         rows += memory(1_000_000 if options.quick else 10_000_000)
     if "startup" in options.only:

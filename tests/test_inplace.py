@@ -8,10 +8,13 @@ import math
 import threading
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from cases import form, same_bits
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fastgd as gd
 from fastgd.jit.pool import checked_threads, share_out
@@ -519,6 +522,25 @@ def test_work_is_shared_out_once_and_errors_come_back() -> None:
 
     with pytest.raises(KeyError):
         share_out(fail, range(3), 2)
+
+
+@given(st.lists(st.integers(0, 16), min_size=1, max_size=200), st.integers(2, 9))
+def test_tasks_are_every_piece_once_and_become_smaller(counts: list[int], threads: int) -> None:
+    pieces = np.array([(0, 0, 0, count) for count in counts], np.int64)
+    parts: list[slice] = []
+    with mock.patch.object(inplace, "CHUNK", 16):
+        inplace.each_task(parts.append, pieces, threads)
+    parts.sort(key=lambda part: part.start or 0)
+    if sum(counts) < 32:
+        assert parts == [slice(None)]
+        return
+    assert [k for part in parts for k in range(part.start, part.stop)] == list(range(len(counts)))
+    sizes = [sum(counts[part]) for part in parts]
+    assert all(size >= 16 for size in sizes[:-1])
+    # a task is at most a piece above its share, which falls; the last one is small
+    left = [sum(sizes[k:]) for k in range(len(sizes))]
+    shares = [max(16, whole // (2 * threads)) for whole in left]
+    assert all(size < share + 16 for size, share in zip(sizes, shares, strict=True))
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])

@@ -59,6 +59,34 @@ CASES = {
 }
 
 
+@dataclass(frozen=True)
+class Race:
+    """One problem under any rule, for its nanoseconds per step: every run takes all the steps, and none diverges.
+
+    `rate` is the learning rate of rules whose steps are as long as the gradient, `rate_scaled` that of all others.
+    """
+
+    case: Case
+    rate: float
+    rate_scaled: float = 0.05
+
+    def optimizer(self, rule: str) -> gd.optimizers.Optimizer:
+        """The rule with its default hyperparameters and the problem's rate."""
+        return gd.optimizers.make(rule, lr=self.rate if rule in LIKE_THE_GRADIENT else self.rate_scaled)
+
+
+# RAdam begins so
+LIKE_THE_GRADIENT = ("gradient_descent", "momentum", "nesterov", "radam", "schedule_free_sgd")
+RULES = sorted(
+    name for name, kind in gd.optimizers.REGISTRY.items() if issubclass(kind, gd.optimizers.Optimizer)
+)
+RACES = {
+    "himmelblau": Race(CASES["himmelblau-adam"], rate=1e-3),
+    "rosenbrock10": Race(CASES["rosenbrock10-momentum"], rate=1e-5),
+    "rastrigin10": Race(CASES["rastrigin10-adam"], rate=1e-3),
+}
+
+
 def skip_unless_cores(threads: int) -> None:
     """Leave a benchmark out where the machine has fewer cores than it asks for."""
     if threads > (os.cpu_count() or 1):

@@ -10,22 +10,21 @@ the caches, which count three; the faster way of the two, in bytes per second, i
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from peers.serve import Server
 
+from comparison.ceiling import compiled
 from comparison.rows import Row
+from comparison.servers import rule_names, started
 
-PEERS = Path(__file__).parent.parent / "peers"
 GROUP = "inplace"
 PARAMETERS, FEW = 30_000_000, 6_000_000
 SIZES = {"float32": 4, "float64": 8}
 REPEATS = 5  # of each triad; a step is repeated as often as both of them together
+TRIAD = ["-O3", "-march=native", "-shared", "-fPIC"]
 ADAM, OTHERS = 0.95, 0.9  # of the bandwidth
 
 
@@ -36,7 +35,7 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
     rows = []
     with ExitStack() as stack:
         fastgd = started(stack, "ours.py", "--serve")
-        rules = rule_names()
+        rules = sorted(rule_names(), key=lambda name: name != "adam")
         for dtype in SIZES:
             row = Row(f"step in place: adam, {words}, {dtype}", "PyTorch fused", "ms/step", target=1.0)
             if importlib.util.find_spec("torch") is None:
@@ -49,7 +48,7 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
                     row.ours.append(seconds(fastgd, f"inplace-adam-{dtype}", count))
             rows.append(row)
         try:
-            triad = started(stack, "triad.py", "--serve", str(library(folder)))
+            triad = started(stack, "triad.py", "--serve", str(compiled("triad.c", folder / "triad.so", *TRIAD)))
             missing = None
         except FileNotFoundError as error:
             missing = str(error)
@@ -69,12 +68,6 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
     return rows
 
 
-def started(stack: ExitStack, *command: str) -> Server:
-    server = Server(PEERS / command[0], *command[1:])
-    stack.callback(server.close)
-    return server
-
-
 def seconds(server: Server, case: str, count: int) -> float:
     """Milliseconds of one step."""
     return 1e3 * server.ask(case=case, runs=count, repeats=2 * REPEATS)["seconds"]
@@ -83,22 +76,3 @@ def seconds(server: Server, case: str, count: int) -> float:
 def seconds_per_byte(triad: Server, size: int) -> float:
     answers = [triad.ask(case=case, bytes=size, repeats=REPEATS) for case in ("store", "stream")]
     return min(answer["seconds"] / answer["work"] for answer in answers)
-
-
-def rule_names() -> list[str]:
-    """Every rule of the registry, Adam first."""
-    code = "from fastgd import optimizers; print(*optimizers.rules())"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-    return sorted(done.stdout.split(), key=lambda name: (name != "adam", name))
-
-
-def library(folder: Path) -> Path:
-    """The compiled triad."""
-    if shutil.which("gcc") is None:
-        raise FileNotFoundError("gcc is not installed")
-    made = folder / "triad.so"
-    command = ["gcc", "-O3", "-march=native", "-shared", "-fPIC", str(PEERS / "triad.c"), "-o", str(made)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise FileNotFoundError(f"gcc cannot build triad.c: {done.stderr.strip().splitlines()[-1]}")
-    return made

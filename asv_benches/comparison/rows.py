@@ -74,7 +74,7 @@ class Row:
             number(figure(self.ours) if self.ours else None),
             number(self.ratio),
             number(self.best_ratio),
-            f"{relation} {self.target:g}" if self.target is not None else "",
+            f"{relation} {self.target:.3g}" if self.target is not None else "",
             self.verdict,
         )
 

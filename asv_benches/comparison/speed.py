@@ -13,8 +13,8 @@ from peers.serve import Server
 
 from comparison.ceiling import Ceiling
 from comparison.rows import Row, cores
+from comparison.servers import started
 
-PEERS = Path(__file__).parent.parent / "peers"
 NEEDS = {"jax": ("jax", "optax"), "torch": ("torch",), "scipy": ("scipy",)}
 TOLERANCE = "himmelblau-adam-to-1e-6"
 NS, US = ("ns/step", 1e9), ("us/start", 1e6)
@@ -64,7 +64,7 @@ def measure(
     if not pairs:
         return rows
     with ExitStack() as stack:
-        fastgd = start(stack, "ours.py", "--serve")
+        fastgd = started(stack, "ours.py", "--serve")
         peers: dict[str, Callable[..., float] | str] = {}
         for group in dict.fromkeys(pair.group for pair in pairs):
             peers[group] = peer_of(group, fastgd, stack, folder)
@@ -82,12 +82,6 @@ def measure(
                     ours = {"case": pair.case, "repeats": pair.repeats, **size, **pair.ours}
                     row.ours.append(scale * each(fastgd.ask(**ours)))
     return rows
-
-
-def start(stack: ExitStack, *command: str) -> Server:
-    server = Server(PEERS / command[0], *command[1:])
-    stack.callback(server.close)
-    return server
 
 
 def each(answer: dict[str, float]) -> float:
@@ -110,5 +104,5 @@ def peer_of(group: str, fastgd: Server, stack: ExitStack, folder: Path) -> Calla
     absent = [name for name in NEEDS[group] if importlib.util.find_spec(name) is None]
     if absent:
         return f"{' and '.join(absent)} not installed"
-    server = start(stack, "peers.py", "--serve", group)
+    server = started(stack, "peers.py", "--serve", group)
     return lambda **request: each(server.ask(**request))

@@ -3,33 +3,12 @@
      gcc -O3 -march=native -fopenmp-simd -fno-math-errno ceiling.c -o ceiling -lmvec -lm && ./ceiling [CASE [REPEATS]]
    On a processor with AVX-512 that this gcc does not know, add -march=sapphirerapids -mprefer-vector-width=512.
    Prints: problem, optimizer, nanoseconds per step of one run (best of REPEATS, 5), checksum. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#ifndef W
-#define W 32
-#endif
-typedef double row[W];
+#include "problems.h"
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
-#define LANES _Pragma("omp simd") for (int l = 0; l < W; l++)
-
-static inline void himmelblau(int n, row *x, row *g) {
-  LANES { double a = x[0][l] * x[0][l] + x[1][l] - 11, b = x[0][l] + x[1][l] * x[1][l] - 7;
-    g[0][l] = 4 * a * x[0][l] + 2 * b; g[1][l] = 2 * a + 4 * b * x[1][l]; }
-}
-static inline void rosenbrock(int n, row *x, row *g) {
-  for (int i = 0; i < n; i++) LANES g[i][l] = 0;
-  for (int i = 0; i + 1 < n; i++) LANES { double r = x[i + 1][l] - x[i][l] * x[i][l];
-    g[i][l] += -400 * x[i][l] * r - 2 * (1 - x[i][l]); g[i + 1][l] += 200 * r; }
-}
-/* glibc's vector sine, declared here because math.h offers it only under -ffast-math */
-__attribute__((simd("notinbranch"), const)) extern double vector_sin(double) __asm__("sin");
-static inline void rastrigin(int n, row *x, row *g) {
-  for (int i = 0; i < n; i++) LANES g[i][l] = 2 * x[i][l] + 62.83185307179586 * vector_sin(6.283185307179586 * x[i][l]);
-}
-
 #define DESCEND(NAME, N, GRAD, ADAM)                                                                                  \
   static void NAME(const double *x0, double *out, int runs, int steps, double gtol, double lr) {                      \
     const double b1 = .9, b2 = .999, eps = 1e-8; row x[N], g[N], m[N], v[N]; double on[W];                            \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import math
@@ -21,7 +22,7 @@ from .state import State, block_width
 
 __all__ = ["init", "probe", "restore", "step"]
 
-CHUNK = 1 << 17  # parameters that a thread takes at a time
+CHUNK = 1 << 17  # parameters in a piece, which is the least that a thread takes at a time
 
 
 class Stepper:
@@ -160,14 +161,17 @@ def address(array: np.ndarray) -> int:
 
 
 def each_task(work: Callable[[slice], None], pieces: np.ndarray, threads: int) -> None:
-    """Call ``work(part)`` for neighbouring pieces that are together worth a thread's while."""
-    ends = pieces[:, 3].cumsum()
+    """Call ``work(part)`` for neighbouring pieces: many at first, then fewer, so that all threads end together."""
+    ends = list(itertools.accumulate(pieces[:, 3].tolist()))
     if threads == 1 or ends[-1] < 2 * CHUNK:
         work(slice(None))
         return
-    group = (ends - pieces[:, 3]) // CHUNK
-    first = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(ends)]
-    share_out(work, itertools.starmap(slice, itertools.pairwise(first)), min(threads, len(first) - 1))
+    cuts, done = [0], 0
+    while cuts[-1] < len(ends):
+        share = max(CHUNK, (ends[-1] - done) // (2 * threads))
+        cuts.append(min(bisect.bisect_left(ends, done + share) + 1, len(ends)))
+        done = ends[cuts[-1] - 1]
+    share_out(work, itertools.starmap(slice, itertools.pairwise(cuts)), min(threads, len(cuts) - 1))
 
 
 def pieces_of(targets: list[np.ndarray], sources: list[np.ndarray], state: State) -> np.ndarray:

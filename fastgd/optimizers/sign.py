@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ __all__ = ["Lion", "Rprop", "sign"]
 @inlined
 def sign(value):
     """1, -1, or the value itself: a zero, or a NaN that has to be seen."""
-    return select(value > 0.0, 1.0, select(value < 0.0, -1.0, value))
+    return select(abs(value) > 0.0, math.copysign(1.0, value), value)
 
 
 @dataclass(frozen=True, eq=False)
