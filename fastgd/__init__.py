@@ -12,7 +12,15 @@ from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
-from .landscape import GradientCheck, gradient_check
+from .landscape import (
+    Classification,
+    CriticalPoints,
+    DisconnectivityTree,
+    GradientCheck,
+    classify,
+    find_critical_points,
+    gradient_check,
+)
 from .minimize import minimize
 from .optimizers import (
     AdaBelief,
@@ -41,9 +49,10 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
-    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
+    "Basins", "Classification", "CriticalPoints", "DerivationError", "DisconnectivityTree", "GradientCheck",
+    "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop",
+    "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "Yogi", "__version__", "classify", "ewma",
+    "find_basins", "find_critical_points", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 

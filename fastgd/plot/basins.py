@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHADES = 64
-_SAVED_DPI = 200
 
 
 def basins(
@@ -112,7 +111,7 @@ def basins(
         if high > low:
             _add_scale(figure, ax, low, high)
     if path is not None:
-        figure.savefig(path, dpi=_SAVED_DPI, bbox_inches="tight" if own else None)
+        figure.savefig(path, dpi=style.SAVED_DPI, bbox_inches="tight" if own else None)
     return figure, ax
 
 

@@ -21,6 +21,7 @@ PALETTE = (
 )  # fmt: skip
 UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
+SAVED_DPI = 200
 
 _TO_LMS = np.array(
     [
