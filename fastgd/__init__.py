@@ -8,7 +8,7 @@ from typing import Any
 from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
-from .basins import BasinMap, Basins, find_basins, map_basins, wilson
+from .basins import BasinMap, Basins, find_basins, map_basins, measures, wilson
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
@@ -52,8 +52,8 @@ __all__ = [
     "Basins", "Classification", "CriticalPoints", "DerivationError", "DisconnectivityTree", "GradientCheck",
     "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop",
     "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "Yogi", "__version__", "classify", "ewma",
-    "find_basins", "find_critical_points", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
-    "problems", "schedules", "select", "wilson",
+    "find_basins", "find_critical_points", "gradient_check", "map_basins", "measures", "minimize", "optimizers",
+    "plot", "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 
