@@ -8,7 +8,7 @@ from typing import Any
 from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
-from .basins import BasinMap, Basins, find_basins, map_basins, measures, wilson
+from .basins import BasinMap, Basins, BasinSweep, find_basins, map_basins, measures, sweep_basins, wilson
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
@@ -49,11 +49,11 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "Classification", "CriticalPoints", "DerivationError", "DisconnectivityTree", "GradientCheck",
-    "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop",
-    "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "Yogi", "__version__", "classify", "ewma",
-    "find_basins", "find_critical_points", "gradient_check", "map_basins", "measures", "minimize", "optimizers",
-    "plot", "problems", "schedules", "select", "wilson",
+    "BasinSweep", "Basins", "Classification", "CriticalPoints", "DerivationError", "DisconnectivityTree",
+    "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam",
+    "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "Yogi", "__version__",
+    "classify", "ewma", "find_basins", "find_critical_points", "gradient_check", "map_basins", "measures",
+    "minimize", "optimizers", "plot", "problems", "schedules", "select", "sweep_basins", "wilson",
 ]  # fmt: skip
 
 

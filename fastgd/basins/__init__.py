@@ -5,5 +5,8 @@ from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap, map_basins
+from fastgd.basins.sweep import BasinSweep, sweep_basins
 
-__all__ = ["BasinMap", "Basins", "find_basins", "map_basins", "measures", "wilson"]
+__all__ = [
+    "BasinMap", "BasinSweep", "Basins", "find_basins", "map_basins", "measures", "sweep_basins", "wilson",
+]  # fmt: skip
