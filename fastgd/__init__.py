@@ -17,9 +17,14 @@ from .landscape import (
     CriticalPoints,
     DisconnectivityTree,
     GradientCheck,
+    LineSlice,
+    PlaneSlice,
     classify,
     find_critical_points,
     gradient_check,
+    line_slice,
+    path_slice,
+    random_slice,
 )
 from .minimize import minimize
 from .optimizers import (
@@ -50,10 +55,11 @@ from .stopping import Status
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
     "BasinSweep", "Basins", "Classification", "CriticalPoints", "DerivationError", "DisconnectivityTree",
-    "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam",
-    "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status", "Yogi", "__version__",
-    "classify", "ewma", "find_basins", "find_critical_points", "gradient_check", "map_basins", "measures",
-    "minimize", "optimizers", "plot", "problems", "schedules", "select", "sweep_basins", "wilson",
+    "GradientCheck", "GradientDescent", "Interrupted", "LineSlice", "Lion", "Momentum", "NAdam", "Nesterov",
+    "PlaneSlice", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD",
+    "Status", "Yogi", "__version__", "classify", "ewma", "find_basins", "find_critical_points", "gradient_check",
+    "line_slice", "map_basins", "measures", "minimize", "optimizers", "path_slice", "plot", "problems",
+    "random_slice", "schedules", "select", "sweep_basins", "wilson",
 ]  # fmt: skip
 
 

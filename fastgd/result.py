@@ -39,6 +39,8 @@ class Result:
     x_avg, fun_avg : ndarray, shapes (*batch, n) and (*batch,), or None
         Where an average was asked for: the averaged points and the values there.  A run that ended before its average
         began has its end point here.
+    record : int, or None
+        Steps from one point of `trace` to the next.
     problem, optimizer
         What was run.
 
@@ -62,6 +64,7 @@ class Result:
     optimizer: Optimizer | None = field(default=None, repr=False)
     x_avg: np.ndarray | None = None
     fun_avg: np.ndarray | None = None
+    record: int | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

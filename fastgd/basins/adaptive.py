@@ -48,9 +48,9 @@ class Filled:
     def labels(self, problem: Any) -> NDArray[np.int64]:
         """Return a label for every point that a descent was made from, over the flat grid."""
         where = np.flatnonzero(self.made)
-        ends = Result(**{name: values[where] for name, values in self.ends.items()}, problem=problem)
+        ends: dict[str, Any] = {name: values[where] for name, values in self.ends.items()}
         out = np.full(self.made.size, np.iinfo(np.int64).min)
-        out[where] = find_basins(ends, self.tol).labels
+        out[where] = find_basins(Result(**ends, problem=problem), self.tol).labels
         return out
 
 

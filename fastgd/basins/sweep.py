@@ -44,6 +44,8 @@ class BasinSweep:
         Mean steps to each attractor; NaN where no start leads there.
     starts : ndarray, shape (starts, n)
         The starts.
+    optimizer : Optimizer
+        By what, as given.
     """
 
     over: dict[str, NDArray[np.float64]]
@@ -55,6 +57,7 @@ class BasinSweep:
     entropy: NDArray[np.float64]
     mean_nit: NDArray[np.float64]
     starts: NDArray[np.float64]
+    optimizer: Any
 
     @property
     def limits(self) -> NDArray[np.float64]:
@@ -187,6 +190,7 @@ def sweep_basins(
         entropy=_entropy(np.concatenate([count / len(starts), np.stack(none, axis=-1)], axis=-1)),
         mean_nit=steps,
         starts=starts,
+        optimizer=optimizer,
     )
 
 

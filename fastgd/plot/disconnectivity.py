@@ -121,8 +121,7 @@ def disconnectivity(
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     ax.set_title(name if title is None else title)
-    if path is not None:
-        figure.savefig(path, dpi=style.SAVED_DPI, bbox_inches="tight" if own else None)
+    style.save(figure, path, own)
     return figure, ax
 
 
