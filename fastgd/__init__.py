@@ -9,12 +9,36 @@ from . import optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
 from .baseline import GradientFlow, SciPy, SciPyCG
-from .basins import Agreement, BasinMap, Basins, basin_agreement, find_basins, map_basins, wilson
+from .basins import (
+    Agreement,
+    BasinMap,
+    Basins,
+    BasinSweep,
+    basin_agreement,
+    find_basins,
+    map_basins,
+    measures,
+    sweep_basins,
+    wilson,
+)
 from .compare import Comparison, compare
 from .errors import DerivationError, DeviceError, Interrupted
 from .ewma import ewma
 from .jit.masks import select
-from .landscape import GradientCheck, gradient_check
+from .landscape import (
+    Classification,
+    CriticalPoints,
+    DisconnectivityTree,
+    GradientCheck,
+    LineSlice,
+    PlaneSlice,
+    classify,
+    find_critical_points,
+    gradient_check,
+    line_slice,
+    path_slice,
+    random_slice,
+)
 from .minimize import minimize
 from .optimizers import (
     LBFGS,
@@ -46,12 +70,14 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
-    "Agreement", "Backtracking", "BasinMap", "Basins", "Comparison", "ConjugateGradient", "DerivationError",
-    "DeviceError", "GradientCheck", "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "Lion",
-    "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW",
+    "Agreement", "Backtracking", "BasinMap", "BasinSweep", "Basins", "Classification", "Comparison",
+    "ConjugateGradient", "CriticalPoints", "DerivationError", "DeviceError", "DisconnectivityTree", "GradientCheck",
+    "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "LineSlice", "Lion", "Momentum", "NAdam",
+    "Nesterov", "PlaneSlice", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW",
     "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status", "StrongWolfe", "Yogi", "__version__", "basin_agreement",
-    "compare", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems",
-    "schedules", "select", "wilson",
+    "classify", "compare", "ewma", "find_basins", "find_critical_points", "gradient_check", "line_slice",
+    "map_basins", "measures", "minimize", "optimizers", "path_slice", "plot", "problems", "random_slice", "schedules",
+    "select", "sweep_basins", "wilson",
 ]  # fmt: skip
 
 

@@ -42,6 +42,8 @@ class Result:
     nfev, njev : ndarray of int, shape (*batch,), or None
         How many values and gradients a run computed, where its method counts them: line searches, SciPy's methods and
         the gradient flow.  A step of an update rule takes one gradient.
+    record : int, or None
+        Steps from one point of `trace` to the next.
     problem, optimizer
         What was run.
 
@@ -67,6 +69,7 @@ class Result:
     fun_avg: np.ndarray | None = None
     nfev: np.ndarray | None = None
     njev: np.ndarray | None = None
+    record: int | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

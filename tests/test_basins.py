@@ -282,7 +282,8 @@ def test_summary_and_dict():
     assert "66.67%" in text
     back = json.loads(json.dumps(basins.to_dict()))
     assert back["counts"] == [2, 1]
-    assert set(back) == {field.name for field in dataclasses.fields(Basins)}
+    assert set(back) == {field.name for field in dataclasses.fields(Basins)} - {"problem"} | {"kinds"}
+    assert back["kinds"] == ["minimum", "minimum"]
     with pytest.raises(dataclasses.FrozenInstanceError):
         basins.fun = None
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from fastgd.landscape.classification import Classification
+    from fastgd.problem import Problem
+
 UNSETTLED = -1
 DIVERGED = -2
+COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -42,6 +48,8 @@ class Basins:
         Tolerance of each coordinate that told attractors apart.
     unsettled, diverged : float
         Fractions of all runs with label -1 and -2.
+    problem : Problem, or None
+        What was minimized, if the runs told.
     """
 
     points: NDArray[np.float64]
@@ -57,6 +65,32 @@ class Basins:
     unsettled: float
     diverged: float
     name: str = field(default="")
+    problem: Problem | None = field(default=None)
+
+    @functools.cached_property
+    def curvature(self) -> Classification:
+        """Second derivatives at `points`, by differences of the gradient, computed at first access.
+
+        For symmetries, or to say how the second derivatives are taken, call `fastgd.classify` on `points`.
+
+        Raises
+        ------
+        ValueError
+            If it is not known what was minimized.
+        """
+        from fastgd.landscape.classification import classify
+
+        if self.problem is None:
+            raise ValueError("problem is not known of these runs, so their end points have no second derivatives")
+        return classify(self.problem, self.points, method="differences")
+
+    @property
+    def kinds(self) -> NDArray[np.str_]:
+        """Kind of each attractor, shape (k,): "minimum", "saddle", ..., see `fastgd.landscape.Classification`.
+
+        A descent can end in a saddle: from a start on the ridge, or where the slope beside it is within `gtol`.
+        """
+        return self.curvature.kind
 
     def __len__(self) -> int:
         return len(self.fun)
@@ -78,19 +112,16 @@ class Basins:
         Returns
         -------
         str
-            One line per attractor: number, value, position, share with its interval, mean steps, known
+            One line per attractor: number, kind, value, position, share with its interval, mean steps, known
             minimum.
         """
         runs = self.labels.size
         of = f" of {self.name}" if self.name else ""
         lines = [f"{len(self)} attractor{'' if len(self) == 1 else 's'}{of} from {runs:,} runs"]
-        rows: list[tuple[str, ...]] = [
-            ("", "value", "position", "share", "95 % interval", "mean steps", "known")
-        ]
-        rows += [self.row(i) for i in range(min(limit, len(self)))]
+        rows = [COLUMNS, *self.rows(limit)]
         if len(rows) > 1:
             widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
-            left = (2,)
+            left = (1, 3)
             lines += [
                 "  ".join(
                     cell.ljust(width) if j in left else cell.rjust(width)
@@ -108,11 +139,25 @@ class Basins:
             lines.append(f"diverged: {self.diverged:.2%}")
         return "\n".join(lines)
 
-    def row(self, index: int) -> tuple[str, ...]:
-        """Return the cells of a line of the table: number, value, position, share, interval, steps, known."""
+    def rows(self, limit: int) -> list[tuple[str, ...]]:
+        """Return the cells of the first lines of the table, as `COLUMNS` names them."""
+        return [
+            (str(k), kind, *self._figures(k)) for k, kind in enumerate(self._shown_kinds(min(limit, len(self))))
+        ]
+
+    def _shown_kinds(self, count: int) -> list[str]:
+        """Tell the kinds of the first attractors: of thousands, a table asks for those of twenty."""
+        from fastgd.landscape.classification import classify, kind_texts
+
+        if self.problem is None:
+            return ["?"] * count
+        if "curvature" in self.__dict__:
+            return kind_texts(self.curvature)[:count]
+        return kind_texts(classify(self.problem, self.points[:count], method="differences"))
+
+    def _figures(self, index: int) -> tuple[str, ...]:
         low, high = self.intervals[index]
         return (
-            str(index),
             _number(float(self.fun[index])),
             position_text(self.points, index),
             f"{self.fractions[index]:.2%}",
@@ -127,7 +172,7 @@ class Basins:
         Returns
         -------
         dict
-            One entry per attribute; arrays become nested lists.
+            One entry per attribute but `problem`, and `kinds` where that is known; arrays become nested lists.
         """
         arrays = (
             "points",
@@ -142,6 +187,7 @@ class Basins:
             "tol",
         )
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
+        plain["kinds"] = None if self.problem is None else self.kinds.tolist()
         return plain | {"unsettled": self.unsettled, "diverged": self.diverged, "name": self.name}
 
 

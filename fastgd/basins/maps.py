@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
 
@@ -41,6 +42,8 @@ class BasinMap:
         What was minimized.
     optimizer : Optimizer
         By what.
+    made : ndarray of bool, shape (na, nb), or None
+        Where a descent was made from, in a map with `refine`; elsewhere labels are filled in and steps interpolated.
     """
 
     basins: Basins
@@ -51,6 +54,17 @@ class BasinMap:
     at: NDArray[np.float64]
     problem: Problem
     optimizer: Any
+    made: NDArray[np.bool_] | None = None
+
+    @property
+    def runs(self) -> int:
+        """How many descents were made."""
+        return self.labels.size if self.made is None else int(np.count_nonzero(self.made))
+
+    @property
+    def saving(self) -> float:
+        """Share of the starts that no descent was made from; 0 without `refine`."""
+        return 1.0 - self.runs / self.labels.size
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -66,7 +80,8 @@ class BasinMap:
         na, nb = self.shape
         i, j = self.plane
         starts = f"{na} x {nb} starts in x[{i}], x[{j}]"
-        return f"<BasinMap of {self.problem.name}: {starts}, {len(self.basins)} attractors>"
+        made = "" if self.made is None else f" ({self.runs:,} descents, {self.saving:.1%} saved)"
+        return f"<BasinMap of {self.problem.name}: {starts}{made}, {len(self.basins)} attractors>"
 
     def __str__(self) -> str:
         return f"{self!r}\n{self.basins.summary()}"
@@ -80,6 +95,7 @@ def map_basins(
     plane: tuple[int, int] = (0, 1),
     at: ArrayLike | None = None,
     tol: ArrayLike | None = None,
+    refine: int = 0,
     **minimize_options: Any,
 ) -> BasinMap:
     """Descend from every point of a grid and tell which attractor each start leads to.
@@ -101,6 +117,12 @@ def map_basins(
         Where the others start; by default at the first known minimum, else in the middle of the box.
     tol : float or array_like of shape (n,), optional
         Tells attractors apart, see `find_basins`.
+    refine : int
+        Spend descents where labels change: begin with every ``2**refine``-th start along both axes, and halve the
+        cells whose corners differ, that often. The picture is the same but for specks smaller than the first cells
+        that touch none of their sides, for a fraction of the descents; `BasinMap.saving` tells how many were saved.
+        Of fractal boundaries little is saved, and where descents are cheap, as on most functions of two parameters,
+        the bookkeeping may take longer than what it saves.
     **minimize_options
         Further arguments of `minimize`, such as ``gtol=1e-8`` or ``max_steps=100_000``.
 
@@ -121,6 +143,13 @@ def map_basins(
     >>> map = gd.map_basins(gd.problems.make("himmelblau"), gd.Adam(lr=0.05), shape=(32, 24))
     >>> map.labels.shape, len(map.basins)
     ((32, 24), 4)
+
+    Three of four descents saved:
+
+    >>> problem = gd.problems.make("styblinski_tang", dim=2)
+    >>> map = gd.map_basins(problem, gd.GradientDescent(lr=0.005), shape=(128, 128), refine=4)
+    >>> map.saving > 0.75
+    True
     """
     from fastgd.minimize import minimize
 
@@ -141,7 +170,23 @@ def map_basins(
             )
     starts = problem.grid(shape, plane, at, bounds)
     i, j = (int(k) % problem.dim for k in plane)
-    runs = minimize(problem, starts, optimizer, **minimize_options)
+    if isinstance(refine, bool) or not isinstance(refine, (int, np.integer)):
+        raise TypeError(f"refine must be an integer, got {refine!r}")
+    if refine < 0 or (refine and 2**refine >= min(starts.shape[:2])):
+        sides = starts.shape[:2]
+        raise ValueError(f"refine must be at least 0, and 2**refine less than the sides {sides}, got {refine}")
+    made = None
+    if refine:
+        flat = starts.reshape(-1, problem.dim)
+        runs, made = refined_runs(
+            problem,
+            starts.shape[:2],
+            int(refine),
+            lambda where: minimize(problem, flat[where], optimizer, **minimize_options),
+            tol,
+        )
+    else:
+        runs = minimize(problem, starts, optimizer, **minimize_options)
     return BasinMap(
         basins=find_basins(runs, tol),
         nit=runs.nit,
@@ -151,4 +196,5 @@ def map_basins(
         at=starts[0, 0].copy(),
         problem=problem,
         optimizer=optimizer,
+        made=made,
     )

@@ -16,6 +16,7 @@ from rich.text import Text
 import fastgd
 from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
+from fastgd.basins.found import COLUMNS
 
 _WIDTH_OF_A_FILE = 140
 
@@ -260,11 +261,10 @@ def _loss(error: KeyboardInterrupt, runs: int) -> str:
 
 def _print_basins(found: BasinMap) -> None:
     basins = found.basins
-    names = ("", "value", "position", "share", "95 % interval", "mean steps", "known")
-    table = _table(*((name, "left" if name == "position" else "right") for name in names))
+    table = _table(*((name, "left" if name in ("kind", "position") else "right") for name in COLUMNS))
     shown = min(len(basins), 20)
-    for k in range(shown):
-        table.add_row(*(Text(cell) for cell in basins.row(k)))
+    for row in basins.rows(shown):
+        table.add_row(*(Text(cell) for cell in row))
     na, nb = found.shape
     typer.echo(f"{found.problem.name}: {na} x {nb} starts, {len(basins)} attractors")
     if shown:

@@ -1,6 +1,20 @@
-"""Pictures, drawn with Matplotlib (``pip install "fastgd[plot]"``)."""
+"""Pictures, drawn with Matplotlib (``pip install "fastgd[plot]"``).
+
+Each function returns the figure and the axes, takes axes to draw on where it draws on one, and writes a file where
+`out` names one.
+"""
 
 from fastgd.plot.basins import basins
 from fastgd.plot.compare import compare
+from fastgd.plot.contours import contour, surface
+from fastgd.plot.convergence import convergence, waterfall
+from fastgd.plot.disconnectivity import disconnectivity
+from fastgd.plot.grids import basins_grid, basins_stack, sweep
+from fastgd.plot.rates import learning_rates, schedules
+from fastgd.plot.slices import line, plane
+from fastgd.plot.trajectories import animation, trajectories
 
-__all__ = ["basins", "compare"]
+__all__ = [
+    "animation", "basins", "basins_grid", "basins_stack", "compare", "contour", "convergence", "disconnectivity",
+    "learning_rates", "line", "plane", "schedules", "surface", "sweep", "trajectories", "waterfall",
+]  # fmt: skip

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHADES = 64
-_SAVED_DPI = 200
 
 
 def basins(
@@ -91,8 +90,20 @@ def basins(
     figure, ax = style.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
 
     colours = style.colours(len(map.basins))
-    low, high = _step_range(map)
-    picture = _picture(map, colours, low, high)
+    low, high = step_range([map])
+    draw_map(map, ax, colours, low, high)
+    ax.set_title(f"{map.problem.name}, {style.optimizer_text(map.optimizer)}" if title is None else title)
+    if legend:
+        _add_legend(map, ax, colours, max_legend)
+        if high > low:
+            _add_scale(figure, ax, low, high)
+    style.save(figure, path, own)
+    return figure, ax
+
+
+def draw_map(map: BasinMap, ax: Axes, colours: NDArray[np.float64], low: float, high: float) -> None:
+    """Fill the axes with a map, shaded from `low` to `high` steps."""
+    picture = map_picture(map, colours, low, high)
     (left, right), (bottom, top) = (pixel_edges(axis) for axis in map.axes)
     # The first axis of the map runs to the right, so the picture is its transpose.
     image = picture.transpose(1, 0, 2)
@@ -105,26 +116,19 @@ def basins(
     i, j = map.plane
     ax.set_xlabel(f"x[{i}]")
     ax.set_ylabel(f"x[{j}]")
-    ax.set_title(f"{map.problem.name}, {_optimizer_text(map.optimizer)}" if title is None else title)
     _mark_attractors(map, ax, colours)
-    if legend:
-        _add_legend(map, ax, colours, max_legend)
-        if high > low:
-            _add_scale(figure, ax, low, high)
-    if path is not None:
-        figure.savefig(path, dpi=_SAVED_DPI, bbox_inches="tight" if own else None)
-    return figure, ax
 
 
-def _step_range(map: BasinMap) -> tuple[float, float]:
-    settled = map.nit[map.labels >= 0]
+def step_range(maps: list[BasinMap]) -> tuple[float, float]:
+    """Return the 2 % and the 98 % quantile of the steps of all settled runs."""
+    settled = np.concatenate([map.nit[map.labels >= 0] for map in maps])
     if settled.size == 0:
         return 1.0, 1.0
     low, high = np.quantile(np.maximum(settled, 1), [0.02, 0.98])
     return float(low), float(high)
 
 
-def _picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+def map_picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
     table = (255.0 * style.shades(colours, _SHADES)).round().astype(np.uint8)
     grey, black = (_rgb(code) for code in (style.UNSETTLED_COLOUR, style.DIVERGED_COLOUR))
     picture = np.empty((*map.shape, 3), dtype=np.uint8)
@@ -146,12 +150,6 @@ def pixel_edges(axis: NDArray[np.float64]) -> tuple[float, float]:
     """Return the outer edges of the pixels around evenly spaced starts."""
     half = 0.5 * (axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 0.5
     return float(axis[0] - half), float(axis[-1] + half)
-
-
-def _optimizer_text(optimizer: Any) -> str:
-    lr = getattr(optimizer, "lr", None)
-    name = getattr(optimizer, "label", type(optimizer).__name__)
-    return f"{name}, lr {lr:g}" if isinstance(lr, (int, float)) else name
 
 
 def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ PALETTE = (
 )  # fmt: skip
 UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
+SAVED_DPI = 200
 
 _TO_LMS = np.array(
     [
@@ -64,6 +66,70 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
         return owner.figure, ax
     figure = module.Figure(figsize=size, layout="constrained")
     return figure, figure.add_subplot()
+
+
+def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, NDArray[Any]]:
+    """Return a new figure with axes of shape (rows, columns), that pyplot knows nothing of."""
+    figure = matplotlib_figure().Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def new_space(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Any]:
+    """Return the figure and three-dimensional axes to draw on."""
+    module = matplotlib_figure()
+    if ax is not None:
+        if not hasattr(ax, "plot_surface"):
+            raise TypeError(
+                f"ax must be three-dimensional axes, figure.add_subplot(projection='3d'), got {type(ax).__name__}"
+            )
+        return ax.figure.figure, ax
+    figure = module.Figure(figsize=size, layout="constrained")
+    return figure, figure.add_subplot(projection="3d")
+
+
+def save(figure: Figure, path: Path | None, own: bool) -> None:
+    """Write the figure, cut to what is on it where it is a new one."""
+    if path is not None:
+        figure.savefig(path, dpi=SAVED_DPI, bbox_inches="tight" if own else None)
+
+
+def named_runs(runs: Any) -> dict[str, Any]:
+    """Return results by name: one alone under that of its optimizer, or a mapping as it is.
+
+    Raises
+    ------
+    TypeError
+        If they are no results.
+    """
+    given = runs if isinstance(runs, Mapping) else {optimizer_text(getattr(runs, "optimizer", None)): runs}
+    if not given:
+        raise TypeError("runs must be what minimize returns, or a mapping of names to that, got an empty one")
+    for value in given.values():
+        if not all(hasattr(value, name) for name in ("x", "fun", "grad_norm", "trace")):
+            raise TypeError(
+                f"runs must be what minimize returns, or a mapping of names to that, got {type(value).__name__}"
+            )
+    return {str(name): value for name, value in given.items()}
+
+
+def optimizer_text(optimizer: Any) -> str:
+    """Return an optimizer's name with its learning rate where that is a number."""
+    lr = getattr(optimizer, "lr", None)
+    name = getattr(optimizer, "label", type(optimizer).__name__) if optimizer is not None else "runs"
+    return f"{name}, lr {lr:g}" if isinstance(lr, (int, float)) else name
+
+
+def traces(result: Any, name: str) -> NDArray[np.float64]:
+    """Return the recorded points of a result, shape (runs, points, n).
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if result.trace is None:
+        raise ValueError(f"runs must have a trace to draw ({name} has none): minimize(..., record=1)")
+    return np.asarray(result.trace, dtype=np.float64).reshape(-1, *result.trace.shape[-2:])
 
 
 def checked_path(out: str | os.PathLike[str]) -> Path:

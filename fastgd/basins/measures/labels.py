@@ -1,0 +1,74 @@
+"""Label arrays as all measures take them, and cut into boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def label_array(labels: Any) -> NDArray[np.integer]:
+    """Return the labels of basins or of a map, or an integer array as it is.
+
+    Raises
+    ------
+    TypeError
+        If they are no integers.
+    ValueError
+        If there are none.
+    """
+    array = np.asarray(getattr(labels, "labels", labels))
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels must be an array of integers, or have labels as Basins and BasinMap do, got dtype {array.dtype}"
+        )
+    if array.size == 0:
+        raise ValueError(f"labels must hold at least one label, got shape {array.shape}")
+    return array
+
+
+def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer]]:
+    """Return labels as small unsigned integers that index the second array, the labels in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If an axis is shorter than `least`.
+    """
+    array = label_array(labels)
+    if array.ndim == 0 or min(array.shape) < least:
+        raise ValueError(
+            f"labels must be a grid with at least {least} points along each axis, got shape {array.shape}"
+        )
+    low, high = int(array.min()), int(array.max())
+    span = high - low + 1
+    if span > 2**16:
+        values, codes = np.unique(array, return_inverse=True)
+        return codes.reshape(array.shape).astype(np.uint32), values
+    shifted = (array - low).astype(np.uint8 if span <= 2**8 else np.uint16)
+    present = np.bincount(shifted.reshape(-1), minlength=span) > 0
+    if present.all():
+        return shifted, np.arange(low, high + 1)
+    renumbered = (np.cumsum(present) - 1).astype(shifted.dtype)
+    return renumbered[shifted], low + np.flatnonzero(present)
+
+
+def cut_into_boxes(codes: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the labels box by box, shape (boxes, size**dim); what is left at the far sides is dropped."""
+    counts = [length // size for length in codes.shape]
+    whole = codes[tuple(slice(0, count * size) for count in counts)]
+    split = whole.reshape([part for count in counts for part in (count, size)])
+    axes = [*range(0, 2 * codes.ndim, 2), *range(1, 2 * codes.ndim, 2)]
+    return np.ascontiguousarray(split.transpose(axes)).reshape(-1, size**codes.ndim)
+
+
+def checked_size(size: Any, name: str, codes_shape: tuple[int, ...], least: int = 2) -> int:
+    """Return a length in grid points that fits into every axis, or raise."""
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, the points along each side, got {size!r}")
+    if not least <= size <= min(codes_shape):
+        raise ValueError(
+            f"{name} must be at least {least} and at most {min(codes_shape)}, the shortest side, got {size}"
+        )
+    return int(size)

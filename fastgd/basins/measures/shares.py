@@ -1,0 +1,240 @@
+"""What a sample of starts tells: shares of basins, starts needed, and minima not yet seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.basins.intervals import wilson
+from fastgd.basins.measures.labels import label_array
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How often each label occurs.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (k,)
+        The labels, ascending.
+    counts : ndarray of int64, shape (k,)
+        How often each occurs.
+    fractions : ndarray, shape (k,)
+        The same over the number of all.
+    intervals : ndarray, shape (k, 2)
+        Wilson intervals of the fractions, for starts drawn at random.
+    """
+
+    labels: NDArray[np.integer]
+    counts: NDArray[np.int64]
+    fractions: NDArray[np.float64]
+    intervals: NDArray[np.float64]
+
+
+def shares(labels: Any, confidence: float = 0.95) -> Shares:
+    """Count labels and give their fractions with intervals.
+
+    Parameters
+    ----------
+    labels : array_like of int, any shape, or Basins or BasinMap
+        Labels.
+    confidence : float
+        Coverage of the intervals, inside (0, 1).
+
+    Returns
+    -------
+    Shares
+        Counts, fractions and Wilson intervals.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `labels` are no integers or none, or `confidence` is out of range.
+
+    Examples
+    --------
+    >>> from fastgd.basins.measures import shares
+    >>> shares([0, 1, 1, 1]).fractions
+    array([0.25, 0.75])
+    """
+    values, counts = np.unique(label_array(labels), return_counts=True)
+    total = int(counts.sum())
+    return Shares(values, counts.astype(np.int64), counts / total, wilson(counts, total, confidence))
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The share of a chosen set of attractors.
+
+    Attributes
+    ----------
+    value : float
+        The share.
+    error : float
+        Its standard error.
+    interval : ndarray, shape (2,)
+        Its 95 % Wilson interval, which holds near 0 and 1 as well.
+    """
+
+    value: float
+    error: float
+    interval: NDArray[np.float64]
+
+
+def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
+    r"""Return the share of starts that lead to the desired attractors, and its error.
+
+    For N starts drawn at random, :math:`S = n / N` with the standard error :math:`\sqrt{S (1 - S) / N}`, whatever the
+    dimension.
+
+    Parameters
+    ----------
+    labels : array_like of int, any shape, or Basins or BasinMap
+        Attractor of each start.
+    attractors : int or array_like of int
+        The label or labels that are desired.
+
+    Returns
+    -------
+    Stability
+        Share, standard error and interval.
+
+    Raises
+    ------
+    TypeError
+        If `labels` or `attractors` are no integers.
+    ValueError
+        If there are no labels.
+
+    References
+    ----------
+    P. J. Menck, J. Heitzig, N. Marwan, J. Kurths, How basin stability complements the linear-stability paradigm,
+    Nature Physics 9, 89-92 (2013), doi:10.1038/nphys2516.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.styblinski_tang(dim=2)
+    >>> runs = gd.minimize(problem, problem.sample(10_000, seed=0), gd.GradientDescent(lr=0.005))
+    >>> found = gd.measures.basin_stability(gd.find_basins(runs), 0)
+    >>> round(found.value, 2), round(found.error, 4)
+    (0.26, 0.0044)
+    """
+    array = label_array(labels)
+    chosen = np.atleast_1d(np.asarray(attractors))
+    if chosen.dtype.kind not in "iu":
+        raise TypeError(f"attractors must be one or more integer labels, got {attractors!r}")
+    count = int(np.count_nonzero(np.isin(array, chosen)))
+    value = count / array.size
+    return Stability(value, math.sqrt(value * (1.0 - value) / array.size), wilson(count, array.size))
+
+
+def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.float64]:
+    r"""Return how many random starts find a minimum at least once with a given probability.
+
+    .. math:: N = \left\lceil \frac{\ln (1 - c)}{\ln (1 - p)} \right\rceil
+
+    The expected number until it is found first is 1 / p.
+
+    Parameters
+    ----------
+    share : array_like, shape (*batch,)
+        Share p of starts that lead to it, from 0 to 1, such as ``basins.fractions[0]``; with ``basins.intervals[0]``
+        the number comes with an interval, the larger one first.
+    confidence : float
+        Probability c, inside (0, 1).
+
+    Returns
+    -------
+    ndarray, shape (*batch,)
+        Numbers of starts, as floats: infinite for a share of 0.
+
+    Raises
+    ------
+    ValueError
+        If a share or `confidence` is out of range.
+
+    Examples
+    --------
+    >>> from fastgd.basins.measures import starts_needed
+    >>> starts_needed([0.5, 0.01, 0.0])
+    array([  5., 299.,  inf])
+    """
+    p = np.asarray(share, dtype=np.float64)
+    if not bool(np.all((p >= 0) & (p <= 1))):
+        raise ValueError(f"share must lie in [0, 1], got {share!r}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie inside (0, 1), got {confidence!r}; write 0.95 for 95 %")
+    with np.errstate(divide="ignore"):
+        exact = math.log1p(-confidence) / np.log1p(-p)
+    # A whole number in exact arithmetic must not be rounded up for its last digit.
+    return np.maximum(1.0, np.ceil(exact - 1e-9))
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What `unseen` estimates.
+
+    Attributes
+    ----------
+    share : float
+        Share of starts that lead to minima not seen so far.
+    error : float
+        Its standard error.
+    minima : float
+        How many such minima there are at least: a lower bound, as minima that are hardly ever reached leave no trace.
+    """
+
+    share: float
+    error: float
+    minima: float
+
+
+def unseen(labels: Any) -> Unseen:
+    r"""Estimate what part of the box belongs to minima that no start has found.
+
+    With :math:`n_1` minima seen once and :math:`n_2` seen twice among N starts, the next start leads to a new one with
+    the probability :math:`n_1 / N` (Good and Turing), with the standard error
+    :math:`\sqrt{n_1 (1 - n_1 / N) + 2 n_2} / N`; and there are at least :math:`n_1 (n_1 - 1) / 2 (n_2 + 1)` new ones
+    (Chao).
+
+    Parameters
+    ----------
+    labels : array_like of int, any shape, or Basins or BasinMap
+        Attractor of each start, drawn at random; negative labels are no minima and count as starts alone.
+
+    Returns
+    -------
+    Unseen
+        Share with its error, and number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `labels` are no integers or none.
+
+    References
+    ----------
+    I. J. Good, The population frequencies of species and the estimation of population parameters, Biometrika 40, 237
+    (1953), doi:10.1093/biomet/40.3-4.237. W. W. Esty, A normal limit law for a nonparametric estimator of the coverage
+    of a random sample, Annals of Statistics 11, 905 (1983), doi:10.1214/aos/1176346256. A. Chao, Nonparametric
+    estimation of the number of classes in a population, Scandinavian Journal of Statistics 11, 265 (1984).
+
+    Examples
+    --------
+    >>> from fastgd.basins.measures import unseen
+    >>> unseen([0, 0, 0, 1, 1, 2, 3, 4])
+    Unseen(share=0.375, error=0.246..., minima=1.5)
+    """
+    found = shares(labels)
+    total = int(found.counts.sum())
+    counts = found.counts[found.labels >= 0]
+    once, twice = (int(np.count_nonzero(counts == k)) for k in (1, 2))
+    share = once / total
+    # Esty's limit, in which two starts with the same label tell how often a third kind may come
+    error = math.sqrt(once * (1.0 - share) + 2.0 * twice) / total
+    return Unseen(share, error, once * (once - 1) / (2.0 * (twice + 1)))

@@ -1,0 +1,221 @@
+"""How basins change with a hyperparameter: the same starts for each of its values, in one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.basins.attractors import find_basins
+from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
+from fastgd.basins.intervals import wilson
+from fastgd.boxes import positive_integer
+from fastgd.errors import nearest
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class BasinSweep:
+    """Basins for each value of a hyperparameter, or each combination of several.
+
+    The first axes are those of `over`, in its order; k is the number of attractors of all values together.
+
+    Attributes
+    ----------
+    over : dict of str to ndarray
+        The hyperparameters and their values.
+    basins : Basins
+        The attractors, over all runs; labels of shape (*values, starts).
+    fractions : ndarray, shape (*values, k)
+        Share of the starts that lead to each attractor.
+    intervals : ndarray, shape (*values, k, 2)
+        95 % Wilson intervals, for starts drawn at random.
+    unsettled, diverged : ndarray, shape (*values,)
+        Share of the starts that ended in no attractor.
+    entropy : ndarray, shape (*values,)
+        Entropy of the outcome in nats, without attractor being two outcomes more: 0 where all starts lead to the same.
+    mean_nit : ndarray, shape (*values, k)
+        Mean steps to each attractor; NaN where no start leads there.
+    starts : ndarray, shape (starts, n)
+        The starts.
+    optimizer : Optimizer
+        By what, as given.
+    """
+
+    over: dict[str, NDArray[np.float64]]
+    basins: Basins
+    fractions: NDArray[np.float64]
+    intervals: NDArray[np.float64]
+    unsettled: NDArray[np.float64]
+    diverged: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+    mean_nit: NDArray[np.float64]
+    starts: NDArray[np.float64]
+    optimizer: Any
+
+    @property
+    def limits(self) -> NDArray[np.float64]:
+        r"""Largest rate at which gradient descent stays at each attractor, :math:`2 / \lambda_{max}`, shape (k,)."""
+        return self.basins.curvature.max_lr
+
+    def last(self, name: str | None = None) -> NDArray[np.float64]:
+        """Return the largest value at which each attractor was still reached, shape (k,).
+
+        Parameters
+        ----------
+        name : str, optional
+            The hyperparameter; not needed where there is one.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            Compare with `limits` for the learning rate of plain gradient descent.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hyperparameter, or there are several and none is named.
+        """
+        if name is None and len(self.over) == 1:
+            name = next(iter(self.over))
+        if name not in self.over:
+            raise ValueError(f"name must be one of {', '.join(self.over)}, got {name!r}")
+        axis = list(self.over).index(name)
+        values = np.moveaxis(self.fractions, axis, 0) > 0
+        reached = values.reshape(len(values), -1, values.shape[-1]).any(axis=1)
+        return np.where(reached, self.over[name][:, None], -np.inf).max(axis=0)
+
+    def __repr__(self) -> str:
+        over = ", ".join(f"{values.size} values of {name}" for name, values in self.over.items())
+        return f"<BasinSweep of {self.basins.name}: {over}, {len(self.starts):,} starts, {len(self.basins)} attractors>"
+
+
+def sweep_basins(
+    problem: Problem,
+    optimizer: Any,
+    over: Mapping[str, ArrayLike],
+    *,
+    n_starts: int = 1000,
+    x0: ArrayLike | None = None,
+    seed: int = 0,
+    tol: ArrayLike | None = None,
+    coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+    **minimize_options: Any,
+) -> BasinSweep:
+    """Find basins for each value of one or more hyperparameters, from the same starts, in one batch.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimize.
+    optimizer : Optimizer
+        By what; the hyperparameters in `over` are replaced.
+    over : mapping of str to array_like
+        Values of each hyperparameter, one-dimensional, such as ``{"lr": np.geomspace(1e-3, 1, 100)}``. With several,
+        all combinations are run. A parameter of a schedule is named as in ``"lr.rate"``.
+    n_starts : int
+        Starts, drawn from the box.
+    x0 : array_like, shape (m, n), optional
+        Starts of your own in place of these.
+    seed : int
+        Seed of the draw.
+    tol, coordinates
+        Tell attractors apart, see `find_basins`.
+    **minimize_options
+        Further arguments of `minimize`, such as ``max_steps=100_000``.
+
+    Returns
+    -------
+    BasinSweep
+        Fractions, entropy and steps against the values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, before any work.
+
+    Examples
+    --------
+    The minimum of x² holds up to a rate of 1, which is 2 over its curvature:
+
+    >>> import fastgd as gd
+    >>> problem = gd.Problem(lambda x: x[0] ** 2, dim=1, bounds=(-1, 1))
+    >>> sweep = gd.sweep_basins(problem, gd.GradientDescent(lr=0.1), {"lr": [0.1, 0.5, 0.99, 1.01]}, n_starts=100)
+    >>> sweep.fractions[:, 0]
+    array([1., 1., 1., 0.])
+    >>> sweep.last(), sweep.limits
+    (array([0.99]), array([1.]))
+    """
+    from fastgd.minimize import minimize
+
+    if not isinstance(over, Mapping) or not over:
+        raise TypeError(f'over must map hyperparameters to their values, as in {{"lr": [0.1, 0.2]}}, got {over!r}')
+    known = list(dict.fromkeys(["lr", *optimizer.hyperparameters()]))
+    values: dict[str, NDArray[np.float64]] = {}
+    for name, given in over.items():
+        if name not in known:
+            raise ValueError(
+                f"over must name hyperparameters of {type(optimizer).__name__}, {', '.join(known)}, got {name!r}."
+                f"{nearest(str(name), known)}"
+            )
+        values[name] = np.asarray(given, dtype=np.float64)
+        if values[name].ndim != 1 or values[name].size == 0:
+            raise ValueError(f"over[{name!r}] must be a one-dimensional array, got shape {values[name].shape}")
+    if x0 is None:
+        starts = problem.sample(positive_integer(n_starts, "n_starts"), seed)
+    else:
+        starts = problem._points(x0).reshape(-1, problem.dim)
+    axes = len(values)
+    shaped = {
+        name: array.reshape([-1 if axis == k else 1 for k in range(axes)] + [1])
+        for axis, (name, array) in enumerate(values.items())
+    }
+    runs = minimize(problem, starts, _with_values(optimizer, shaped), **minimize_options)
+    basins = find_basins(runs, tol, coordinates=coordinates)
+    count, steps = _per_value(basins, runs.nit)
+    none = [np.mean(basins.labels == label, axis=-1) for label in (UNSETTLED, DIVERGED)]
+    return BasinSweep(
+        over=values,
+        basins=basins,
+        fractions=count / len(starts),
+        intervals=wilson(count, len(starts)),
+        unsettled=none[0],
+        diverged=none[1],
+        entropy=_entropy(np.concatenate([count / len(starts), np.stack(none, axis=-1)], axis=-1)),
+        mean_nit=steps,
+        starts=starts,
+        optimizer=optimizer,
+    )
+
+
+def _with_values(optimizer: Any, values: Mapping[str, NDArray[np.float64]]) -> Any:
+    """Replace hyperparameters, those of the schedule as well."""
+    inner = {name.removeprefix("lr."): value for name, value in values.items() if name.startswith("lr.")}
+    outer: dict[str, Any] = {name: value for name, value in values.items() if not name.startswith("lr.")}
+    if inner:
+        outer.setdefault("lr", dataclasses.replace(optimizer.lr, **inner))
+    return dataclasses.replace(optimizer, **outer)
+
+
+def _per_value(basins: Basins, nit: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how many runs of each value end in each attractor, and their mean steps, each of shape (*values, k)."""
+    shape, k = basins.labels.shape[:-1], len(basins)
+    settled = basins.labels >= 0
+    value = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(*shape, 1), settled.shape)[settled]
+    cell = value * k + basins.labels[settled]
+    size = int(np.prod(shape)) * k
+    count = np.bincount(cell, minlength=size)
+    with np.errstate(invalid="ignore"):
+        steps = np.bincount(cell, weights=nit[settled], minlength=size) / count
+    return count.reshape(*shape, k), steps.reshape(*shape, k)
+
+
+def _entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(shares > 0, shares * np.log(1.0 / shares), 0.0).sum(axis=-1)

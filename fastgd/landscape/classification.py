@@ -1,0 +1,309 @@
+"""Minimum, saddle or maximum: what the second derivatives say about points, and which rates hold there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.boxes import positive_integer
+from fastgd.landscape.curvature import (
+    checked_method,
+    extreme_eigenvalues,
+    few_gradients,
+    hessians,
+    length_scale,
+)
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+KINDS = ("minimum", "saddle", "maximum", "degenerate", "undefined")
+RTOL = {"derived": 1e-10, "differences": 1e-7}
+_DENSE_UP_TO = 512
+_ENDS = 4
+_RESOLUTION = 1e-8
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Classification:
+    r"""What `classify` found out about points.
+
+    Attributes
+    ----------
+    x : ndarray, shape (*batch, n)
+        The points.
+    grad_norm : ndarray, shape (*batch,)
+        Largest absolute component of the gradient. The kind is that of the second derivatives alone: a point with
+        a large gradient is no critical point, whatever its kind.
+    eigenvalues : ndarray, shape (*batch, k)
+        Eigenvalues of the Hessian, ascending; those of symmetries (`zero_modes`) are left out. All n of them, or
+        those at both ends of the spectrum where `complete` is False.
+    index : ndarray of int64, shape (*batch,)
+        Number of negative eigenvalues: 0 at a minimum, n at a maximum.
+    nullity : ndarray of int64, shape (*batch,)
+        Number of eigenvalues that are zero within the tolerance, those of symmetries not counted.
+    kind : ndarray of str, shape (*batch,)
+        "minimum": all eigenvalues are positive. "maximum": all are negative. "saddle": some are positive and some
+        negative, whatever else. "degenerate": some are zero and the rest has one sign, so that second derivatives do
+        not tell. "undefined": the Hessian is not finite, as at a kink.
+    complete : bool
+        Whether all eigenvalues were computed.
+    """
+
+    x: NDArray[np.float64]
+    grad_norm: NDArray[np.float64]
+    eigenvalues: NDArray[np.float64]
+    index: NDArray[np.int64]
+    nullity: NDArray[np.int64]
+    kind: NDArray[np.str_]
+    complete: bool
+
+    @property
+    def sharpness(self) -> NDArray[np.float64]:
+        """Largest eigenvalue of the Hessian, shape (*batch,)."""
+        return self.eigenvalues[..., -1]
+
+    @property
+    def max_lr(self) -> NDArray[np.float64]:
+        r"""Largest learning rate at which gradient descent stays, shape (*batch,): :math:`2 / \lambda_{max}`.
+
+        Beyond it the step along the steepest direction overshoots by more than it came from. At a saddle or a
+        maximum it is 0, as descent leaves them at every rate.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            limit = np.where(self.sharpness > 0, 2.0 / self.sharpness, np.inf)
+        return np.where(np.isnan(self.sharpness), np.nan, np.where(self.index > 0, 0.0, limit))
+
+    @property
+    def condition(self) -> NDArray[np.float64]:
+        """Largest over smallest absolute eigenvalue, shape (*batch,); NaN unless `complete`."""
+        size = np.abs(self._all())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return size.max(axis=-1) / size.min(axis=-1)
+
+    @property
+    def trace(self) -> NDArray[np.float64]:
+        """Sum of the eigenvalues, shape (*batch,): n times the mean curvature; NaN unless `complete`."""
+        return self._all().sum(axis=-1)
+
+    @property
+    def log_det(self) -> NDArray[np.float64]:
+        r"""Sum of the logarithms of the absolute eigenvalues, shape (*batch,); NaN unless `complete`.
+
+        The volume around a minimum in which the value rises by less than a small amount is proportional to
+        :math:`e^{-\mathrm{log\_det} / 2}`: the smaller, the wider. Minus infinity where an eigenvalue is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._all())).sum(axis=-1)
+
+    def _all(self) -> NDArray[np.float64]:
+        return self.eigenvalues if self.complete else np.full_like(self.eigenvalues, np.nan)
+
+    def __repr__(self) -> str:
+        kinds, counts = np.unique(self.kind, return_counts=True)
+        found = ", ".join(f"{count} {kind}" for kind, count in zip(kinds, counts, strict=True))
+        return f"<Classification of {self.kind.size} points: {found}>"
+
+
+def classify(
+    problem: Problem,
+    points: ArrayLike,
+    *,
+    zero_modes: int = 0,
+    method: str = "auto",
+    ends: int | None = None,
+    rtol: float | None = None,
+) -> Classification:
+    r"""Tell minima, saddles and maxima apart by the eigenvalues of the Hessian.
+
+    Parameters
+    ----------
+    problem : Problem
+        The function.
+    points : array_like, shape (*batch, n)
+        Points where the gradient is (nearly) zero, such as ``basins.points``.
+    zero_modes : int
+        How many zero eigenvalues belong to a symmetry and say nothing: 6 for a cluster of atoms in space, which may
+        be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
+    method : {"auto", "derived", "differences"}
+        Where the second derivatives come from: derived from `fun`, or differences of the gradient over four points
+        (relative error about 1e-9). "auto" derives for up to 12 parameters, where that is possible.
+    ends : int, optional
+        Compute only so many eigenvalues at each end of the spectrum, by Lanczos' method with products of the Hessian
+        and a vector. More are taken at the lower end until one is positive, so `index` and `kind` stay exact.
+        By default all are computed for up to 512 parameters, and 4 at each end beyond.
+    rtol : float, optional
+        An eigenvalue counts as zero below this fraction of the largest in absolute value; by default 1e-10 with
+        derived second derivatives and 1e-7 with differences.
+
+    Returns
+    -------
+    Classification
+        Eigenvalues, `index`, `kind`, and as properties `sharpness`, `max_lr`, `condition`, `trace`, `log_det`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    DerivationError
+        If ``method="derived"`` and the second derivatives cannot be derived.
+
+    References
+    ----------
+    Y. N. Dauphin et al., Identifying and attacking the saddle point problem in high-dimensional non-convex
+    optimization, NeurIPS 27 (2014), arXiv:1406.2572. S. Hochreiter, J. Schmidhuber, Flat minima, Neural Computation 9
+    (1997) 1-42, doi:10.1162/neco.1997.9.1.1. C. Lanczos, Journal of Research of the National Bureau of Standards 45
+    (1950) 255, doi:10.6028/jres.045.026.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
+    >>> found = gd.classify(problem, [[0.0, 0.0], [1.0, 0.0]])
+    >>> found.kind
+    array(['saddle', 'minimum'], dtype='<U10')
+    >>> found.index, found.max_lr
+    (array([1, 0]), array([0.  , 0.25]))
+    """
+    array = problem._points(points)
+    zero_modes = checked_zero_modes(zero_modes, problem.dim)
+    if rtol is not None and not 0 <= rtol < 1:
+        raise ValueError(f"rtol must lie in [0, 1), got {rtol!r}")
+    if ends is not None:
+        ends = positive_integer(ends, "ends")
+    elif problem.dim > _DENSE_UP_TO:
+        ends = _ENDS
+    flat = array.reshape(-1, problem.dim)
+    # Of the whole spectrum little is saved by leaving out a part.
+    dense = ends is None or 2 * (ends + zero_modes) >= problem.dim
+    source = checked_method(problem, method) if dense else "differences"
+    zero = RTOL[source] if rtol is None else float(rtol)
+    if dense:
+        eigenvalues, (kind, index, nullity) = judged(problem, flat, source, zero_modes, zero)
+    else:
+        assert ends is not None
+        eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
+        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * largest(eigenvalues))
+    with np.errstate(invalid="ignore"):
+        grad_norm = np.abs(few_gradients(problem, flat)).max(axis=1)
+    batch = array.shape[:-1]
+    return Classification(
+        x=array,
+        grad_norm=grad_norm.reshape(batch),
+        eigenvalues=eigenvalues.reshape(*batch, eigenvalues.shape[1]),
+        index=index.reshape(batch),
+        nullity=nullity.reshape(batch),
+        kind=kind.reshape(batch),
+        complete=bool(dense),
+    )
+
+
+def kind_texts(found: Classification) -> list[str]:
+    """Return the kinds for a table, with the index of saddles."""
+    return [
+        f"{kind} {index}" if kind == "saddle" else str(kind)
+        for kind, index in zip(found.kind.ravel(), found.index.ravel(), strict=True)
+    ]
+
+
+def checked_zero_modes(zero_modes: int, dim: int) -> int:
+    """Return `zero_modes` as an int from 0 to dim - 1, or raise."""
+    if isinstance(zero_modes, bool) or not isinstance(zero_modes, (int, np.integer)):
+        raise TypeError(f"zero_modes must be an integer, got {zero_modes!r}")
+    if not 0 <= zero_modes < dim:
+        raise ValueError(f"zero_modes must be at least 0 and below the dimension {dim}, got {zero_modes}")
+    return int(zero_modes)
+
+
+def symmetric_eigenvalues(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ascending eigenvalues of matrices of shape (m, n, n); NaN for those that are not finite."""
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    out = np.full(matrices.shape[:2], np.nan)
+    out[finite] = np.linalg.eigvalsh(matrices[finite])
+    return out
+
+
+def without_smallest(eigenvalues: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Leave out of each row the `count` eigenvalues smallest in absolute value, and keep the order."""
+    if count == 0:
+        return eigenvalues
+    kept = np.sort(np.argsort(np.abs(eigenvalues), axis=-1, kind="stable")[..., count:], axis=-1)
+    return np.take_along_axis(eigenvalues, kept, axis=-1)
+
+
+def judged(
+    problem: Problem, points: NDArray[np.float64], source: str, zero_modes: int, rtol: float
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]]:
+    """Return all eigenvalues at points of shape (m, n), and kind, index and nullity.
+
+    No point is known better than to about a hundred-millionth of its scale. Where the Hessian changes by as much as
+    itself over such a distance, as in the middle of a monkey saddle, the eigenvalues are rounding.
+    """
+    here = hessians(problem, points, source)
+    # A direction along which no simple function is symmetric
+    aside = np.cos(np.arange(problem.dim)) * _RESOLUTION * length_scale(problem, points)
+    there = hessians(problem, points + aside, source)
+    eigenvalues = without_smallest(symmetric_eigenvalues(here), zero_modes)
+    change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
+    return eigenvalues, kinds_of(eigenvalues, eigenvalues, np.maximum(rtol * largest(eigenvalues), change))
+
+
+def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest absolute eigenvalue of each point, shape (m, 1)."""
+    return np.abs(eigenvalues).max(axis=-1, keepdims=True, initial=0.0)
+
+
+def kinds_of(
+    lowest: NDArray[np.float64], eigenvalues: NDArray[np.float64], limit: NDArray[np.float64]
+) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
+    """Return kind, index and nullity, each of shape (m,); up to `limit`, shape (m, 1), eigenvalues count as zero.
+
+    `lowest` holds all eigenvalues up to the first positive one; `eigenvalues` may leave out a middle.
+    """
+    with np.errstate(invalid="ignore"):
+        index = np.count_nonzero(lowest < -limit, axis=-1)
+        nullity = np.count_nonzero(np.abs(lowest) <= limit, axis=-1)
+        rising = (eigenvalues > limit).any(axis=-1)
+    kind = np.select(
+        [
+            np.isnan(eigenvalues).any(axis=-1),
+            (index > 0) & rising,
+            nullity > 0,
+            index > 0,
+        ],
+        ["undefined", "saddle", "degenerate", "maximum"],
+        "minimum",
+    )
+    return kind.astype("<U10"), index.astype(np.int64), nullity.astype(np.int64)
+
+
+def _both_ends(
+    problem: Any, points: NDArray[np.float64], ends: int, zero_modes: int, rtol: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the eigenvalues at both ends, and all up to the first positive one (padded by it) at the lower end."""
+    n = problem.dim
+    count = ends + zero_modes
+    shown, lower = [], []
+    for point in points:
+        more = count if np.isfinite(problem.gradient(point)).all() else n
+        while True:
+            if 2 * more >= n:
+                every = symmetric_eigenvalues(hessians(problem, point[None], "differences"))
+                low = without_smallest(every, zero_modes)[0]
+                high = low[-ends:]
+                break
+            low, high = extreme_eigenvalues(problem, point, more, rtol)
+            limit = rtol * max(abs(low[0]), abs(high[-1]))
+            if np.count_nonzero(low > limit) or not np.isfinite(low).all():
+                zeros = int(np.count_nonzero(np.abs(low) <= limit))
+                low = without_smallest(low[None], min(zero_modes, zeros))[0]
+                break
+            more *= 2
+        shown.append(np.concatenate([low[:ends], high[-ends:]]))
+        lower.append(low)
+    width = max((len(low) for low in lower), default=0)
+    padded = [np.concatenate([low, np.full(width - len(low), np.inf)]) for low in lower]
+    return np.array(shown).reshape(-1, 2 * ends), np.array(padded).reshape(-1, width)

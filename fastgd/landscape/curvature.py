@@ -1,0 +1,124 @@
+"""Second derivatives at many points: the matrices, and eigenvalues at both ends of the spectrum of large ones.
+
+Where the second derivatives cannot be derived, or would be long, they are differences of the gradient over four
+points, with an error that falls with the fourth power of the step:
+
+    H v = (8 (g(x + h v) - g(x - h v)) - (g(x + 2 h v) - g(x - 2 h v))) / 12 h
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.errors import DerivationError, nearest
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+METHODS = ("auto", "derived", "differences")
+_DERIVED_UP_TO = 12
+# The step that balances an error of h**4 with rounding, eps / h
+_STEP = float(np.finfo(np.float64).eps) ** 0.2
+_OFFSETS = np.array([1.0, -1.0, 2.0, -2.0])
+_WEIGHTS = np.array([8.0, -8.0, -1.0, 1.0]) / 12.0
+# How many numbers one call of the gradient is given at most
+_BLOCK = 4_000_000
+# Fewer gradients than take this many seconds in plain Python are not worth a compilation.
+_PATIENCE = 0.2
+
+
+def checked_method(problem: Problem, method: str) -> str:
+    """Return "derived" or "differences", whichever is meant for this problem."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.{nearest(method, METHODS)}")
+    if method != "auto":
+        return method
+    if problem.dim > _DERIVED_UP_TO:
+        return "differences"
+    try:
+        problem.hessian(np.zeros((0, problem.dim)))
+    except (DerivationError, TypeError):
+        return "differences"
+    return "derived"
+
+
+def hessians(problem: Problem, points: NDArray[np.float64], method: str) -> NDArray[np.float64]:
+    """Return the Hessians at points of shape (m, n), of shape (m, n, n), by a method that `checked_method` gave."""
+    if method == "derived":
+        return problem.hessian(points)
+    m, n = points.shape
+    step = _STEP * length_scale(problem, points)
+    out = np.empty((m, n, n))
+    at_once = max(1, _BLOCK // (4 * n * n))
+    for first in range(0, m, at_once):
+        part = slice(first, first + at_once)
+        stencil = np.empty((len(points[part]), n, 4, n))
+        stencil[:] = points[part, None, None, :]
+        moved = points[part, :, None] + step[part, :, None] * _OFFSETS
+        stencil[:, np.arange(n), :, np.arange(n)] = moved.transpose(1, 0, 2)
+        slopes = few_gradients(problem, stencil.reshape(-1, n)).reshape(stencil.shape)
+        with np.errstate(invalid="ignore", over="ignore"):
+            out[part] = np.einsum("q,mjqi->mji", _WEIGHTS, slopes) / step[part, :, None]
+    return 0.5 * (out + out.transpose(0, 2, 1))
+
+
+def length_scale(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return over what distance each parameter changes something, shape (m, n): a tenth of the box, or its size."""
+    size = np.maximum(1.0, np.abs(points))
+    if problem.bounds is None:
+        return size
+    # A descent may have left the box; then the coordinate itself says what can be told apart.
+    return np.maximum(0.1 * (problem.bounds[:, 1] - problem.bounds[:, 0]), 1e-3 * np.abs(points))
+
+
+def few_gradients(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the gradients at points of shape (m, n), in plain Python where that takes less than to compile."""
+    if len(points) > 4096:
+        return problem.gradient(points)
+    out = np.empty(points.shape)
+    row = np.empty(problem.dim)
+    started = time.perf_counter()
+    for k, point in enumerate(points.tolist()):
+        try:
+            problem.grad(point, row, *problem.data)
+            out[k] = row
+        except (ArithmeticError, ValueError):  # compiled code has NaN or inf where plain Python raises
+            out[k] = np.nan
+        if (time.perf_counter() - started) * len(points) > _PATIENCE * (k + 1):
+            return problem.gradient(points)
+    return out
+
+
+def extreme_eigenvalues(
+    problem: Problem, point: NDArray[np.float64], count: int, rtol: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the `count` smallest and largest eigenvalues of the Hessian at a point, each ascending, by Lanczos.
+
+    The matrix is never formed: a product with a vector takes four gradients.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n = problem.dim
+    step = _STEP * float(length_scale(problem, point[None]).min())
+
+    def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        v = np.asarray(vector, dtype=np.float64).reshape(-1)
+        size = float(np.linalg.norm(v))
+        if size == 0.0:
+            return np.zeros(n)
+        slopes = problem.gradient(point + _OFFSETS[:, None] * (step / size) * v)
+        return (_WEIGHTS @ slopes) * (size / step)
+
+    operator: Any = LinearOperator((n, n), matvec=product, dtype=np.float64)
+    # A fixed start makes the result repeatable.
+    start = np.random.default_rng(0).standard_normal(n)
+    options = {
+        "k": count, "v0": start, "tol": 0.01 * rtol, "ncv": min(n, max(2 * count + 1, 40)), "maxiter": 20 * n,
+        "return_eigenvectors": False,
+    }  # fmt: skip
+    smallest, largest = (np.sort(eigsh(operator, which=which, **options)) for which in ("SA", "LA"))
+    return smallest, largest

@@ -1,0 +1,249 @@
+"""How fast many runs descend, and where they end."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.landscape.curvature import hessians
+from fastgd.landscape.stationary import Derivatives, polish
+from fastgd.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_MOST_POINTS = 400
+_MOST_RUNS = 20_000
+_RESOLVED = 2000
+_FLOOR = 1e-16
+
+
+def convergence(
+    runs: Any,
+    axes: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    best: float | None = None,
+    title: str | None = None,
+) -> tuple[Figure, NDArray[Any]]:
+    """Draw value and gradient norm against the step, for many runs as quantile bands.
+
+    The line is the median; the bands hold 50 % and 90 % of the runs. A run that has ended keeps its last value, so
+    that no band is of the slow ones alone.
+
+    Parameters
+    ----------
+    runs : Result, or mapping of str to Result
+        What `minimize` returned with ``record=1`` or more, several to compare. Of more than 20,000 runs, so many
+        are drawn from, evenly chosen.
+    axes : array of two matplotlib.axes.Axes, optional
+        Where to draw value and gradient norm. By default on a new figure.
+    out : path, optional
+        File to write the figure to; its extension says the format.
+    best : float, optional
+        Values are drawn as their distance from this: by default the value of the first known minimum, or that of the
+        minimum beside the best end point.
+    title : str, optional
+        By default the problem, and the optimizer of a single result.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    axes : ndarray of two Axes
+        Those with the value and with the gradient norm.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError, ValueError
+        If an argument does not fit, or a result has no trace.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.himmelblau()
+    >>> runs = gd.minimize(problem, problem.sample(100), gd.Adam(lr=0.05), record=10)
+    >>> figure, axes = gd.plot.convergence(runs)
+    >>> axes[0].get_ylabel()
+    'value above the lowest'
+    """
+    path = None if out is None else style.checked_path(out)
+    named = style.named_runs(runs)
+    own = axes is None
+    if axes is None:
+        figure, grid = style.new_grid(1, 2, (9.0, 3.8))
+        axes = grid[0]
+    else:
+        axes = np.asarray(axes, dtype=object).reshape(-1)
+        if axes.size != 2 or not all(hasattr(ax, "fill_between") for ax in axes):
+            raise TypeError("axes must be two Matplotlib axes, for the value and for the gradient norm")
+        figure = axes[0].figure.figure
+    series = {name: along(result, name) for name, result in named.items()}
+    problem = next(iter(named.values())).problem
+    if best is None:
+        best = lowest_value(problem, np.concatenate([result.x.reshape(-1, problem.dim) for result in named.values()]))
+    for k, (name, (steps, value, norm)) in enumerate(series.items()):
+        colour = style.PALETTE[k % len(style.PALETTE)]
+        with np.errstate(invalid="ignore"):
+            above = np.maximum(value - best, _FLOOR)
+        for ax, numbers in zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True):
+            low, quarter, middle, three_quarters, high = np.nanquantile(numbers, _QUANTILES, axis=0)
+            ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+            ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
+            ax.plot(steps, middle, color=colour, linewidth=1.6, label=name)
+    for ax, label in zip(axes, ("value above the lowest", "largest gradient component"), strict=True):
+        ax.set_yscale("log")
+        ax.set_xlabel("step")
+        ax.set_ylabel(label)
+        ax.margins(x=0)
+        ax.grid(True, color="0.9", linewidth=0.6)
+    several = len(named) > 1
+    if several:
+        axes[0].legend(frameon=False)
+    name = getattr(problem, "name", "")
+    count = max(result.status.size for result in named.values())
+    head = f"{name}{'' if several else ', ' + next(iter(named))}: median, 50 % and 90 % of {count:,} runs"
+    figure.suptitle(head if title is None else title, fontsize="medium")
+    style.save(figure, path, own)
+    return figure, axes
+
+
+def along(result: Any, name: str) -> tuple[NDArray[np.int64], Array, Array]:
+    """Return steps of shape (k,), and values and gradient norms of shape (runs, k), ended runs with their last."""
+    traces = style.traces(result, name)
+    if result.problem is None:
+        raise ValueError(f"runs must know their problem for values along the way; {name} does not")
+    some = np.unique(np.linspace(0, len(traces) - 1, min(len(traces), _MOST_RUNS)).astype(int))
+    at = np.unique(np.linspace(0, traces.shape[1] - 1, min(traces.shape[1], _MOST_POINTS)).astype(int))
+    points = traces[np.ix_(some, at)]
+    problem = result.problem
+    there = np.isfinite(points).all(axis=-1)
+    value, norm = np.full(there.shape, np.nan), np.full(there.shape, np.nan)
+    value[there] = problem.value(points[there])
+    norm[there] = np.abs(problem.gradient(points[there])).max(axis=1)
+    for numbers, last in ((value, result.fun), (norm, result.grad_norm)):
+        ended = np.broadcast_to(last.reshape(-1)[some, None], there.shape)
+        numbers[~there] = ended[~there]
+    return at * int(result.record or 1), value, norm
+
+
+def lowest_value(problem: Any, points: Array) -> float:
+    """Return the value that descents head for: of the known minimum, or of the critical point by the best point."""
+    values = problem.value(points)
+    best = points[np.nanargmin(values)]
+    candidates = best[None] if problem.minima is None else np.stack([best, problem.minima[0]])
+    derivatives = Derivatives(problem.gradient, partial(hessians, problem, method="differences"), 1e-7)
+    with np.errstate(all="ignore"):
+        candidates = np.concatenate([candidates, polish(derivatives, best[None])[0]])
+        return float(np.nanmin(problem.value(candidates)))
+
+
+def waterfall(
+    runs: Any,
+    ax: Axes | None = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    best: float | None = None,
+    log: bool = False,
+    title: str | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw the final values of all runs in ascending order.
+
+    A flat step is a minimum, and its width is the share of runs that found it. As the axis is the share and not the
+    number, and only points that a printed page can tell apart are drawn, a million runs read like a hundred.
+
+    Parameters
+    ----------
+    runs : Result, or mapping of str to Result
+        What `minimize` returned, several to compare.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default on a new figure.
+    out : path, optional
+        File to write the figure to; its extension says the format.
+    best : float, optional
+        The lowest value, from which a logarithmic axis counts; by default the lowest of all runs.
+    log : bool
+        Whether to draw the distance from `best` on a logarithmic axis, where what is closer than ten digits of the
+        spread counts as reached; else the values themselves.
+    title : str, optional
+        By default the name of the problem.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    ax : matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError, ValueError
+        If an argument does not fit, or no run ended with a finite value.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.rastrigin(dim=2)
+    >>> runs = gd.minimize(problem, problem.sample(10_000), gd.GradientDescent(lr=0.001))
+    >>> figure, ax = gd.plot.waterfall(runs)
+    >>> ax.get_xlabel()
+    'runs in ascending order (%)'
+    """
+    path = None if out is None else style.checked_path(out)
+    named = style.named_runs(runs)
+    own = ax is None
+    figure, ax = style.new_axes(ax, (6.4, 4.2))
+    finals = {name: np.sort(result.fun[np.isfinite(result.fun)].astype(float)) for name, result in named.items()}
+    if not any(values.size for values in finals.values()):
+        raise ValueError("runs has no finite final value to draw")
+    lowest = min(values[0] for values in finals.values() if values.size)
+    highest = max(values[-1] for values in finals.values() if values.size)
+    reference = lowest if best is None else float(best)
+    floor = 1e-10 * max(highest - reference, 1e-300)
+    for k, (name, result) in enumerate(named.items()):
+        values, total = finals[name], result.fun.size
+        if not values.size:
+            continue
+        pick = resolved(values)
+        shown = np.maximum(values[pick] - reference, floor) if log else values[pick]
+        colour = style.PALETTE[k % len(style.PALETTE)]
+        ax.plot(100.0 * (pick + 1) / total, shown, drawstyle="steps-pre", color=colour, linewidth=1.6, label=name)
+        if total <= 200:
+            ax.plot(100.0 * (pick + 1) / total, shown, ".", color=colour, markersize=4)
+    if log:
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.3 * floor)
+        ax.set_ylabel("final value above the lowest")
+    else:
+        ax.set_ylabel("final value")
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("runs in ascending order (%)")
+    ax.grid(True, color="0.9", linewidth=0.6)
+    if len(named) > 1:
+        ax.legend(frameon=False, loc="upper left")
+    first = next(iter(named.values()))
+    count = f"{max(result.fun.size for result in named.values()):,} runs"
+    ax.set_title(f"{getattr(first.problem, 'name', '')}, {count}".strip(", ") if title is None else title)
+    style.save(figure, path, own)
+    return figure, ax
+
+
+def resolved(ordered: Array) -> NDArray[np.intp]:
+    """Return which of many ascending values to draw: evenly spaced ones, and both sides of the largest jumps."""
+    if ordered.size <= 2 * _RESOLVED:
+        return np.arange(ordered.size)
+    even = np.linspace(0, ordered.size - 1, _RESOLVED).astype(np.intp)
+    jump = np.argpartition(np.diff(ordered), -_RESOLVED // 4)[-_RESOLVED // 4 :]
+    return np.unique(np.concatenate([even, jump, jump + 1]))

@@ -1,0 +1,152 @@
+"""The picture of a disconnectivity tree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.landscape import CriticalPoints, DisconnectivityTree
+from fastgd.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def disconnectivity(
+    points: CriticalPoints | DisconnectivityTree,
+    ax: Axes | None = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    title: str | None = None,
+    max_labels: int = 30,
+) -> tuple[Figure, Axes]:
+    """Draw which minima are joined below which value.
+
+    Each line that ends at the bottom is a minimum, at its value; lines meet at the value of the lowest pass between
+    them. A short line to a deep branch is a minimum that is easily left; a long branch on its own is a funnel that is
+    not. What lies beside what has no meaning, and neither has the width.
+
+    Parameters
+    ----------
+    points : CriticalPoints or DisconnectivityTree
+        What `fastgd.find_critical_points` returned, or its `tree()`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default on a new figure.
+    out : path, optional
+        File to write the figure to; its extension says the format.
+    title : str, optional
+        By default the name of the problem.
+    max_labels : int
+        Up to so many minima are numbered, and the passes marked.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    ax : matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError
+        If `points` is neither, or `ax` not axes.
+    ValueError
+        If there is no minimum, or `out` cannot be written.
+
+    References
+    ----------
+    O. M. Becker, M. Karplus, The topology of multidimensional potential energy surfaces, Journal of Chemical Physics
+    106 (1997) 1495-1517, doi:10.1063/1.473299. D. J. Wales, M. A. Miller, T. R. Walsh, Archetypal energy landscapes,
+    Nature 394 (1998) 758-760, doi:10.1038/29487.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> found = gd.find_critical_points(gd.problems.mueller_brown(), 200)
+    >>> figure, ax = gd.plot.disconnectivity(found)
+    >>> ax.get_ylabel()
+    'value'
+    """
+    if isinstance(points, CriticalPoints):
+        tree, name = points.tree(), points.name
+    elif isinstance(points, DisconnectivityTree):
+        tree, name = points, ""
+    else:
+        raise TypeError(
+            f"points must be what find_critical_points returns, or its tree(), got {type(points).__name__}"
+        )
+    count = tree.minima.size
+    if count == 0:
+        raise ValueError("points has no minimum, so there is no tree to draw")
+    path = None if out is None else style.checked_path(out)
+    own = ax is None
+    figure, ax = style.new_axes(ax, (6.0, 4.5))
+    across = _positions(tree)
+    labelled = count <= max_labels
+    top = float(tree.fun.max())
+    span = top - float(tree.fun.min()) or 1.0
+    line: dict[str, Any] = {"color": "#333333", "linewidth": 1.4 if count <= 100 else 0.7, "solid_capstyle": "round"}
+    for node, above in enumerate(tree.parent):
+        if above >= 0:
+            # Straight up to the level of the pass, then across: lines of different branches never cross.
+            xs = (across[node], across[node], across[above])
+            ax.plot(xs, (tree.fun[node], tree.fun[above], tree.fun[above]), **line)
+        else:
+            ax.plot((across[node],) * 2, (tree.fun[node], top + 0.06 * span), **line)
+    best = int(np.argmin(tree.fun[:count]))
+    if labelled:
+        ax.plot(across[:count], tree.fun[:count], "o", color=style.PALETTE[0], markersize=6, label="minimum")
+        if tree.saddles.size:
+            ax.plot(across[count:], tree.fun[count:], "_", color=style.PALETTE[5], markersize=12, markeredgewidth=2.5,
+                    label="pass")  # fmt: skip
+        for leaf, number in enumerate(tree.minima):
+            ax.annotate(
+                str(number), (across[leaf], tree.fun[leaf]), (0, -7), textcoords="offset points", ha="center", va="top",
+                fontsize=9,
+            )  # fmt: skip
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    else:
+        ax.plot(across[best], tree.fun[best], "o", color=style.PALETTE[0], markersize=5)
+    ax.set_xlim(-0.6, count - 0.4)
+    ax.set_ylim(float(tree.fun.min()) - 0.1 * span, top + 0.06 * span)
+    ax.set_xticks([])
+    ax.set_ylabel("value")
+    ax.set_xlabel(f"{count:,} minima" if count > 1 else "one minimum")
+    for side in ("top", "right", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.set_title(name if title is None else title)
+    style.save(figure, path, own)
+    return figure, ax
+
+
+def _positions(tree: DisconnectivityTree) -> NDArray[np.float64]:
+    """Return where each node stands across: leaves side by side, a pass above the middle of its two branches."""
+    nodes = len(tree.fun)
+    below: list[list[int]] = [[] for _ in range(nodes)]
+    for node, above in enumerate(tree.parent):
+        if above >= 0:
+            below[above].append(node)
+    size = np.ones(nodes)
+    lowest = tree.fun.copy()
+    for node in range(tree.minima.size, nodes):
+        size[node] = sum(size[k] for k in below[node])
+        lowest[node] = min(lowest[k] for k in below[node])
+    across = np.zeros(nodes)
+    place = 0
+    # The deepest branch first; a stack, as a tree of thousands is deeper than Python recurses.
+    stack = sorted(tree.roots.tolist(), key=lambda k: -lowest[k])
+    while stack:
+        node = stack.pop()
+        if not below[node]:
+            across[node] = place
+            place += 1
+        stack += sorted(below[node], key=lambda k: -lowest[k])
+    for node in range(tree.minima.size, nodes):
+        across[node] = np.mean([across[k] for k in below[node]])
+    return across

@@ -1,0 +1,257 @@
+"""Paths of descents over their landscape, at rest and moving."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.minimize import reporter
+from fastgd.plot import style
+from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
+from fastgd.stopping import Status
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+
+def trajectories(
+    runs: Any,
+    ax: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    max_paths: int = 20,
+    plane: tuple[int, int] = (0, 1),
+    bounds: Any = None,
+    on: str = "contour",
+    log: bool = True,
+    title: str | None = None,
+) -> tuple[Figure, Any]:
+    """Draw the paths of recorded runs over the landscape.
+
+    A path begins at a ring and ends at a dot where it converged, at a square where the step limit or a stall ended it,
+    and at a cross where it diverged. With several results each has a colour; the paths of one alone have a colour
+    each, up to seven.
+
+    Parameters
+    ----------
+    runs : Result, or mapping of str to Result
+        What `minimize` returned with ``record=1`` or more; several under their names to compare optimizers.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default on a new figure.
+    out : path, optional
+        File to write the figure to; its extension says the format.
+    max_paths : int
+        Most paths of each result, evenly chosen.
+    plane : (int, int)
+        The two parameters to draw; others are left out of sight.
+    bounds : array_like, optional
+        Sides of the picture, as for `fastgd.Problem.grid`; by default the box, or the paths where there is none.
+    on : {"contour", "surface"}
+        Whether to look from above or from the side.
+    log : bool
+        Whether the height of a surface is logarithmic.
+    title : str, optional
+        By default the problem, and the optimizer of a single result.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure.
+    ax : matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    TypeError, ValueError
+        If an argument does not fit, or a result has no trace.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem, x0 = gd.problems.himmelblau(), [[0.0, -5.0]]
+    >>> optimizers = {"plain": gd.GradientDescent(lr=0.01), "Adam": gd.Adam(lr=0.1)}
+    >>> runs = {name: gd.minimize(problem, x0, optimizer, record=1) for name, optimizer in optimizers.items()}
+    >>> figure, ax = gd.plot.trajectories(runs)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['plain', 'Adam']
+    """
+    if on not in ("contour", "surface"):
+        raise ValueError(f'on must be "contour" or "surface", got {on!r}')
+    path = None if out is None else style.checked_path(out)
+    own = ax is None
+    named, paths = chosen_paths(runs, max_paths)
+    problem = next(iter(named.values())).problem
+    check_plane(problem)
+    i, j = (int(k) % problem.dim for k in plane)
+    box = sides(problem, paths, (i, j)) if bounds is None else bounds
+    lowest = 0.0
+    if on == "contour":
+        figure, ax = contour(problem, ax, bounds=box, plane=plane)
+        limits = ax.get_xlim(), ax.get_ylim()
+    else:
+        figure, ax, lowest = draw_surface(problem, ax, problem.grid((81, 81), plane, None, box), plane, log)
+        ax.view_init(35.0, -60.0)
+    several = len(named) > 1
+    for k, (name, result) in enumerate(named.items()):
+        for m, (line, run) in enumerate(paths[name]):
+            colour = style.PALETTE[(k if several else m) % 7]
+            label = name if several and m == 0 else None
+            coordinates: tuple[Array, ...] = (line[:, i], line[:, j])
+            if on == "surface":
+                # A little above the ground, so that the surface does not swallow the line
+                height = lifted(problem.value(line), lowest, log)
+                coordinates = (*coordinates, height + 0.01 * np.ptp(ax.get_zlim()))
+            draw_path(ax, coordinates, colour, label, int(result.status.reshape(-1)[run]))
+    if on == "contour":
+        ax.set_xlim(limits[0])
+        ax.set_ylim(limits[1])
+    if several:
+        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=min(3, len(named)), frameon=False)
+    only = "" if several else f", {next(iter(named))}"
+    ax.set_title(f"{problem.name}{only}" if title is None else title)
+    style.save(figure, path, own)
+    return figure, ax
+
+
+def animation(
+    runs: Any,
+    out: str | os.PathLike[str],
+    *,
+    max_paths: int = 20,
+    frames: int = 100,
+    fps: int = 20,
+    tail: int = 30,
+    plane: tuple[int, int] = (0, 1),
+    bounds: Any = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> Path:
+    """Write a moving picture of recorded runs on their way down.
+
+    Parameters
+    ----------
+    runs : Result, or mapping of str to Result
+        What `minimize` returned with ``record=1`` or more.
+    out : path
+        File to write: ``.gif``, or ``.mp4`` where the program ffmpeg is installed.
+    max_paths : int
+        Most paths of each result, evenly chosen.
+    frames : int
+        Most frames, at least 2; runs with more points are shown at even distances.
+    fps : int
+        Frames for each second.
+    tail : int
+        How many points of its way each run trails behind it.
+    plane, bounds
+        As for `trajectories`.
+    progress : bool or callable
+        True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
+
+    Returns
+    -------
+    pathlib.Path
+        Where the file is.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    RuntimeError
+        If an ``.mp4`` is asked for and ffmpeg is not installed.
+    TypeError, ValueError
+        If an argument does not fit, or a result has no trace.
+    """
+    from matplotlib import animation as movies
+
+    target = Path(out)
+    if target.suffix.lower() not in (".gif", ".mp4") or not target.parent.is_dir():
+        raise ValueError(f"out must end in .gif or .mp4, in a folder that exists, got {str(out)!r}")
+    if frames < 2 or fps < 1 or tail < 1:
+        raise ValueError(f"frames must be at least 2, fps and tail 1, got {frames!r}, {fps!r} and {tail!r}")
+    if target.suffix.lower() == ".mp4" and not movies.FFMpegWriter.isAvailable():
+        raise RuntimeError("an .mp4 needs the program ffmpeg, which is not installed; write a .gif")
+    named, paths = chosen_paths(runs, max_paths)
+    problem = next(iter(named.values())).problem
+    check_plane(problem)
+    i, j = (int(k) % problem.dim for k in plane)
+    box = sides(problem, paths, (i, j)) if bounds is None else bounds
+    figure, ax = contour(problem, bounds=box, plane=plane, scale=False)
+    figure.set_dpi(100)
+    several = len(named) > 1
+    moving = []
+    for k, name in enumerate(named):
+        for m, (line, _) in enumerate(paths[name]):
+            colour = style.PALETTE[(k if several else m) % 7]
+            (trail,) = ax.plot([], [], color=colour, linewidth=1.3, label=name if several and m == 0 else None)
+            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=6)
+            moving.append((line, trail, head))
+    if several:
+        ax.legend(loc="upper right", framealpha=0.9)
+    longest = max(len(line) for line, _, _ in moving)
+    shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
+    every = {name: int(result.record or 1) for name, result in named.items()}
+    step = next(iter(every.values()))
+    writer = movies.PillowWriter(fps=fps) if target.suffix.lower() == ".gif" else movies.FFMpegWriter(fps=fps)
+    with ExitStack() as stack:
+        report = reporter(progress, len(shown), stack)
+        with writer.saving(figure, str(target), dpi=100):
+            for done, at in enumerate(shown, 1):
+                for line, trail, head in moving:
+                    last = min(int(at), len(line) - 1)
+                    part = line[max(0, last - tail) : last + 1]
+                    trail.set_data(part[:, i], part[:, j])
+                    head.set_data(line[last : last + 1, i], line[last : last + 1, j])
+                ax.set_title(f"{problem.name}, step {at * step:,}")
+                writer.grab_frame()
+                if report is not None:
+                    report(done, len(shown))
+    return target
+
+
+def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, list[tuple[Array, int]]]]:
+    """Return results by name, and of each some paths with the number of their run, cut where they end."""
+    if isinstance(max_paths, bool) or not isinstance(max_paths, (int, np.integer)) or max_paths < 1:
+        raise ValueError(f"max_paths must be an integer of at least 1, got {max_paths!r}")
+    named = style.named_runs(runs)
+    paths = {}
+    for name, result in named.items():
+        traces = style.traces(result, name)
+        if result.problem is None:
+            raise ValueError(f"runs must know their problem to be drawn over it; {name} does not")
+        some = np.unique(np.linspace(0, len(traces) - 1, min(int(max_paths), len(traces))).astype(int))
+        ends = result.x.reshape(-1, result.x.shape[-1])
+        # The last point falls between two recorded ones as a rule.
+        paths[name] = [
+            (np.concatenate([traces[k][np.isfinite(traces[k]).all(axis=1)], ends[k : k + 1]]), int(k)) for k in some
+        ]
+    return named, paths
+
+
+def sides(problem: Any, paths: dict[str, list[tuple[Array, int]]], plane: tuple[int, int]) -> Array:
+    """Return the sides of the picture: the box, or around the paths where there is none."""
+    if problem.bounds is not None:
+        return problem.bounds[list(plane)]
+    points = np.concatenate([line for lines in paths.values() for line, _ in lines])[:, list(plane)]
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = np.maximum(high - low, 1e-3 * np.maximum(1.0, np.abs(high)))
+    return np.stack([low - 0.15 * side, high + 0.15 * side], axis=1)
+
+
+def draw_path(ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int) -> None:
+    """Draw one path with its two ends."""
+    end = {int(Status.CONVERGED): "o", int(Status.DIVERGED): "X"}.get(status, "s")
+    last, first = ([part[k : k + 1] if k >= 0 else part[-1:] for part in line] for k in (-1, 0))
+    # A dark line under it keeps light colours apart from light grey.
+    ax.plot(*line, color="black", linewidth=2.2, solid_joinstyle="round", zorder=4)
+    ax.plot(*line, color=colour, linewidth=1.4, solid_joinstyle="round", zorder=4.1, label=label)
+    ax.plot(*first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=5.5, markeredgewidth=1.5, zorder=5)
+    ax.plot(*last, end, color=colour, markeredgecolor="black", markersize=7, markeredgewidth=0.8, zorder=5)

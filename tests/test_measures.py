@@ -1,0 +1,323 @@
+"""Measures of basins, against exact values, brute force and published exponents."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import entr
+from scipy.stats import geom
+
+import fastgd as gd
+from fastgd.basins.measures import fractality
+
+m = gd.measures
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=4, max_side=9)
+GRIDS = hnp.arrays(np.int64, SHAPES, elements=st.integers(-2, 3))
+
+
+def newton(n: int) -> np.ndarray:
+    """Which root of z³ = 1 Newton's method finds from a grid on [-1, 1]²."""
+    axis = np.linspace(-1, 1, n)
+    z = axis[:, None] + 1j * axis
+    with np.errstate(all="ignore"):
+        for _ in range(60):
+            z = z - (z**3 - 1) / (3 * z * z)
+    roots = np.exp(2j * np.pi * np.arange(3) / 3)
+    return np.argmin(np.abs(np.nan_to_num(z)[..., None] - roots), axis=-1)
+
+
+@pytest.fixture(scope="module")
+def fractal() -> np.ndarray:
+    return newton(300)
+
+
+def sectors(n: int) -> np.ndarray:
+    """Three basins that meet in one point alone."""
+    return np.digitize(np.arctan2(*np.mgrid[-1 : 1 : n * 1j, -1 : 1 : n * 1j]), [-1.0, 1.0])
+
+
+def boxes(grid: np.ndarray, size: int) -> list[np.ndarray]:
+    """The boxes of a grid, one after the other."""
+    corners = itertools.product(*(range(0, n - size + 1, size) for n in grid.shape))
+    return [grid[tuple(slice(c, c + size) for c in corner)] for corner in corners]
+
+
+def entropy_of(box: np.ndarray) -> float:
+    counts = np.unique(box, return_counts=True)[1]
+    return float(entr(counts / counts.sum()).sum())
+
+
+def test_exact_entropies():
+    checkerboard = np.indices((40, 40)).sum(axis=0) % 2
+    found = m.basin_entropy(checkerboard, 2)
+    assert (found.entropy, found.boundary_entropy) == pytest.approx((math.log(2), math.log(2)), rel=1e-14)
+    assert not found.fractal
+    stripes = m.basin_entropy(np.indices((30, 30)).sum(axis=0) % 3, 3)
+    assert (stripes.entropy, stripes.boundary_entropy) == pytest.approx((math.log(3), math.log(3)), rel=1e-14)
+    assert stripes.fractal
+    split = np.zeros((20, 20), int)
+    split[:, 7:] = 1
+    found = m.basin_entropy(split, 5)
+    assert found.boundary_entropy == pytest.approx(0.67301167, abs=5e-9)
+    assert found.entropy == pytest.approx(0.16825292, abs=5e-9)
+    assert (found.boxes, found.boundary_boxes) == (16, 4)
+    assert math.isnan(m.basin_entropy(np.zeros((10, 10), int)).boundary_entropy)
+
+
+@given(GRIDS, st.integers(2, 4))
+def test_entropy_is_that_of_brute_force(grid, size):
+    each = [entropy_of(box) for box in boxes(grid, size)]
+    found = m.basin_entropy(grid, size)
+    assert found.entropy == pytest.approx(np.mean(each), abs=1e-13)
+    assert found.boundary_boxes == np.count_nonzero(each)
+
+
+@given(GRIDS, st.integers(2, 4))
+def test_mixed_boxes_are_those_of_brute_force(grid, size):
+    from fastgd.basins.measures.labels import coded
+    from fastgd.basins.measures.uncertainty import mixed_share
+
+    exact = np.mean([np.unique(box).size > 1 for box in boxes(grid, size)])
+    assert mixed_share(coded(grid)[0], size) == pytest.approx(exact)
+
+
+def test_labels_far_apart_and_maps_are_taken():
+    wide = np.where(sectors(60) == 1, 10**12, -5)
+    near = np.where(sectors(60) == 1, 1, 0)
+    assert m.basin_entropy(wide) == m.basin_entropy(near)
+    assert m.uncertainty_exponent(wide).exponent == m.uncertainty_exponent(near).exponent
+    found = gd.map_basins(gd.problems.himmelblau(), gd.Adam(lr=0.05), (64, 64))
+    assert m.basin_entropy(found) == m.basin_entropy(found.basins) == m.basin_entropy(found.labels)
+
+
+def test_newtons_boundary_has_the_published_exponent(fractal):
+    """About 0.61 at this resolution; the Julia set of this map has a dimension near 1.42."""
+    for sizes in (None, np.arange(2, 16), [2, 4, 8, 16]):
+        found = m.uncertainty_exponent(fractal, sizes)
+        assert 0.55 < found.exponent < 0.65
+        assert found.dimension == 2 - found.exponent
+        assert found.error < 0.03
+
+
+@pytest.mark.parametrize("angle", [0.1, 0.7, 1.2])
+def test_smooth_boundaries_have_exponent_one(angle):
+    x, y = np.mgrid[-1:1:700j, -1:1:700j]
+    line = (np.cos(angle) * x + np.sin(angle) * y > 0.1).astype(int)
+    assert m.uncertainty_exponent(line).exponent == pytest.approx(1, abs=0.03)
+    x, y, z = np.mgrid[-1:1:120j, -1:1:120j, -1:1:120j]
+    shell = (x**2 + y**2 + z**2 < 0.6).astype(int)
+    found = m.uncertainty_exponent(shell, [3, 4, 6, 8])
+    assert found.dimension == pytest.approx(2, abs=0.06)
+
+
+def test_cantor_boundary_in_one_dimension():
+    """A label that changes at both ends of every gap of the Cantor set, whose dimension is ln 2 / ln 3."""
+    n = 3**9
+    digits = (np.arange(n)[:, None] // 3 ** np.arange(9)) % 3
+    labels = np.where((digits == 1).any(axis=1), 1, 0)
+    found = m.uncertainty_exponent(labels, [27, 81, 243, 729, 2187])
+    assert found.dimension == pytest.approx(math.log(2) / math.log(3), abs=0.02)
+
+
+def test_pairs_of_starts_find_the_exact_shares():
+    """One boundary point in [-5, 5]: a pair at distance eps has it between with the probability eps / 10."""
+    problem = gd.problems.styblinski_tang(dim=1)
+    eps = np.array([0.05, 0.1, 0.2, 0.4])
+    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), eps, 20_000, seed=2)
+    sigma = np.sqrt(eps / 10 / 20_000)
+    assert np.all(np.abs(found.shares - eps / 10) < 4 * sigma)
+    assert found.exponent == pytest.approx(1, abs=0.1)
+
+
+def test_pairs_in_five_dimensions():
+    problem = gd.problems.styblinski_tang(dim=5)
+    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), [0.05, 0.1, 0.2, 0.4], 10_000)
+    assert found.exponent == pytest.approx(1, abs=0.1)
+    assert found.dimension == pytest.approx(4, abs=0.1)
+
+
+def test_pairs_agree_with_the_map_on_a_fractal_boundary():
+    problem, optimizer = gd.problems.himmelblau(), gd.Momentum(lr=0.01, momentum=0.9)
+    pairs = m.uncertainty_by_pairs(problem, optimizer, [0.01, 0.02, 0.05, 0.1, 0.2], 20_000)
+    grid = gd.map_basins(problem, optimizer, (600, 600))
+    assert pairs.exponent == pytest.approx(m.uncertainty_exponent(grid).exponent, abs=0.1)
+    assert pairs.exponent < 0.6
+    assert m.fractality_test(grid).fractal
+
+
+def test_smooth_reference_is_the_published_one():
+    assert m.smooth_boundary_entropy(2) == pytest.approx(0.4395093, abs=6e-7)  # Puy et al.
+    assert m.smooth_boundary_entropy(1) == pytest.approx(0.5, abs=1e-12)  # the integral of H over [0, 1]
+    # By drawing: points in a ball, cut at a random distance
+    generator = np.random.default_rng(0)
+    points = generator.uniform(-1, 1, (400_000, 3))
+    height = np.sort(points[np.sum(points**2, axis=1) < 1, 0])
+    share = np.searchsorted(height, np.linspace(-1, 1, 4001)) / height.size
+    assert m.smooth_boundary_entropy(3) == pytest.approx(np.mean(entr(share) + entr(1 - share)), abs=2e-3)
+
+
+def test_reference_on_the_grid_tends_to_that_of_the_ball():
+    for dim, half, tol in ((1, 500, 2e-3), (2, 100, 1e-3), (3, 16, 6e-3)):
+        cut = fractality.cut_ball_entropy(fractality.ball(half, dim))
+        assert cut == pytest.approx(m.smooth_boundary_entropy(dim), abs=tol)
+
+
+def test_fractality(fractal):
+    found = m.fractality_test(fractal, 11)
+    assert found.fractal
+    assert found.balls == 1000
+    # With two basins the log 2 test must fail, and this one need not.
+    merged = np.where(fractal == 0, 0, 1)
+    assert not m.basin_entropy(merged).fractal
+    assert m.fractality_test(merged, 11).fractal
+    for seed in range(5):
+        assert not m.fractality_test(sectors(400), 11, seed=seed).fractal
+    x, y, z = np.mgrid[-1:1:80j, -1:1:80j, -1:1:80j]
+    assert not m.fractality_test((x + 0.3 * y + 0.2 * z > 0.1).astype(int), 9).fractal
+    empty = m.fractality_test(np.zeros((40, 40), int), 11, 10)
+    assert empty.balls == 0
+    assert not empty.fractal
+
+
+def test_the_smooth_reference_is_met_on_straight_boundaries():
+    """Averaged over many angles, the entropy is the reference within its error: the test is not biased."""
+    x, y = np.mgrid[-1:1:500j, -1:1:500j]
+    z = [
+        m.fractality_test((np.cos(a) * x + np.sin(a) * y > 0).astype(int), 15, seed=k).z
+        for k, a in enumerate(np.linspace(0.05, 3.0, 40))
+    ]
+    assert abs(np.mean(z)) < 4 / math.sqrt(40)
+
+
+def test_wada(fractal):
+    found = m.wada_test(fractal)
+    assert found.wada
+    assert found.radius <= 4
+    assert found.shares[-1] == 1.0
+    apart = m.wada_test(sectors(300))
+    assert not apart.wada
+    assert apart.radius is None
+    assert apart.shares[-1] < 0.1
+    two = m.wada_test(np.where(fractal == 0, 0, 1))
+    assert two.radius == 0
+    assert not two.wada
+
+
+@given(hnp.arrays(np.int64, (7, 8), elements=st.integers(0, 2)))
+@settings(max_examples=30)
+def test_wada_is_the_distance_of_merged_boundaries(grid):
+    """Each boundary point's Chebyshev distance to the boundary of every basin, by brute force."""
+    def neighbours(i, j):
+        return grid[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
+
+    cells = list(np.ndindex(grid.shape))
+    edges = {
+        label: [c for c in cells if label in neighbours(*c) and (neighbours(*c) != label).any()]
+        for label in np.unique(grid)
+    }
+    every = {c for edge in edges.values() for c in edge}
+    found = m.wada_test(grid, 10)
+    if not every:
+        assert found.shares.size == 0
+        return
+    farthest = [
+        max(min(max(abs(a[0] - b[0]), abs(a[1] - b[1])) for b in edge) for edge in edges.values()) for a in every
+    ]
+    shares = [np.mean([f <= r for f in farthest]) for r in range(max(farthest) + 1)]
+    np.testing.assert_allclose(found.shares, shares)
+
+
+def test_wada_leaves_out_what_is_no_basin():
+    grid = sectors(100)
+    grid[:10] = -1
+    assert m.wada_test(grid).labels.tolist() == [0, 1, 2]
+    assert m.wada_test(grid, ignore=()).labels.tolist() == [-1, 0, 1, 2]
+
+
+def test_shares_and_stability():
+    labels = [0] * 30 + [1] * 60 + [-1] * 10
+    found = m.shares(labels)
+    assert found.labels.tolist() == [-1, 0, 1]
+    assert found.fractions.tolist() == [0.1, 0.3, 0.6]
+    np.testing.assert_allclose(found.intervals, gd.wilson([10, 30, 60], 100))
+    stability = m.basin_stability(labels, [0, 1])
+    assert stability.value == 0.9
+    assert stability.error == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.123, 0.01, 1e-7])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_starts_needed_are_the_quantile_of_the_geometric_distribution(share, confidence):
+    assert m.starts_needed(share, confidence) == geom.ppf(confidence, share)
+
+
+def test_starts_needed_at_the_ends():
+    assert m.starts_needed([1.0, 0.0, 0.75], 0.9375).tolist() == [1, math.inf, 2]
+
+
+def test_unseen_is_right_on_average_and_within_its_error():
+    """Samples from known shares: the estimate against the true share of what each sample missed."""
+    generator = np.random.default_rng(0)
+    shares = generator.dirichlet(np.full(200, 0.3))
+    z = []
+    for _ in range(400):
+        labels = generator.choice(200, size=500, p=shares)
+        found = m.unseen(labels)
+        z.append((found.share - shares[np.setdiff1d(np.arange(200), labels)].sum()) / found.error)
+    assert abs(np.mean(z)) < 0.25
+    assert 0.7 < np.std(z) < 1.3
+
+
+def test_unseen_by_hand():
+    assert m.unseen([0, 0, 1, 1, 2, 2]).share == 0
+    found = m.unseen([0, 1, 2, 3, -1])
+    assert (found.share, found.minima) == (0.8, 6)
+
+
+MEASURES = {
+    "shares": m.shares, "stability": lambda labels: m.basin_stability(labels, 0), "unseen": m.unseen,
+    "entropy": m.basin_entropy, "uncertainty": m.uncertainty_exponent, "fractality": m.fractality_test,
+    "wada": m.wada_test,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_large_map_takes_less_than_two_seconds(name):
+    labels = np.tile(newton(128), (32, 32))
+    assert labels.shape == (4096, 4096)
+    MEASURES[name](labels[:64, :64])
+    started = time.perf_counter()
+    MEASURES[name](labels)
+    assert time.perf_counter() - started < 2.0
+
+
+@pytest.mark.parametrize(("call", "error", "match"), [
+    (lambda: m.basin_entropy(np.zeros((5, 5))), TypeError, "labels must be an array of integers"),
+    (lambda: m.basin_entropy(np.zeros((0, 5), int)), ValueError, "at least one label"),
+    (lambda: m.basin_entropy(np.zeros((5, 5), int), 6), ValueError, "box must be at least 2 and at most 5"),
+    (lambda: m.basin_entropy(np.zeros((5, 5), int), 2.5), TypeError, "box must be an integer"),
+    (lambda: m.uncertainty_exponent(np.zeros((5, 5), int)), ValueError, "at least 12 points"),
+    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [1, 2]), ValueError, "between 2 and 50"),
+    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2.5, 3]), TypeError, "at least two integers"),
+    (lambda: m.fractality_test(np.zeros((50, 50), int), 10), ValueError, "diameter must be odd"),
+    (lambda: m.fractality_test(np.zeros((50, 50), int), sigmas=0), ValueError, "sigmas must be positive"),
+    (lambda: m.wada_test(np.arange(100).reshape(10, 10)), ValueError, "at most 64 basins"),
+    (lambda: m.wada_test(np.zeros((5, 5), int), 0), ValueError, "max_radius must be at least 1"),
+    (lambda: m.basin_stability([0, 1], 0.5), TypeError, "attractors must be"),
+    (lambda: m.starts_needed(1.5), ValueError, "share must lie"),
+    (lambda: m.starts_needed(0.5, 1.0), ValueError, "confidence must lie"),
+    (lambda: m.shares([0.5]), TypeError, "labels must be an array of integers"),
+    (lambda: m.smooth_boundary_entropy(0), ValueError, "dim must be at least 1"),
+    (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1]), ValueError, "eps must be at"),
+    (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1, -1]), ValueError, "eps must be at"),
+])  # fmt: skip
+def test_bad_input(call, error, match):
+    with pytest.raises(error, match=match):
+        call()

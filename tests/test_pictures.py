@@ -1,0 +1,241 @@
+"""What the pictures of landscapes, paths and many runs show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+import fastgd as gd
+from fastgd.plot import style
+from fastgd.plot.convergence import along, resolved
+from fastgd.plot.grids import _common_attractors
+
+PLAIN, ADAM = gd.GradientDescent(lr=0.01), gd.Adam(lr=0.05)
+
+
+@pytest.fixture(scope="module")
+def problem() -> gd.Problem:
+    return gd.problems.himmelblau()
+
+
+@pytest.fixture(scope="module")
+def recorded(problem) -> dict[str, gd.Result]:
+    x0 = problem.sample(30, seed=0)
+    return {name: gd.minimize(problem, x0, rule, record=5) for name, rule in (("plain", PLAIN), ("Adam", ADAM))}
+
+
+def legend_texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_bands_of_equal_area_and_marked_minima(problem):
+    figure, ax = gd.plot.contour(problem, shape=(101, 101))
+    assert isinstance(figure, Figure)
+    levels = np.asarray(ax.collections[0].levels)
+    values = problem.value(problem.grid((101, 101)))
+    share = np.histogram(values, levels)[0] / values.size
+    np.testing.assert_allclose(share, share.mean(), atol=0.01)
+    marks = np.concatenate([line.get_xydata() for line in ax.lines])
+    np.testing.assert_allclose(marks, problem.minima)
+
+
+def test_paths_begin_at_the_starts_and_end_at_the_ends(problem, recorded):
+    figure, ax = gd.plot.trajectories(recorded, max_paths=3)
+    assert legend_texts(ax) == ["plain", "Adam"]
+    lines = [line for line in ax.lines if line.get_label() in ("plain", "Adam") or len(line.get_xdata()) > 4]
+    starts = problem.sample(30, seed=0)[[0, 14, 29]]
+    drawn = np.array([line.get_xydata()[0] for line in lines if to_hex(line.get_color()) == style.PALETTE[0].lower()])
+    np.testing.assert_allclose(drawn, starts)
+    ends = np.array([line.get_xydata()[-1] for line in lines if to_hex(line.get_color()) == style.PALETTE[0].lower()])
+    np.testing.assert_allclose(ends, recorded["plain"].x[[0, 14, 29]])
+    figure.canvas.draw()
+
+
+def test_ends_tell_how_a_run_ended(problem):
+    runs = gd.minimize(problem, [3.1, 2.1], gd.GradientDescent(lr=[0.01, 0.0001, 1.0]), max_steps=50, record=1)
+    _, ax = gd.plot.trajectories(runs)
+    assert runs.status.tolist() == [2, 2, 3] or runs.status.tolist() == [0, 2, 3]
+    markers = [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1][1::2]
+    assert markers[1:] == ["s", "X"]
+
+
+def test_paths_on_a_surface(recorded):
+    _, ax = gd.plot.trajectories(recorded["Adam"], on="surface", max_paths=2)
+    assert ax.get_zlabel() == "log10(1 + f - lowest)"
+    _, flat = gd.plot.surface(recorded["Adam"].problem, shape=(11, 11))
+    assert flat.get_zlabel() == "value"
+
+
+def test_paths_without_a_box():
+    free = gd.Problem(lambda x: x[0] ** 2 + x[1] ** 2, dim=2)
+    runs = gd.minimize(free, [[4.0, 2.0]], gd.GradientDescent(lr=0.1), record=1)
+    _, ax = gd.plot.trajectories(runs)
+    assert ax.get_xlim()[0] < 0 < 4 < ax.get_xlim()[1]
+
+
+def test_a_moving_picture(recorded, tmp_path, monkeypatch):
+    from PIL import Image
+
+    heard: list[tuple[int, int]] = []
+    file = gd.plot.animation(
+        recorded, tmp_path / "way.gif", frames=6, max_paths=2, progress=lambda *a: heard.append(a)
+    )
+    with Image.open(file) as movie:
+        assert movie.n_frames == 6
+    assert heard == [(k, 6) for k in range(1, 7)]
+    monkeypatch.setattr("matplotlib.animation.FFMpegWriter.isAvailable", lambda: False)
+    with pytest.raises(RuntimeError, match="needs the program ffmpeg"):
+        gd.plot.animation(recorded, tmp_path / "way.mp4")
+    with pytest.raises(ValueError, match=r"out must end in .gif or .mp4"):
+        gd.plot.animation(recorded, tmp_path / "way.avi")
+    with pytest.raises(ValueError, match="frames must be"):
+        gd.plot.animation(recorded, tmp_path / "way.gif", frames=1)
+
+
+def test_convergence_shows_quantiles_of_all_runs(problem, recorded):
+    steps, value, norm = along(recorded["Adam"], "Adam")
+    runs = recorded["Adam"]
+    assert steps[1] - steps[0] == runs.record == 5
+    # A run that has ended keeps its last value.
+    k = int(np.argmin(runs.nit))
+    assert (value[k, steps > runs.nit[k]] == runs.fun[k]).all()
+    assert (norm[k, steps > runs.nit[k]] == runs.grad_norm[k]).all()
+    np.testing.assert_allclose(value[:, 0], problem.value(problem.sample(30, seed=0)))
+    _, axes = gd.plot.convergence(recorded)
+    (line,) = (line for line in axes[0].lines if line.get_label() == "Adam")
+    np.testing.assert_allclose(line.get_ydata(), np.maximum(np.quantile(value, 0.5, axis=0), 1e-16), rtol=1e-12)
+    assert legend_texts(axes[0]) == ["plain", "Adam"]
+
+
+def test_the_lowest_value_is_that_of_the_minimum_nearby():
+    bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 - 7, dim=2)
+    runs = gd.minimize(bowl, [[3.0, 1.0]], gd.GradientDescent(lr=0.1), record=1, max_steps=10)
+    _, axes = gd.plot.convergence(runs)
+    drawn = axes[0].lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, 5 * 0.64 ** np.arange(11), rtol=1e-9)
+
+
+def test_a_waterfall_keeps_every_step_of_a_million_runs():
+    values = np.repeat([0.0, 1.0, 2.0, 5.0], [3, 600_000, 399_990, 7])
+    pick = resolved(values)
+    assert pick.size < 5000
+    assert np.unique(values[pick]).tolist() == [0, 1, 2, 5]
+    assert {2, 3, 600_002, 600_003, 999_992, 999_993} <= set(pick.tolist())
+    problem = gd.problems.himmelblau()
+    runs = gd.Result(np.zeros((10**6, 2)), values, values, values.astype(int), np.zeros(10**6, np.int8), None, problem)
+    figure, ax = gd.plot.waterfall(runs)
+    (line,) = ax.lines
+    assert line.get_xdata()[-1] == 100
+    assert len(line.get_xdata()) < 5000
+    _, logged = gd.plot.waterfall({"a": runs, "b": runs}, log=True)
+    assert logged.get_yscale() == "log"
+    assert legend_texts(logged) == ["a", "b"]
+
+
+def test_learning_rates_say_how_each_went():
+    bowl = gd.Problem(lambda x: x[0] ** 2, dim=1, bounds=(-11, 11), name="square")
+    figure, axes = gd.plot.learning_rates(bowl, [10.0], PLAIN, [0.01, 0.3, 0.95, 1.1], max_steps=30)
+    assert [ax.get_title() for ax in axes[:4]] == [
+        "lr 0.01: not there in 30 steps", "lr 0.3: there in 19 steps", "lr 0.95: not there in 30 steps",
+        "lr 1.1: moving away",
+    ]  # fmt: skip
+    # x shrinks by 1 - 2 lr a step.
+    line = axes[-1].lines[0]
+    np.testing.assert_allclose(line.get_ydata(), 100 * 0.98 ** (2 * np.arange(31)), rtol=1e-9)
+    _, two = gd.plot.learning_rates(gd.problems.himmelblau(), [0.0, 0.0], ADAM, [0.01, 0.1])
+    assert two.shape == (3,)
+
+
+def test_schedules_are_drawn_as_they_are():
+    cosine = gd.schedules.Cosine(0.1, period=100)
+    _, ax = gd.plot.schedules({"cosine": cosine, "half": gd.schedules.Constant(0.05)}, 100)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), cosine(np.arange(100)))
+    assert legend_texts(ax) == ["cosine", "half"]
+
+
+def test_attractors_have_one_colour_in_all_maps(problem):
+    maps = [gd.map_basins(problem, rule, (48, 48)) for rule in (PLAIN, ADAM)]
+    quarter = gd.map_basins(problem, ADAM, (48, 48), bounds=[(1, 4), (1, 4)])
+    groups, places, _ = _common_attractors([*maps, quarter])
+    assert len(places) == 4
+    for map, numbers in zip([*maps, quarter], groups, strict=True):
+        np.testing.assert_allclose(places[numbers], map.basins.points, atol=1e-3)
+    figure, axes = gd.plot.basins_grid({"a": maps[0], "b": maps[1], "c": quarter}, columns=2)
+    assert axes.shape == (2, 2)
+    assert [ax.get_visible() for ax in axes.flat] == [True, True, True, False]
+    assert len(figure.legends[0].get_texts()) == 4
+
+
+def test_a_stack_of_maps():
+    problem = gd.problems.styblinski_tang(dim=3)
+    maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.005), (24, 24), at=[0, 0, z]) for z in (-3, 3)]
+    figure, ax = gd.plot.basins_stack(maps)
+    assert (ax.get_xlabel(), ax.get_zlabel()) == ("x[0]", "x[2]")
+    assert len(figure.legends[0].get_texts()) == 8
+    with pytest.raises(ValueError, match="differ in one parameter"):
+        gd.plot.basins_stack(maps[:1])
+
+
+def test_a_sweep_marks_the_limits_of_plain_descent(problem):
+    found = gd.sweep_basins(problem, PLAIN, {"lr": np.linspace(0.002, 0.03, 15)}, n_starts=100)
+    _, axes = gd.plot.sweep(found)
+    dotted = sorted(line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == ":")
+    np.testing.assert_allclose(dotted, np.sort(found.limits))
+    by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
+    _, axes = gd.plot.sweep(by_adam)
+    assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]
+
+
+def test_planes_and_lines(problem):
+    cut = gd.random_slice(gd.problems.rosenbrock(dim=20), np.ones(20), shape=(11, 11))
+    _, ax = gd.plot.plane(cut)
+    assert "20 parameters" in ax.get_title()
+    run = gd.minimize(problem, [0.0, 0.0], ADAM, record=1)
+    _, ax = gd.plot.plane(gd.path_slice(problem, run, shape=(11, 11)))
+    assert "% of the path" in ax.get_xlabel()
+    _, ax = gd.plot.line(gd.line_slice(problem, *problem.minima[:2]))
+    assert any("barrier" in text.get_text() for text in ax.texts)
+
+
+DRAWINGS = {
+    "contour": lambda **o: gd.plot.contour(gd.problems.himmelblau(), shape=(21, 21), **o),
+    "surface": lambda **o: gd.plot.surface(gd.problems.himmelblau(), shape=(11, 11), **o),
+    "schedules": lambda **o: gd.plot.schedules({"a": gd.schedules.Constant(0.1)}, 10, **o),
+    "line": lambda **o: gd.plot.line(gd.line_slice(gd.problems.himmelblau(), [0, 0], [1, 1]), **o),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_picture_is_saved_and_refuses_bad_names(name, tmp_path):
+    DRAWINGS[name](out=tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="out must end in one of"):
+        DRAWINGS[name](out=tmp_path / "picture.xyz")
+    with pytest.raises(TypeError, match="ax must be"):
+        DRAWINGS[name](ax=3)
+
+
+@pytest.mark.parametrize(("call", "error", "match"), [
+    (lambda p, r: gd.plot.contour(gd.problems.styblinski_tang(dim=1)), ValueError, "at least two parameters"),
+    (lambda p, r: gd.plot.trajectories(3), TypeError, "runs must be what minimize returns"),
+    (lambda p, r: gd.plot.trajectories({}), TypeError, "got an empty one"),
+    (lambda p, r: gd.plot.trajectories(gd.minimize(p, [0.0, 0.0], ADAM)), ValueError, "must have a trace"),
+    (lambda p, r: gd.plot.trajectories(r, on="ground"), ValueError, "on must be"),
+    (lambda p, r: gd.plot.trajectories(r, max_paths=0), ValueError, "max_paths must be"),
+    (lambda p, r: gd.plot.convergence(r, axes=[1, 2]), TypeError, "axes must be two"),
+    (lambda p, r: gd.plot.learning_rates(p, [0.0, 0.0], ADAM, [0.1]), ValueError, "lr must be 2 to 6"),
+    (lambda p, r: gd.plot.learning_rates(p, [[0.0, 0.0]], ADAM, [0.1, 1]), ValueError, "x0 must be one start"),
+    (lambda p, r: gd.plot.schedules({}, 10), TypeError, "named must map"),
+    (lambda p, r: gd.plot.schedules({"a": 0.1}, 10), TypeError, "named must map"),
+    (lambda p, r: gd.plot.schedules({"a": gd.schedules.ReduceOnPlateau(0.1)}, 10), ValueError, "depends on the values"),
+    (lambda p, r: gd.plot.schedules({"a": gd.schedules.Constant([0.1, 0.2])}, 10), ValueError, "plain numbers"),
+    (lambda p, r: gd.plot.basins_grid([]), TypeError, "maps must be"),
+    (lambda p, r: gd.plot.plane(3), TypeError, "cut must be"),
+    (lambda p, r: gd.plot.line(3), TypeError, "cut must be"),
+    (lambda p, r: gd.plot.sweep(3), TypeError, "found must be"),
+])  # fmt: skip
+def test_pictures_refuse(problem, recorded, call, error, match):
+    with pytest.raises(error, match=match):
+        call(problem, recorded)

@@ -1,0 +1,134 @@
+"""Sweeps over hyperparameters, and maps that spend descents where labels change."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from cases import form
+
+import fastgd as gd
+
+# Himmelblau's minima with 2 over their largest curvature
+MINIMA = np.array(
+    [[3.0, 2.0], [-2.80511808695274, 3.13131251825057], [-3.77931025337775, -3.28318599128617],
+     [3.58442834033049, -1.8481265269644]]
+)  # fmt: skip
+LIMITS = np.array([0.0243059, 0.0248293, 0.0149493, 0.0189720])
+
+
+def test_minima_stop_attracting_at_two_over_their_curvature():
+    problem = gd.problems.himmelblau()
+    around = MINIMA[:, None] + np.random.default_rng(0).uniform(-0.05, 0.05, (4, 100, 2))
+    lr = np.sort(np.concatenate([0.99 * LIMITS, 1.01 * LIMITS]))
+    sweep = gd.sweep_basins(
+        problem, gd.GradientDescent(lr=0.1), {"lr": lr}, x0=around.reshape(-1, 2), max_steps=20_000
+    )
+    order = [int(np.argmin(np.abs(MINIMA - point).max(axis=1))) for point in sweep.basins.points]
+    assert sorted(order) == [0, 1, 2, 3]
+    np.testing.assert_allclose(sweep.limits, LIMITS[order], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(sweep.last(), 0.99 * LIMITS[order], rtol=1e-12)
+    reached = sweep.fractions > 0
+    assert np.array_equal(reached, lr[:, None] < LIMITS[order])
+    assert np.all(sweep.fractions[reached] >= 0.25)
+
+
+def test_a_sweep_is_the_single_calls_together():
+    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.1)
+    lr, beta1 = [0.02, 0.1], [0.5, 0.8, 0.9]
+    sweep = gd.sweep_basins(problem, optimizer, {"lr": lr, "beta1": beta1}, n_starts=200, seed=4, max_steps=400)
+    assert sweep.fractions.shape == (2, 3, 4)
+    assert sweep.basins.labels.shape == (2, 3, 200)
+    for i, rate in enumerate(lr):
+        for j, beta in enumerate(beta1):
+            starts = problem.sample(200, seed=4)
+            runs = gd.minimize(problem, starts, gd.Adam(lr=rate, beta1=beta), max_steps=400)
+            alone = gd.find_basins(runs)
+            assert sweep.unsettled[i, j] == alone.unsettled
+            shares = np.zeros(4)
+            for point, share, steps in zip(alone.points, alone.fractions, alone.mean_nit, strict=True):
+                k = int(np.argmin(np.abs(sweep.basins.points - point).max(axis=1)))
+                shares[k] = share
+                assert sweep.mean_nit[i, j, k] == pytest.approx(steps)
+            np.testing.assert_allclose(sweep.fractions[i, j], shares)
+            every = np.array([*shares, alone.unsettled, alone.diverged])
+            every = every[every > 0]
+            assert sweep.entropy[i, j] == pytest.approx(-np.sum(every * np.log(every)))
+            np.testing.assert_allclose(sweep.intervals[i, j], gd.wilson(np.rint(200 * shares), 200))
+    assert sweep.last("beta1").tolist() == [0.9] * 4
+    assert "2 values of lr, 3 values of beta1" in repr(sweep)
+
+
+def test_nothing_reached_at_any_value():
+    sweep = gd.sweep_basins(form(1.0, -1.0), gd.GradientDescent(lr=0.1), {"lr": [0.5, 0.7]}, n_starts=10)
+    assert sweep.fractions.shape == (2, 0)
+    assert sweep.diverged.tolist() == [1, 1]
+    assert sweep.entropy.tolist() == [0, 0]
+
+
+def test_a_parameter_of_the_schedule():
+    schedule = gd.schedules.Exponential(0.01, 0.999)
+    name = next(n for n in gd.GradientDescent(lr=schedule).hyperparameters() if n.startswith("lr."))
+    sweep = gd.sweep_basins(
+        gd.problems.himmelblau(), gd.GradientDescent(lr=schedule), {name: [0.005, 0.01]}, n_starts=50
+    )
+    assert sweep.fractions.sum(axis=1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("over", "error", "match"), [
+    ({}, TypeError, "over must map"),
+    ([0.1], TypeError, "over must map"),
+    ({"momentum": [0.1]}, ValueError, "over must name hyperparameters of GradientDescent"),
+    ({"lr": 0.1}, ValueError, "must be a one-dimensional array"),
+    ({"lr": []}, ValueError, "must be a one-dimensional array"),
+    ({"lr": [-1.0]}, ValueError, "lr"),
+])  # fmt: skip
+def test_sweep_refuses(over, error, match):
+    with pytest.raises(error, match=match):
+        gd.sweep_basins(gd.problems.himmelblau(), gd.GradientDescent(lr=0.1), over)
+
+
+def test_last_needs_a_name_where_there_are_several():
+    sweep = gd.sweep_basins(
+        gd.problems.himmelblau(), gd.GradientDescent(lr=0.1), {"lr": [0.01], "weight_decay": [0.0]}, n_starts=20
+    )
+    with pytest.raises(ValueError, match="name must be one of lr, weight_decay"):
+        sweep.last()
+
+
+@pytest.mark.parametrize(("name", "optimizer", "shape", "refine", "saved"), [
+    ("himmelblau", gd.Adam(lr=0.05), (256, 256), 4, 0.93),
+    ("himmelblau", gd.Adam(lr=0.05), (201, 77), 3, 0.8),  # sides that no power of two divides
+    ("himmelblau", gd.GradientDescent(lr=0.01), (256, 256), 4, 0.9),
+    ("rastrigin", gd.GradientDescent(lr=0.001), (256, 256), 3, 0.7),
+])  # fmt: skip
+def test_the_refined_map_is_the_whole_map(name, optimizer, shape, refine, saved):
+    problem = gd.problems.make(name, dim=2) if name == "rastrigin" else gd.problems.make(name)
+    whole = gd.map_basins(problem, optimizer, shape)
+    refined = gd.map_basins(problem, optimizer, shape, refine=refine)
+    assert np.array_equal(refined.labels, whole.labels)
+    np.testing.assert_array_equal(refined.basins.counts, whole.basins.counts)
+    np.testing.assert_allclose(refined.basins.points, whole.basins.points, atol=1e-4)
+    assert np.array_equal(refined.nit[refined.made], whole.nit[refined.made])
+    assert np.array_equal(refined.status[refined.made], whole.status[refined.made])
+    assert np.abs(refined.nit - whole.nit).mean() < 0.1 * whole.nit.mean()
+    assert refined.runs == np.count_nonzero(refined.made)
+    assert refined.saving == 1 - refined.runs / math.prod(shape) > saved
+    assert f"{refined.runs:,} descents" in repr(refined)
+    assert (whole.runs, whole.saving, whole.made) == (whole.labels.size, 0.0, None)
+
+
+def test_a_fractal_map_saves_less_and_stays_close():
+    problem, optimizer = gd.problems.himmelblau(), gd.Momentum(lr=0.01, momentum=0.9)
+    whole = gd.map_basins(problem, optimizer, (256, 256))
+    refined = gd.map_basins(problem, optimizer, (256, 256), refine=3)
+    assert np.mean(whole.labels != refined.labels) < 0.01
+    assert 0.1 < refined.saving < 0.7
+    gd.plot.basins(refined)
+
+
+@pytest.mark.parametrize(("refine", "error"), [(-1, ValueError), (5, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_refine_refuses(refine, error):
+    with pytest.raises(error, match="refine must be"):
+        gd.map_basins(gd.problems.himmelblau(), gd.Adam(lr=0.05), (32, 40), refine=refine)
