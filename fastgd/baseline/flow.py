@@ -58,8 +58,9 @@ class GradientFlow(Method):
     start at a minimum, which has ``nit == 0``, and for one at a saddle or a maximum.  A start whose gradient leads exactly to
     a saddle converges to it: look at `Problem.hessian` to tell.
 
-    A run ends with status 1 where no step is small enough for the tolerance, as at a jump of the gradient; with 2 after
-    `max_steps` steps; with 3 where the flow leaves the region in which values are finite, or passes `bound`.
+    A run ends with status 1 where no step is small enough for the tolerance, as before a wall; with 2 after `max_steps` steps,
+    as where it goes to and fro across a kink; with 3 where the flow leaves the region in which values are finite, or passes
+    `bound`.
 
     `nit` counts accepted steps, `njev` all gradients; `nfev` is 0, for the flow looks at no value.
 
@@ -130,7 +131,7 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
             nonlocal njev, finite
             njev += 1
             g = gradient(at)
-            finite = bool(np.all(np.isfinite(g)))
+            finite &= bool(np.all(np.isfinite(g)))
             return -g
 
         while True:
@@ -149,10 +150,17 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
             lowest, since = (norm, 0) if norm < lowest else (lowest, since + 1)
             if since == PATIENCE and flow.rtol * tighter > SMALLEST:
                 tighter, since, solver = max(0.1 * tighter, SMALLEST / flow.rtol), 0, None
-            if solver is None:
-                solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=flow.atol * tighter)
-            solver.step()
-            if solver.status == "failed":
+            finite = True
+            try:
+                if solver is None:
+                    solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=flow.atol * tighter)
+                solver.step()
+                failed = solver.status == "failed"
+            except (ValueError, np.linalg.LinAlgError):  # its linear algebra has met what is not finite
+                if finite:
+                    raise
+                failed = True
+            if failed:
                 status = Status.NO_PROGRESS if finite else Status.DIVERGED
                 break
             if not is_good(solver.y, stop.bound):
