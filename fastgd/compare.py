@@ -227,7 +227,7 @@ def text(key: str, cell: Any) -> str:
     """A cell of the table: shares as percentages, the rest in four digits."""
     if isinstance(cell, str):
         return cell
-    if cell is None:
+    if cell is None or cell != cell:
         return "-"
     if key in ("global", "elsewhere", "settled"):
         return f"{cell:.2%}"
