@@ -320,7 +320,8 @@ def compare(
     def contestant(key: str, name: str) -> Contestant:
         own = basins[key]
         at_global = own.fun <= lowest + ACCURACY * max(abs(lowest), 1.0)
-        found = (own.labels >= 0) & (at_global[own.labels] if len(own) else False)
+        found = own.labels >= 0
+        found[found] = at_global[own.labels[found]]
         met = None if reference is None else basin_agreement(own, basins["reference"])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 

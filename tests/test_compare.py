@@ -96,6 +96,16 @@ def test_attractors_are_matched_by_position(flow: gd.Basins, adam: gd.Basins) ->
     assert moved.share > plain.share
 
 
+def test_one_attractor_beside_runs_that_diverge() -> None:
+    """Labels -1 and -2 are no places among the attractors, of which there is one here."""
+    bowl = gd.problems.quadratic(dim=1)
+    result = gd.compare(bowl, [[1.0], [2.0], [1e9]], [gd.GradientDescent(lr=0.5)], bound=1e8)
+    assert result[0].result.status.tolist() == [0, 0, 3]
+    assert result[0].found.tolist() == [True, True, False]
+    assert result[0].agreement is not None
+    assert result[0].agreement.labels.tolist() == [0, 0, -2]
+
+
 def test_the_nearest_pairs_come_first(flow: gd.Basins) -> None:
     """Two of our attractors lie within reach of one of the reference: the nearer one is the same, the other is new."""
     tol, at = flow.tol, flow.points[0]

@@ -152,7 +152,8 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
     points = None
     if isinstance(own, Basins) and isinstance(theirs, Basins):
         number, points = matched(own, theirs)
-        here = np.where(here >= 0, number[here], here) if len(own) else here
+        settled = here >= 0
+        here[settled] = number[here[settled]]
     elif isinstance(own, Basins) or isinstance(theirs, Basins):
         raise TypeError("labels and reference must both be Basins (or maps), or both arrays of labels")
     decided = there >= 0
