@@ -1,4 +1,4 @@
-"""The figure of true_basin.md: which share of starts goes elsewhere than by the gradient flow, against the learning rate.
+"""The figure of true_basin.md: the share of starts that go elsewhere than by the gradient flow, against the rate.
 
 ``python docs/true_basin.py [--starts N] [--rates N] [--out FILE]`` prints the figures and draws the picture.
 """
@@ -23,7 +23,8 @@ SWEPT = {
 }
 # Optimizers that find their own: by the names under which this version of fastgd may have them
 SINGLE = {
-    "CG": ("ConjugateGradient", ()), "L-BFGS": ("LBFGS", ()), "SciPy CG": ("SciPyCG", ()), "SciPy BFGS": ("SciPy", ("BFGS",)),
+    "CG": ("ConjugateGradient", ()), "L-BFGS": ("LBFGS", ()), "SciPy CG": ("SciPyCG", ()),
+    "SciPy BFGS": ("SciPy", ("BFGS",)),
 }  # fmt: skip
 
 

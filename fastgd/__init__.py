@@ -43,10 +43,11 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "Agreement",
-    "BasinMap", "Basins", "Comparison", "DerivationError", "GradientCheck", "GradientDescent", "GradientFlow", "Interrupted", "Lion", "Momentum", "NAdam",
-    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status",
-    "Yogi", "__version__", "basin_agreement", "compare", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
-    "problems", "schedules", "select", "wilson",
+    "BasinMap", "Basins", "Comparison", "DerivationError", "GradientCheck", "GradientDescent", "GradientFlow",
+    "Interrupted", "Lion", "Momentum", "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop",
+    "ScheduleFreeAdamW", "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status", "Yogi", "__version__", "basin_agreement",
+    "compare", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot", "problems",
+    "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

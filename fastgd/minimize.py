@@ -166,7 +166,8 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
         return array.reshape(batch + array.shape[1:])
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
-    result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), problem=plan.problem, optimizer=plan.optimizer)
+    trace = trimmed_trace(plan, arrays)
+    result = Result(x, fun, norm, nit, status, trace, problem=plan.problem, optimizer=plan.optimizer)
     if plan.average is None:
         return result
     return dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))

@@ -313,9 +313,9 @@ def test_an_interruption_keeps_what_is_done(method: str) -> None:
         if done >= small:
             raise KeyboardInterrupt
 
-    with mock.patch.object(runge_kutta, "CHUNK_RUNS", 128), mock.patch.object(one_by_one, "CHUNK", 8):
-        with pytest.raises(gd.Interrupted) as caught:
-            gd.minimize(HIMMELBLAU, starts, optimizer, threads=1, progress=progress)
+    small_chunks = mock.patch.object(runge_kutta, "CHUNK_RUNS", 128), mock.patch.object(one_by_one, "CHUNK", 8)
+    with small_chunks[0], small_chunks[1], pytest.raises(gd.Interrupted) as caught:
+        gd.minimize(HIMMELBLAU, starts, optimizer, threads=1, progress=progress)
     partial = caught.value.partial
     done = partial.status >= 0
     assert small <= done.sum() <= len(starts)

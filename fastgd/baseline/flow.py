@@ -44,8 +44,8 @@ class GradientFlow(Method):
     atol : float, default 1e-10
         Absolute error of a component in one step, > 0.
     method : {"rk", "LSODA", "BDF"}, default "rk"
-        "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for each
-        run, as in Hairer's DOPRI5.  "LSODA" and "BDF" are SciPy's, one start after another: the reference.
+        "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for
+        each run, as in Hairer's DOPRI5.  "LSODA" and "BDF" are SciPy's, one start after another: the reference.
 
     Raises
     ------
@@ -54,29 +54,29 @@ class GradientFlow(Method):
 
     Notes
     -----
-    The flow never ends; a run does where the largest component of its gradient is at most `gtol`.  That is so at once for a
-    start at a minimum, which has ``nit == 0``, and for one at a saddle or a maximum.  A start whose gradient leads exactly to
-    a saddle converges to it: look at `Problem.hessian` to tell.
+    The flow never ends; a run does where the largest component of its gradient is at most `gtol`.  That is
+    so at once for a start at a minimum, which has ``nit == 0``, and for one at a saddle or a maximum.  A start whose
+    gradient leads exactly to a saddle converges to it: look at `Problem.hessian` to tell.
 
-    A run ends with status 1 where no step is small enough for the tolerance, as before a wall; with 2 after `max_steps` steps,
-    as where it goes to and fro across a kink; with 3 where the flow leaves the region in which values are finite, or passes
-    `bound`.
+    A run ends with status 1 where no step is small enough for the tolerance, as before a wall; with 2 after `max_steps`
+    steps, as where it goes to and fro across a kink; with 3 where the flow leaves the region in which values are
+    finite, or passes `bound`.
 
     `nit` counts accepted steps, `njev` all gradients; `nfev` is 0, for the flow looks at no value.
 
-    An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of "rk" back
-    (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is *stiff*, and
-    LSODA goes on with it.  To have "rk" do it alone, give more `max_steps`.
+    An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of
+    "rk" back (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is
+    *stiff*, and LSODA goes on with it.  To have "rk" do it alone, give more `max_steps`.
 
-    Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low for 100
-    steps they go on with a tenth of the tolerances.
+    Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low
+    for 100 steps they go on with a tenth of the tolerances.
 
     References
     ----------
-    J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, Journal of Computational and Applied Mathematics 6
-    (1980) 19-26, doi:10.1016/0771-050X(80)90013-3.  E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential
-    Equations I, 2nd ed., Springer 1993, doi:10.1007/978-3-540-78862-1, sections II.4 and II.5; E. Hairer, G. Wanner, the same
-    II, 1996, doi:10.1007/978-3-642-05221-7, section IV.2.
+    J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, Journal of
+    Computational and Applied Mathematics 6 (1980) 19-26, doi:10.1016/0771-050X(80)90013-3.  E. Hairer, S. P. Nørsett,
+    G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., Springer 1993, doi:10.1007/978-3-540-78862-1,
+    sections II.4 and II.5; E. Hairer, G. Wanner, the same II, 1996, doi:10.1007/978-3-642-05221-7, section IV.2.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The gradient flow of many starts abreast: Dormand and Prince's pair of orders 5 and 4, each run with its own step.
 
-It is plain scalar Python like the loop over update rules.  With a width of 1 its values are floats and bools; with more they
-are vectors and masks.  A lane whose run has ended takes the next start that waits.
+It is plain scalar Python like the loop over update rules.  With a width of 1 its values are floats and bools; with more
+they are vectors and masks.  A lane whose run has ended takes the next start that waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shar
 from fastgd.problem import Problem
 from fastgd.stopping import CONVERGED, DIVERGED, NO_PROGRESS, RUNNING, STEP_LIMIT
 
-__all__ = ["STIFF", "Limits", "FlowJob", "flow_job"]
+__all__ = ["STIFF", "FlowJob", "Limits", "flow_job"]
 
 STIFF, IDLE = 5, -2  # statuses of a lane that no run ends with
 
@@ -46,12 +46,13 @@ E = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40
 SAFETY, SHRINK, GROW, BETA = 0.9, 0.2, 10.0, 0.04
 EXPONENT = 0.2 - 0.75 * BETA
 REFUSED = 1e10  # the error of a step that met no number
-# A refused step is not made smaller where it would move the point by less than this part of the error allowed to it: what
-# makes the error is then no curvature but a jump of the gradient, or the end of the region where there is one.
+# A refused step is not made smaller where it would move the point by less than this part of the error allowed to it:
+# what makes the error is then no curvature but a jump of the gradient, or the end of the region where there is one.
 LEAST = 1e-3
 
-# The pair is stable on the negative real axis up to 3.3.  A step is held below it by the estimate of the largest curvature,
-# for at the border itself the point would hover at the tolerance's distance from the minimum, and never meet `gtol`.
+# The pair is stable on the negative real axis up to 3.3.  A step is held below it by the estimate of the largest
+# curvature, for at the border itself the point would hover at the tolerance's distance from the minimum, and never meet
+# `gtol`.
 STABLE = 2.75
 MET, MISSED = 15, 6  # DOPRI5's count: so many steps held by stability make a run stiff, so many free ones forget them
 

@@ -179,8 +179,8 @@ def make_plan(
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     batch = checked_batch(starts, numbers, seeds)
     return Plan(
-        problem, optimizer, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
-        stop, kind, None if record is None else int(record),
+        problem, optimizer, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average,
+        tuple(numbers.values()), stop, kind, None if record is None else int(record),
     )  # fmt: skip
 
 
