@@ -169,7 +169,7 @@ class Comparison:
         return frame
 
     def costs(self) -> NDArray[np.float64]:
-        """Values and gradients together of each start by each contestant, shape (len(self), *batch).
+        """Values and gradients together of each start by each contestant, an array of shape ``(len(self), *batch)``.
 
         Infinite where the contestant did not come to the global minimum.
         """

@@ -294,8 +294,9 @@ def test_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads() -> None
 
 
 def test_functions_that_branch_run_one_by_one_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="cannot take several runs at once"):
+    with pytest.warns(UserWarning, match="cannot take several runs at once") as caught:
         alone = gd.minimize(folded(), STARTS[:50], gd.GradientFlow())
+    assert caught[0].filename == __file__
     abreast = gd.minimize(HIMMELBLAU, STARTS[:50], gd.GradientFlow())
     np.testing.assert_allclose(alone.x, abreast.x, atol=1e-6)
     assert np.mean(np.abs(alone.nit - abreast.nit) <= 1) > 0.9
@@ -332,7 +333,7 @@ def test_an_interruption_among_the_stiff() -> None:
         if total == 2:  # the second part: the two that are stiff
             raise KeyboardInterrupt
 
-    with mock.patch.object(one_by_one, "CHUNK", 1), pytest.raises(gd.Interrupted) as caught:
+    with mock.patch.object(one_by_one, "FIRST", 1), pytest.raises(gd.Interrupted) as caught:
         gd.minimize(form(1.0, 1e5), starts, gd.GradientFlow(), progress=progress)
     partial = caught.value.partial
     assert partial.status[0] == 0

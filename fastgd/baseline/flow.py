@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgd import evaluate
 from fastgd.engine.scheduler import run_chunks
-from fastgd.errors import Interrupted, nearest
+from fastgd.errors import nearest
 from fastgd.guards import is_real
 from fastgd.optimizers import Engine, Method, register
 from fastgd.problem import Problem
@@ -200,7 +200,7 @@ class FlowEngine:
         try:
             self.abreast(task, ends, threads, report)
             self.one_by_one(task, ends, threads, report)
-        except Interrupted:
+        except KeyboardInterrupt:
             ends.forget(ends.status == STIFF)
             raise ends.interrupted() from None
         return ends

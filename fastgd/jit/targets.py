@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -101,13 +103,22 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
             f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
-            stacklevel=4,
+            stacklevel=levels_to_caller(),
         )
     if marker not in REFUSED:
         REFUSED[marker] = reason
         if not key.startswith("unnamed"):
             store(marker, "scalar", reason.encode())
     return job
+
+
+def levels_to_caller() -> int:
+    """How many frames above the one that asks the first is that is not this package's: what a warning should show."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def first_cause(error: Exception) -> str:
