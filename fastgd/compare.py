@@ -132,9 +132,9 @@ class Comparison:
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary for each line of the table, the reference last.
 
-        ``optimizer``; ``global``, the share of starts that came to the global minimum, and its interval; ``elsewhere``, the share
-        that the reference sends elsewhere, and its interval; ``settled``, the share that came to rest at all; means over
-        the starts of ``values``, ``gradients`` and ``steps``; ``seconds`` for all of them together.
+        ``optimizer``; ``global``, the share of starts that came to the global minimum, and its interval; ``elsewhere``,
+        the share that the reference sends elsewhere, and its interval; ``settled``, the share that came to rest at all;
+        means over the starts of ``values``, ``gradients`` and ``steps``; ``seconds`` for all of them together.
         """
         return [each.row() for each in self.all]
 
@@ -169,7 +169,7 @@ class Comparison:
         return frame
 
     def costs(self) -> NDArray[np.float64]:
-        """Values and gradients together of each start by each contestant, shape (len(self), *batch).
+        """Values and gradients together of each start by each contestant, an array of shape ``(len(self), *batch)``.
 
         Infinite where the contestant did not come to the global minimum.
         """
@@ -178,7 +178,8 @@ class Comparison:
     def profile(self, factors: ArrayLike) -> NDArray[np.float64]:
         r"""The performance profile.
 
-        For each contestant s the share of starts that it solves with at most so many times the evaluations of the best one,
+        For each contestant s the share of starts that it solves with at most so many times the evaluations of the best
+        one,
 
         .. math:: \rho_s(\tau) = \frac{1}{|P|} \left|\{p \in P: t_{p,s} \le \tau \min_{s'} t_{p,s'}\}\right|,
 
@@ -196,8 +197,8 @@ class Comparison:
 
         References
         ----------
-        E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles, Mathematical Programming 91 (2002)
-        201-213, doi:10.1007/s101070100263.
+        E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles,
+        Mathematical Programming 91 (2002) 201-213, doi:10.1007/s101070100263.
         """
         costs = self.costs().reshape(len(self), -1)
         best = costs.min(axis=0)
@@ -227,7 +228,7 @@ def text(key: str, cell: Any) -> str:
     """A cell of the table: shares as percentages, the rest in four digits."""
     if isinstance(cell, str):
         return cell
-    if cell is None:
+    if cell is None or cell != cell:
         return "-"
     if key in ("global", "elsewhere", "settled"):
         return f"{cell:.2%}"
@@ -254,8 +255,8 @@ def compare(
     x0 : array_like, shape (*batch, n)
         The starts.  A grid of shape (a, b, n), as `Problem.grid` gives it, makes `fastgd.plot.compare` draw maps.
     optimizers : sequence of Method, or mapping of names to them
-        At least one, each with one value of every hyperparameter.  Without names they bear those of their classes, numbered
-        where one comes twice.
+        At least one, each with one value of every hyperparameter.  Without names they bear those of their classes,
+        numbered where one comes twice.
     reference : Method or None, default ``GradientFlow()``
         What decides where a start belongs; None to leave that question out.
     tol : float or array_like of shape (n,), optional
@@ -266,18 +267,20 @@ def compare(
     Returns
     -------
     Comparison
-        One line for each optimizer: how many starts came to the global minimum, how many went elsewhere than by the reference,
-        how many values, gradients and steps it took, and how long.
+        One line for each optimizer: how many starts came to the global minimum, how many went elsewhere than by the
+        reference, how many values, gradients and steps it took, and how long.
 
     Raises
     ------
     TypeError, ValueError
-        Before any work, for what is no optimizer, for hyperparameters that are arrays, and for whatever `minimize` refuses.
+        Before any work, for what is no optimizer, for hyperparameters that are arrays, and for whatever `minimize`
+        refuses.
 
     Notes
     -----
-    A run has come to the global minimum where it has settled at an attractor whose value is at most ``1e-6 * max(|f|, 1)``
-    above the lowest known one; of a problem without known minima, above the lowest that any of them found.
+    A run has come to the global minimum where it has settled at an attractor whose value is at most ``1e-6
+    * max(|f|, 1)`` above the lowest known one; of a problem without known minima, above the lowest that any of them
+    found.
 
     Examples
     --------
@@ -320,7 +323,8 @@ def compare(
     def contestant(key: str, name: str) -> Contestant:
         own = basins[key]
         at_global = own.fun <= lowest + ACCURACY * max(abs(lowest), 1.0)
-        found = (own.labels >= 0) & (at_global[own.labels] if len(own) else False)
+        found = own.labels >= 0
+        found[found] = at_global[own.labels[found]]
         met = None if reference is None else basin_agreement(own, basins["reference"])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 

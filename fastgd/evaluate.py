@@ -140,8 +140,10 @@ def scalar_at(fun: Callable[..., Any], n: int, data: tuple[Any, ...]) -> Callabl
     return at
 
 
-def vector_at(write: Callable[..., Any], n: int, rows: int, data: tuple[Any, ...]) -> Callable[[np.ndarray], np.ndarray]:
-    """Like `scalar_at`, for a function that writes `rows` numbers, such as a gradient: each call returns a new array."""
+def vector_at(
+    write: Callable[..., Any], n: int, rows: int, data: tuple[Any, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Like `scalar_at`, for a function that writes `rows` numbers, such as a gradient: a new array each time."""
     key = named((write,), "vector at", n, rows, [str(numba.typeof(item)) for item in data])
 
     def build() -> Any:

@@ -180,7 +180,8 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
         return array.reshape(batch + array.shape[1:])
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
-    result = Result(x, fun, norm, nit, status, trimmed_trace(plan, arrays), plan.problem, plan.optimizer, record=plan.record)
+    trace = trimmed_trace(plan, arrays)
+    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
     if plan.average is not None:
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
     if plan.search is not None:  # each evaluation is one of both
@@ -197,7 +198,8 @@ def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:
     n = plan.length
     trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)
     fun, norm, nit, status = map(shaped, arrays[1:5])
-    result = Result(shaped(arrays.x, n), fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
+    x = shaped(arrays.x, n)
+    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
     if plan.average is None:
         return result
     return dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))

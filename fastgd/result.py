@@ -116,6 +116,11 @@ class Result:
             "fun_median": float(np.median(finite)) if finite.size else math.nan,
             "nit_mean": float(steps.mean()) if steps.size else math.nan,
             "nit_max": int(steps.max()) if steps.size else 0,
+            **{
+                f"{name}_mean": float(counts[ended].mean()) if steps.size else math.nan
+                for name, counts in (("nfev", self.nfev), ("njev", self.njev))
+                if counts is not None
+            },
         }
 
     def __str__(self) -> str:
@@ -129,6 +134,9 @@ class Result:
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
         lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
         lines.append(f"  steps              mean {facts['nit_mean']:.1f}, most {facts['nit_max']}")
+        for name, text in (("nfev_mean", "values"), ("njev_mean", "gradients")):
+            if name in facts:
+                lines.append(f"  {text:<18} mean {facts[name]:.1f}")
         return "\n".join(lines)
 
     __repr__ = __str__

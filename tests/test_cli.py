@@ -98,6 +98,17 @@ def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
         (["basins", "himmelblau", "--out", "a.png", "--tol", "0"], "tol must"),
         (["basins", "himmelblau", "--out", "a.png", "--threads", "0"], "--threads"),
         (["basins", "himmelblau", "--out", "a.png", "--dtype", "float16"], "--dtype"),
+        (["compare", "himmelblau"], "--optimizers"),
+        (["compare", "himelblau", "--optimizers", "adam"], r"Did you mean 'himmelblau'\?"),
+        (["compare", "himmelblau", "--optimizers", "adm"], r"Did you mean 'adam'\?"),
+        (["compare", "himmelblau", "--optimizers", "scipy-gc"], r"Did you mean 'scipy_cg'\?"),
+        (["compare", "himmelblau", "--optimizers", "adam,adam"], "names 'adam' twice"),
+        (["compare", "himmelblau", "--optimizers", "adam:lr"], "--optimizers.*NAME=NUMBER"),
+        (["compare", "himmelblau", "--optimizers", "adam:rate=1"], "adam has no option 'rate'"),
+        (["compare", "himmelblau", "--optimizers", "adam", "--shape", "9"], "--shape.*64x64"),
+        (["compare", "himmelblau", "--optimizers", "adam", "--starts", "0"], "--starts"),
+        (["compare", "himmelblau", "--optimizers", "adam", "--out", "a.xyz"], "must end in one of"),
+        (["compare", "himmelblau", "--optimizers", "adam", "--dim", "3"], "no option 'dim'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
@@ -122,6 +133,53 @@ def test_interruption_says_what_was_lost(tmp_path, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert err == "fastgd: interrupted: 2 of 384 runs were done and are lost; no picture was written\n"
     assert list(tmp_path.iterdir()) == []
+
+
+COMPARE = ["compare", "himmelblau", "--optimizers"]
+
+
+def test_compare_prints_the_table_and_writes_the_picture(tmp_path):
+    out = tmp_path / "comparison.png"
+    names = "adam:lr=0.05,momentum:momentum=0.5,scipy-cg"
+    ran = CliRunner().invoke(app, [*COMPARE, names, "--shape", "12x10", "--out", str(out)])
+    assert ran.exit_code == 0, ran.output
+    assert out.read_bytes().startswith(b"\x89PNG")
+    lines = ran.stdout.splitlines()
+    assert lines[0].startswith("himmelblau from 120 starts")
+    assert [line.split()[0] for line in lines[2:]] == [*names.split(","), "GradientFlow", "picture:"]
+
+
+def test_every_option_reaches_the_comparison(monkeypatch):
+    seen = {}
+    real = gd.compare
+
+    def spy(problem, x0, contestants, **options):
+        seen.update(options, problem=problem, x0=x0, contestants=contestants)
+        return real(problem, x0, contestants, **options)
+
+    monkeypatch.setattr(gd, "compare", spy)
+    options = (
+        "compare rosenbrock --dim 3 --optimizers momentum:lr=1e-4,gradient-descent,adam --lr 1e-3 --starts 7 --seed 5 "
+        "--max-steps 50 --gtol 1e-3 --tol 0.1 --threads 1 --no-progress"
+    ).split()
+    ran = CliRunner().invoke(app, options)
+    assert ran.exit_code == 0, ran.output
+    np.testing.assert_array_equal(seen["x0"], gd.problems.rosenbrock(dim=3).sample(7, 5))
+    made = seen["contestants"]
+    assert {name: each.lr for name, each in made.items()} == {
+        "momentum:lr=1e-4": 1e-4, "gradient-descent": 1e-3, "adam": 1e-3,
+    }  # fmt: skip
+    wanted = {"max_steps": 50, "gtol": 1e-3, "tol": 0.1, "threads": 1, "progress": False}
+    assert {name: seen[name] for name in wanted} == wanted
+
+
+def test_an_interrupted_comparison(monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise gd.Interrupted("stopped")
+
+    monkeypatch.setattr(gd, "compare", interrupted)
+    assert cli.main([*COMPARE, "adam"]) == 130
+    assert capsys.readouterr().err == "fastgd: interrupted: the comparison is lost\n"
 
 
 def test_problems_lists_the_catalogue(capsys):

@@ -16,7 +16,9 @@ HEAVY = (
     "typer",
     "click",
     "scipy.optimize",
+    "scipy.integrate",
     "scipy.stats",
+    "pandas",
     "torch",
     "jax",
 )

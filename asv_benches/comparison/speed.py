@@ -50,6 +50,10 @@ PAIRS = [
     Pair("torch", "PyTorch fused", "rastrigin10-adam", None),
     Pair("scipy", "SciPy CG", "himmelblau-to-1e-6", 500.0, STARTS, unit=US),
     Pair("scipy", "SciPy CG; fastgd 1 thread", "himmelblau-to-1e-6", None, {**STARTS, **ONE}, unit=US),
+    Pair(
+        "scipy", "SciPy CG; fastgd: the same", "himmelblau-scipy-cg-to-1e-6", None,
+        theirs={"case": "himmelblau-to-1e-6"}, unit=US,
+    ),
     Pair("scaling", "fastgd, 1 thread", TOLERANCE, 1.7, theirs=ONE),
 ]
 GROUPS = tuple(dict.fromkeys(pair.group for pair in PAIRS))

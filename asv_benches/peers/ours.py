@@ -45,6 +45,12 @@ def to_tolerance(runs: int, threads: int | None, unit: str) -> Work:
     return Work(lambda: gd.minimize(problem, x0, gd.Adam(lr=0.05), gtol=1e-6, threads=threads), count)
 
 
+def by_scipy(runs: int) -> Work:
+    """SciPy's conjugate gradients through fastgd, in one process; the work is counted in starts."""
+    problem, x0 = gd.problems.himmelblau(), starts(runs, 2, HIMMELBLAU_BOX)
+    return Work(lambda: gd.minimize(problem, x0, gd.SciPyCG(), gtol=1e-6, threads=1), lambda _: float(runs))
+
+
 class InPlace:
     """The arrays of the one case whose turn it is; those of all rules at once would not fit into memory."""
 
@@ -78,6 +84,8 @@ def fastgd_work(case: str, threads: int | None = None, runs: int = 1 << 18, unit
         return IN_PLACE.work(rule, dtype, runs, threads)
     if case == "himmelblau-adam-to-1e-6":
         return to_tolerance(runs, threads, unit)
+    if case == "himmelblau-scipy-cg-to-1e-6":
+        return by_scipy(min(runs, 300))
     return fixed_steps(case, threads)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgd import evaluate
 from fastgd.engine.scheduler import run_chunks
-from fastgd.errors import Interrupted, nearest
+from fastgd.errors import nearest
 from fastgd.guards import is_real
 from fastgd.optimizers import Engine, Method, register
 from fastgd.problem import Problem
@@ -44,8 +44,8 @@ class GradientFlow(Method):
     atol : float, default 1e-10
         Absolute error of a component in one step, > 0.
     method : {"rk", "LSODA", "BDF"}, default "rk"
-        "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for each
-        run, as in Hairer's DOPRI5.  "LSODA" and "BDF" are SciPy's, one start after another: the reference.
+        "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for
+        each run, as in Hairer's DOPRI5.  "LSODA" and "BDF" are SciPy's, one start after another: the reference.
 
     Raises
     ------
@@ -54,28 +54,29 @@ class GradientFlow(Method):
 
     Notes
     -----
-    The flow never ends; a run does where the largest component of its gradient is at most `gtol`.  That is so at once for a
-    start at a minimum, which has ``nit == 0``, and for one at a saddle or a maximum.  A start whose gradient leads exactly to
-    a saddle converges to it: look at `Problem.hessian` to tell.
+    The flow never ends; a run does where the largest component of its gradient is at most `gtol`.  That is
+    so at once for a start at a minimum, which has ``nit == 0``, and for one at a saddle or a maximum.  A start whose
+    gradient leads exactly to a saddle converges to it: look at `Problem.hessian` to tell.
 
-    A run ends with status 1 where no step is small enough for the tolerance, as at a jump of the gradient; with 2 after
-    `max_steps` steps; with 3 where the flow leaves the region in which values are finite, or passes `bound`.
+    A run ends with status 1 where no step is small enough for the tolerance, as before a wall; with 2 after `max_steps`
+    steps, as where it goes to and fro across a kink; with 3 where the flow leaves the region in which values are
+    finite, or passes `bound`.
 
     `nit` counts accepted steps, `njev` all gradients; `nfev` is 0, for the flow looks at no value.
 
-    An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of "rk" back
-    (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is *stiff*, and
-    LSODA goes on with it.  To have "rk" do it alone, give more `max_steps`.
+    An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of
+    "rk" back (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is
+    *stiff*, and LSODA goes on with it.  To have "rk" do it alone, give more `max_steps`.
 
-    Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low for 100
-    steps they go on with a tenth of the tolerances.
+    Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low
+    for 100 steps they go on with a tenth of the tolerances.
 
     References
     ----------
-    J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, Journal of Computational and Applied Mathematics 6
-    (1980) 19-26, doi:10.1016/0771-050X(80)90013-3.  E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential
-    Equations I, 2nd ed., Springer 1993, doi:10.1007/978-3-540-78862-1, sections II.4 and II.5; E. Hairer, G. Wanner, the same
-    II, 1996, doi:10.1007/978-3-642-05221-7, section IV.2.
+    J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, Journal of
+    Computational and Applied Mathematics 6 (1980) 19-26, doi:10.1016/0771-050X(80)90013-3.  E. Hairer, S. P. Nørsett,
+    G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., Springer 1993, doi:10.1007/978-3-540-78862-1,
+    sections II.4 and II.5; E. Hairer, G. Wanner, the same II, 1996, doi:10.1007/978-3-642-05221-7, section IV.2.
 
     Examples
     --------
@@ -130,7 +131,7 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
             nonlocal njev, finite
             njev += 1
             g = gradient(at)
-            finite = bool(np.all(np.isfinite(g)))
+            finite &= bool(np.all(np.isfinite(g)))
             return -g
 
         while True:
@@ -149,10 +150,17 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
             lowest, since = (norm, 0) if norm < lowest else (lowest, since + 1)
             if since == PATIENCE and flow.rtol * tighter > SMALLEST:
                 tighter, since, solver = max(0.1 * tighter, SMALLEST / flow.rtol), 0, None
-            if solver is None:
-                solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=flow.atol * tighter)
-            solver.step()
-            if solver.status == "failed":
+            finite = True
+            try:
+                if solver is None:
+                    solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=flow.atol * tighter)
+                solver.step()
+                failed = solver.status == "failed"
+            except (ValueError, np.linalg.LinAlgError):  # its linear algebra has met what is not finite
+                if finite:
+                    raise
+                failed = True
+            if failed:
                 status = Status.NO_PROGRESS if finite else Status.DIVERGED
                 break
             if not is_good(solver.y, stop.bound):
@@ -192,7 +200,7 @@ class FlowEngine:
         try:
             self.abreast(task, ends, threads, report)
             self.one_by_one(task, ends, threads, report)
-        except Interrupted:
+        except KeyboardInterrupt:
             ends.forget(ends.status == STIFF)
             raise ends.interrupted() from None
         return ends

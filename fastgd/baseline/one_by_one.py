@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import warnings
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastgd.engine.scheduler import run_chunks
-from fastgd.errors import Interrupted
 from fastgd.result import Result
 
 from .runs import Ends, Task, make_task, result_of
@@ -19,7 +17,8 @@ from .workers import Workers
 
 __all__ = ["OneByOne", "Runner"]
 
-CHUNK = 16  # runs between two reports
+FIRST, CHUNK = 2, 64  # runs by which the time of the others is told, and most runs between two reports
+BETWEEN = 0.1  # seconds between two reports, where a run does not take longer
 WORTH_PROCESSES = 3.0  # seconds of work; starting a process takes about one
 
 
@@ -90,13 +89,15 @@ class OneByOne:
                     ends.put(k, values)
             return True
 
-        parts = ((low, min(low + CHUNK, total)) for low in range(0, total, CHUNK))
+        first = min(FIRST, total)
         try:
             with warnings.catch_warnings():  # what they warn of becomes a status
                 warnings.simplefilter("ignore")
                 began = time.perf_counter()
-                done += run_chunks(here, itertools.islice(parts, 1), 1, cancel, heard, total)
-                ahead = (time.perf_counter() - began) * (total - done) / max(done, 1)
+                done += run_chunks(here, [(0, first)], 1, cancel, heard, total)
+                each = (time.perf_counter() - began) / first + 1e-9
+                size, ahead = int(min(max(BETWEEN / each, 1), CHUNK)), each * (total - first)
+                parts = [(low, min(low + size, total)) for low in range(first, total, size)]
                 if threads > 1 and ahead > WORTH_PROCESSES and (pool := Workers.make(order, cancel)):
                     with pool:
                         def there(low: int, high: int) -> bool:
@@ -110,5 +111,5 @@ class OneByOne:
                         run_chunks(there, parts, threads, cancel, heard, total)
                 else:
                     run_chunks(here, parts, 1, cancel, heard, total)
-        except Interrupted:
+        except KeyboardInterrupt:
             raise ends.interrupted() from None

@@ -1,7 +1,7 @@
 """The gradient flow of many starts abreast: Dormand and Prince's pair of orders 5 and 4, each run with its own step.
 
-It is plain scalar Python like the loop over update rules.  With a width of 1 its values are floats and bools; with more they
-are vectors and masks.  A lane whose run has ended takes the next start that waits.
+It is plain scalar Python like the loop over update rules.  With a width of 1 its values are floats and bools; with more
+they are vectors and masks.  A lane whose run has ended takes the next start that waits.
 """
 
 from __future__ import annotations
@@ -46,9 +46,13 @@ E = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40
 SAFETY, SHRINK, GROW, BETA = 0.9, 0.2, 10.0, 0.04
 EXPONENT = 0.2 - 0.75 * BETA
 REFUSED = 1e10  # the error of a step that met no number
+# A refused step is not made smaller where it would move the point by less than this part of the error allowed to it:
+# what makes the error is then no curvature but a jump of the gradient, or the end of the region where there is one.
+LEAST = 1e-3
 
-# The pair is stable on the negative real axis up to 3.3.  A step is held below it by the estimate of the largest curvature,
-# for at the border itself the point would hover at the tolerance's distance from the minimum, and never meet `gtol`.
+# The pair is stable on the negative real axis up to 3.3.  A step is held below it by the estimate of the largest
+# curvature, for at the border itself the point would hover at the tolerance's distance from the minimum, and never meet
+# `gtol`.
 STABLE = 2.75
 MET, MISSED = 15, 6  # DOPRI5's count: so many steps held by stability make a run stiff, so many free ones forget them
 
@@ -60,7 +64,7 @@ def make_attempt(gradient: Callable, length: int, width: int) -> Callable:
     point, ahead, inner = (row_view(width, n, k * n) for k in range(3))
     slope1, slope2, slope3, slope4, slope5, slope6, slope7 = (row_view(width, n, (3 + k) * n) for k in range(7))
     numbers_of, control_of = row_view(width, 2, 10 * n), row_view(width, 7)
-    tiny, huge, epsilon = np.finfo(np.float64).tiny, np.finfo(np.float64).max, np.finfo(np.float64).eps
+    huge = float(np.finfo(np.float64).max)
 
     @inlined
     def end(control, runs, status):
@@ -151,8 +155,8 @@ def make_attempt(gradient: Callable, length: int, width: int) -> Callable:
         for i in range(n):
             x[i] = select(inside, y[i], x[i])
             g1[i] = select(inside, g7[i], g1[i])
-            move = max(move, step * abs(g1[i]) / (abs(x[i]) + tiny))
-        stuck = without(on, good) & (move <= epsilon)
+            move = max(move, step * abs(g1[i]) / (atol + rtol * abs(x[i])))
+        stuck = without(on, good) & (move <= LEAST)
         end(control, stuck & (error < REFUSED), NO_PROGRESS)
         end(control, stuck & (error >= REFUSED), DIVERGED)
 

@@ -114,7 +114,7 @@ def is_good(x: np.ndarray, bound: float) -> bool:
 
 def result_of(task: Task, ends: Ends) -> Result:
     """The arrays in the batch's shape."""
-    shaped = {
+    shaped: dict[str, Any] = {
         name: array.reshape(task.batch + array.shape[1:]) for name, array in zip(Ends._fields, ends, strict=True)
     }
     return Result(**shaped, problem=task.problem, optimizer=task.optimizer)

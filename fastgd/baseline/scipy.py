@@ -61,9 +61,10 @@ class Stopped(Exception):
 class SciPy(Method):
     r"""A gradient method of `scipy.optimize.minimize`, from every start of a batch.
 
-    A baseline: deterministic, with a line search or a trust region in the place of a learning rate, and the same `Result`
-    as every other optimizer.  SciPy's code runs as it is, so each start takes exactly SciPy's steps and evaluations, with
-    the compiled value and gradient (and Hessian).  Where there is work for seconds, processes share it.
+    A baseline: deterministic, with a line search or a trust region in the place of a learning rate, and the same
+    `Result` as every other optimizer.  SciPy's code runs as it is, so each start takes exactly SciPy's steps and
+    evaluations, with the compiled value and gradient (and Hessian).  Where there is work for seconds, processes share
+    it.
 
     Parameters
     ----------
@@ -80,21 +81,22 @@ class SciPy(Method):
 
     Notes
     -----
-    `gtol` of `fastgd.minimize` is SciPy's option of that name, and `max_steps` its ``maxiter``.  "Newton-CG" and "SLSQP" know
-    no ``gtol``: they stop by their own ``xtol`` or ``ftol``, and `gtol` tells which of their end points have converged.
-    The "trust" methods compare `gtol` with the Euclidean length of the gradient, and are the stricter for it.
+    `gtol` of `fastgd.minimize` is SciPy's option of that name, and `max_steps` its ``maxiter``.
+    "Newton-CG" and "SLSQP" know no ``gtol``: they stop by their own ``xtol`` or ``ftol``, and `gtol` tells which of
+    their end points have converged. The "trust" methods compare `gtol` with the Euclidean length of the gradient, and
+    are the stricter for it.
 
-    How a run ended: 0, the largest component of the gradient is at most `gtol`; 1, SciPy met another test of its own, such as
-    ``ftol`` of "L-BFGS-B"; 2, its steps, or evaluations, are used up; 3, the value or the gradient is not finite, or the point
-    lies past `bound`: `x` is the last one before it; 4, its line search failed, or its model predicts no improvement: `x` is
-    the best point found.
+    How a run ended: 0, the largest component of the gradient is at most `gtol`; 1, SciPy met another test of its own,
+    such as ``ftol`` of "L-BFGS-B"; 2, its steps, or evaluations, are used up; 3, the value or the gradient is not
+    finite, or the point lies past `bound`: `x` is the last one before it; 4, its line search failed, or its model
+    predicts no improvement: `x` is the best point found.
 
     `nit`, `nfev` and `njev` are SciPy's own.  `xtol`, `ftol`, `patience`, `record`, `average` and float32 are refused.
 
     References
     ----------
-    P. Virtanen et al., SciPy 1.0: fundamental algorithms for scientific computing in Python, Nature Methods 17 (2020) 261-272,
-    doi:10.1038/s41592-019-0686-2.
+    P. Virtanen et al., SciPy 1.0: fundamental algorithms for scientific computing in Python,
+    Nature Methods 17 (2020) 261-272, doi:10.1038/s41592-019-0686-2.
 
     Examples
     --------
@@ -117,8 +119,8 @@ class SciPy(Method):
         known = {name.lower(): name for name in METHODS}
         if not isinstance(self.method, str) or self.method.lower() not in known:
             raise ValueError(
-                f"SciPy: method must be one of {', '.join(METHODS)}, got {self.method!r}.{nearest(self.method, METHODS)} "
-                "Methods without gradients are not among them."
+                f"SciPy: method must be one of {', '.join(METHODS)} (none without gradients), got {self.method!r}."
+                f"{nearest(self.method, METHODS)}"
             )
         object.__setattr__(self, "method", known[self.method.lower()])
         if self.options is not None:

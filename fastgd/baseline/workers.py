@@ -1,7 +1,7 @@
 """Processes that do runs, each fed by one thread.
 
-They are started by name and told their work, functions included, over a pipe: nothing of the caller's program runs a second
-time in them, so a script needs no guard, and its threads are no danger as they would be to a fork.
+They are started by name and told their work, functions included, over a pipe: nothing of the caller's program runs a
+second time in them, so a script needs no guard, and its threads are no danger as they would be to a fork.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Basins of attraction: which starts lead where."""
 
-from fastgd.basins.agreement import Agreement, basin_agreement
 from fastgd.basins import measures
+from fastgd.basins.agreement import Agreement, basin_agreement
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
 from fastgd.basins.intervals import wilson

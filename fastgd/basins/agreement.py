@@ -19,8 +19,8 @@ SHOWN = 20  # attractors up to which the confusion matrix is printed
 class Agreement:
     """Which starts an optimizer sends elsewhere than the reference does.
 
-    The attractors of both sides are numbered together: the reference's first, in its own order, then those that it did not
-    find.
+    The attractors of both sides are numbered together: the reference's first, in its own order, then those that it did
+    not find.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Agreement:
     def confusion(self) -> NDArray[np.int64]:
         """The confusion matrix, of shape (m + 2, m + 2).
 
-        ``confusion[i, j]`` counts the starts with label i by the reference and j by the optimizer.  The labels -1 (not settled)
-        and -2 (diverged) are indices too: the last row and column, and those before.
+        ``confusion[i, j]`` counts the starts with label i by the reference and j by the optimizer.  The labels -1 (not
+        settled) and -2 (diverged) are indices too: the last row and column, and those before.
         """
         matrix = np.zeros((self.attractors + 2, self.attractors + 2), dtype=np.int64)
         np.add.at(matrix, (self.reference.reshape(-1), self.labels.reshape(-1)), 1)
@@ -113,9 +113,9 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
     labels : Basins, BasinMap, or array_like of int, shape (*batch,)
         What `find_basins` or `map_basins` found for an optimizer; or its labels alone.
     reference : as `labels`
-        The same for the reference, such as `fastgd.GradientFlow`.  Attractors of two `Basins` are matched by position: two are
-        one where no coordinate differs by more than the larger of their tolerances (times their radius, where they are curves),
-        the nearest pairs first.  Plain labels are taken to mean the same on both sides.
+        The same for the reference, such as `fastgd.GradientFlow`.  Attractors of two `Basins` are matched by position:
+        two are one where no coordinate differs by more than the larger of their tolerances (times their radius, where
+        they are curves), the nearest pairs first.  Plain labels are taken to mean the same on both sides.
 
     Returns
     -------
@@ -152,7 +152,8 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
     points = None
     if isinstance(own, Basins) and isinstance(theirs, Basins):
         number, points = matched(own, theirs)
-        here = np.where(here >= 0, number[here], here) if len(own) else here
+        settled = here >= 0
+        here[settled] = number[here[settled]]
     elif isinstance(own, Basins) or isinstance(theirs, Basins):
         raise TypeError("labels and reference must both be Basins (or maps), or both arrays of labels")
     decided = there >= 0

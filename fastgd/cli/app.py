@@ -133,7 +133,7 @@ def compare_optimizers(
     problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
     names: Annotated[
         str,
-        typer.Option("--optimizers", help="Names with commas between, each with options as in momentum:lr=0.01:momentum=0.5."),
+        typer.Option("--optimizers", help="Names, as adam,scipy-cg; options as in adam,momentum:lr=0.01:momentum=0.5."),
     ],
     lr: Annotated[float, typer.Option(help="Learning rate of those that have one and are not given theirs.")] = 0.01,
     starts: Annotated[int, typer.Option(min=1, help="Starts, drawn evenly from the problem's box.")] = 1000,
@@ -151,7 +151,7 @@ def compare_optimizers(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; all processors by default.")] = None,
     progress: Annotated[bool, typer.Option(help="Show a bar on stderr.")] = True,
 ) -> None:
-    """Compare optimizers from the same starts: what they find, at what cost, and where they part from the gradient flow."""
+    """Compare optimizers from the same starts: what they find, at what cost, and how far it is the gradient flow's."""
     grid = None if shape is None else _numbers(shape, "x", int, (2,), "--shape", "64x64")
     try:
         path = None
@@ -233,7 +233,7 @@ def _contestants(text: str, lr: float) -> dict[str, Any]:
         name, *settings = (part.strip() for part in word.split(":"))
         name = name.replace("-", "_")
         options = _assignments(settings, "--optimizers")
-        kind = optimizers.REGISTRY.get(name)
+        kind: Any = optimizers.REGISTRY.get(name)
         if kind is not None and "lr" not in options and "lr" in [field.name for field in dataclasses.fields(kind)]:
             options["lr"] = lr
         if word.strip() in found:

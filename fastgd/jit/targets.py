@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import pathlib
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -109,7 +109,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
             f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
-            stacklevel=user_level(),
+            stacklevel=levels_to_caller(),
         )
     if marker not in REFUSED:
         REFUSED[marker] = reason
@@ -118,10 +118,11 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     return job
 
 
-def user_level() -> int:
-    """The level of the stack, counted from the caller's, at which the code of the package was called."""
-    package, frame, level = str(pathlib.Path(__file__).parent.parent), inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(package):
+def levels_to_caller() -> int:
+    """How many frames above the one that asks the first is that is not this package's: what a warning should show."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(package):
         frame, level = frame.f_back, level + 1
     return level
 

@@ -27,12 +27,12 @@ def compare(
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw the basins side by side, and the performance profile below them.
 
-    Where the starts are a grid in a plane, there is a map for the reference and for each optimizer: an attractor has the same
-    colour in all of them, and under each name stands the share of starts that go elsewhere than by the reference.  Unsettled
-    starts are grey and diverged ones black.
+    Where the starts are a grid in a plane, there is a map for the reference and for each optimizer: an attractor has
+    the same colour in all of them, and under each name stands the share of starts that go elsewhere than by the
+    reference.  Unsettled starts are grey and diverged ones black.
 
-    The profile shows for each optimizer the share of starts that it brings to the global minimum with at most so many times the
-    evaluations (values and gradients) of the best optimizer for that start; see `Comparison.profile`.
+    The profile shows for each optimizer the share of starts that it brings to the global minimum with at most so many
+    times the evaluations (values and gradients) of the best optimizer for that start; see `Comparison.profile`.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def compare(
     height = rows * (0.45 + 8.0 / columns)
     figure = style.matplotlib_figure().Figure(figsize=(8.8, height + 3.4), layout="constrained")
     # The legend beside the profile is not to take room from the maps.
-    *above, below = figure.subfigures(1 + (rows > 0), 1, height_ratios=[height] * (rows > 0) + [3.4], squeeze=False)[:, 0]
+    heights = [height, 3.4] if rows else [3.4]
+    *above, below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     axes = []
     if lines is not None:
         axes = list(above[0].subplots(rows, columns, squeeze=False).flat)

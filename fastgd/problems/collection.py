@@ -1,4 +1,4 @@
-"""Four of the least squares that Moré, Garbow and Hillstrom collected to test optimizers, written by their residuals."""
+"""Least squares from the collection of Moré, Garbow and Hillstrom, written by their residuals."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def powell_singular() -> Problem:
 
     References
     ----------
-    M. J. D. Powell, An iterative method for finding stationary values of a function of several variables, The Computer Journal
-    5 (1962) 147-151, doi:10.1093/comjnl/5.2.147.  J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization
-    software, ACM Transactions on Mathematical Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 13.
+    M. J. D. Powell, An iterative method for finding stationary values of a function of several
+    variables, The Computer Journal 5 (1962) 147-151, doi:10.1093/comjnl/5.2.147.  J. J. Moré, B. S. Garbow, K. E.
+    Hillstrom, Testing unconstrained optimization software, ACM Transactions on Mathematical Software 7 (1981) 17-41,
+    doi:10.1145/355934.355936, number 13.
 
     Examples
     --------
@@ -90,9 +91,9 @@ def wood() -> Problem:
 
     References
     ----------
-    A. R. Colville, A comparative study on nonlinear programming codes, IBM New York Scientific Center report 320-2949 (1968).
-    J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization software, ACM Transactions on Mathematical
-    Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 14.
+    A. R. Colville, A comparative study on nonlinear programming codes, IBM New York Scientific
+    Center report 320-2949 (1968). J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization
+    software, ACM Transactions on Mathematical Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 14.
 
     Examples
     --------
@@ -138,9 +139,10 @@ def helical_valley() -> Problem:
 
     References
     ----------
-    R. Fletcher, M. J. D. Powell, A rapidly convergent descent method for minimization, The Computer Journal 6 (1963) 163-168,
-    doi:10.1093/comjnl/6.2.163.  J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization software, ACM
-    Transactions on Mathematical Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 7.
+    R. Fletcher, M. J. D. Powell, A rapidly convergent descent method for minimization, The
+    Computer Journal 6 (1963) 163-168, doi:10.1093/comjnl/6.2.163.  J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing
+    unconstrained optimization software, ACM Transactions on Mathematical Software 7 (1981) 17-41,
+    doi:10.1145/355934.355936, number 7.
 
     Examples
     --------
@@ -179,8 +181,8 @@ def brown_badly_scaled() -> Problem:
 
     References
     ----------
-    J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization software, ACM Transactions on Mathematical
-    Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 4.
+    J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing unconstrained optimization software, ACM
+    Transactions on Mathematical Software 7 (1981) 17-41, doi:10.1145/355934.355936, number 4.
 
     Examples
     --------

@@ -202,7 +202,8 @@ class Job:
         except KeyboardInterrupt:
             for lane, part, _ in active:
                 deque(self.finish(lane, *part), maxlen=0)
-            status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
+            status: Any = self.arrays.status
+            status = status.copy_to_host() if plan.on_gpu else status
             done = int(np.count_nonzero(status >= 0))
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
         return self.arrays
@@ -210,9 +211,9 @@ class Job:
 
 def results_on_gpu(plan: Plan) -> Arrays:
     """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
-    made = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(plan.runs)))
-    made.status.copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
-    return made
+    arrays = [device_array(shape, kind) for shape, kind in plan.layout(plan.runs)]
+    arrays[Arrays._fields.index("status")].copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
+    return Arrays(*arrays)
 
 
 def run(plan: Plan, report: Callable[[int, int], None] | None = None) -> Arrays:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 from numba import cuda
@@ -21,7 +21,7 @@ from fastgd.jit.options import inlined
 from fastgd.jit.rows import row_view
 from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
-__all__ = ["GONE", "Layout", "Sources", "WARP", "make_sources_of_kernels"]
+__all__ = ["GONE", "WARP", "Layout", "Sources", "make_sources_of_kernels"]
 
 WARP = 32
 TAG_RUN, TAG_WAIT = range(2)  # rows of a run's integers between launches

@@ -1,0 +1,337 @@
+"""Agreement with a reference, and several optimizers side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import fastgd as gd
+from fastgd.compare import named_optimizers
+
+HIMMELBLAU = gd.problems.himmelblau()
+STARTS = HIMMELBLAU.sample(400, seed=9)
+
+
+@pytest.fixture(scope="module")
+def flow() -> gd.Basins:
+    return gd.find_basins(gd.minimize(HIMMELBLAU, STARTS, gd.GradientFlow()))
+
+
+@pytest.fixture(scope="module")
+def adam() -> gd.Basins:
+    return gd.find_basins(gd.minimize(HIMMELBLAU, STARTS, gd.Adam(lr=0.05)))
+
+
+# Agreement
+
+
+def test_plain_labels_by_hand() -> None:
+    reference = np.array([[0, 0, 0, 1], [1, 1, -1, -2]])
+    labels = np.array([[0, 0, 1, 1], [-1, -2, 0, -2]])
+    found = gd.basin_agreement(labels, reference)
+    assert found.elsewhere.tolist() == [[False, False, True, False], [True, True, False, False]]
+    assert found.share == 0.5
+    assert found.agreement == 0.5
+    np.testing.assert_array_equal(found.interval, gd.wilson(3, 6))
+    # rows: the reference's 0, 1, diverged, not settled; columns: the same of the other side
+    assert found.confusion.tolist() == [[2, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0], [1, 0, 0, 0]]
+    assert found.confusion[-2, -2] == 1
+    assert found.points is None
+
+
+@given(
+    hnp.arrays(np.int64, st.integers(1, 60), elements=st.integers(-2, 5)).flatmap(
+        lambda a: st.tuples(st.just(a), hnp.arrays(np.int64, a.shape, elements=st.integers(-2, 5)))
+    )
+)
+def test_the_counts_add_up(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    reference, labels = pair
+    found = gd.basin_agreement(labels, reference)
+    confusion = found.confusion
+    assert confusion.sum() == labels.size
+    for k in range(-2, found.attractors):
+        assert confusion[k].sum() == np.sum(reference == k)
+        assert confusion[:, k].sum() == np.sum(labels == k)
+    decided = np.sum(reference >= 0)
+    same = np.trace(confusion[: found.attractors, : found.attractors])
+    if decided:
+        assert found.share == pytest.approx(1 - same / decided)
+        assert found.interval[0] <= found.share <= found.interval[1]
+    else:
+        assert np.isnan(found.share)
+
+
+def test_a_side_agrees_with_itself(flow: gd.Basins) -> None:
+    found = gd.basin_agreement(flow, flow)
+    assert found.share == 0.0
+    assert not found.elsewhere.any()
+    np.testing.assert_array_equal(found.points, flow.points)
+    np.testing.assert_array_equal(np.diag(found.confusion)[:4], flow.counts)
+
+
+def test_attractors_are_matched_by_position(flow: gd.Basins, adam: gd.Basins) -> None:
+    """In another order, slightly displaced, one missing and one that only the optimizer knows."""
+    order = np.array([2, 0, 3, 1])
+    labels = np.argsort(order)[adam.labels]
+    points = adam.points[order] + 0.4 * adam.tol
+    shuffled = dataclasses.replace(adam, points=points, labels=labels, radius=adam.radius[order])
+    plain, found = gd.basin_agreement(adam, flow), gd.basin_agreement(shuffled, flow)
+    np.testing.assert_array_equal(found.elsewhere, plain.elsewhere)
+    np.testing.assert_array_equal(found.confusion, plain.confusion)
+
+    points[0] = [50.0, 50.0]  # what was attractor 2 of the flow
+    moved = gd.basin_agreement(dataclasses.replace(shuffled, points=points), flow)
+    assert moved.attractors == 5
+    np.testing.assert_array_equal(moved.points[4], [50.0, 50.0])
+    assert moved.confusion[2, 2] == 0
+    assert moved.confusion[2, 4] == plain.confusion[2, 2]
+    assert moved.share > plain.share
+
+
+def test_one_attractor_beside_runs_that_diverge() -> None:
+    """Labels -1 and -2 are no places among the attractors, of which there is one here."""
+    bowl = gd.problems.quadratic(dim=1)
+    result = gd.compare(bowl, [[1.0], [2.0], [1e9]], [gd.GradientDescent(lr=0.5)], bound=1e8)
+    assert result[0].result.status.tolist() == [0, 0, 3]
+    assert result[0].found.tolist() == [True, True, False]
+    assert result[0].agreement is not None
+    assert result[0].agreement.labels.tolist() == [0, 0, -2]
+
+
+def test_the_nearest_pairs_come_first(flow: gd.Basins) -> None:
+    """Two of our attractors lie within reach of one of the reference: the nearer one is the same, the other is new."""
+    tol, at = flow.tol, flow.points[0]
+    points = np.stack([at + 0.9 * tol, at + 0.1 * tol])
+    ours = dataclasses.replace(
+        flow, points=points, labels=flow.labels % 2, radius=np.ones(2), fun=np.zeros(2), counts=np.zeros(2, int)
+    )
+    found = gd.basin_agreement(ours, flow)
+    assert set(found.labels[ours.labels == 1].tolist()) == {0}
+    assert set(found.labels[ours.labels == 0].tolist()) == {4}
+
+
+def test_curves_of_minima_are_matched_along_their_length() -> None:
+    """The circle x² + y² = 1: each side shows another point of it as the representative."""
+    ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2, dim=2, bounds=(-2, 2), name="ring")
+    starts = ring.sample(4000, seed=0)
+    one = gd.find_basins(gd.minimize(ring, starts, gd.GradientFlow(), gtol=1e-8), tol=0.02)
+    other = gd.find_basins(gd.minimize(ring, starts, gd.GradientDescent(lr=0.05), gtol=1e-8), tol=0.02)
+    assert len(one) == len(other) == 1
+    assert gd.basin_agreement(other, one).share == 0.0
+
+
+def test_it_prints_the_matrix(flow: gd.Basins, adam: gd.Basins) -> None:
+    found = gd.basin_agreement(adam, flow)
+    lines = str(found).splitlines()
+    assert "of 400 starts go elsewhere (95 % interval" in lines[0]
+    assert len(lines) == 6
+    assert "(3.0000, 2.0000)" in lines[4]
+    assert json.loads(json.dumps(found.to_dict()))["share"] == found.share
+    many = gd.basin_agreement(np.arange(50), np.arange(50))
+    assert str(many).splitlines() == ["0.00% of 50 starts go elsewhere (95 % interval 0.00 - 7.13 %); 50 attractors"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reference", "kind", "words"),
+    [
+        ([0, 1], [0, 1, 2], ValueError, ["same starts", "(2,)", "(3,)"]),
+        ([0.5], [0], TypeError, ["labels must be Basins", "integer labels"]),
+        ([0], "a", TypeError, ["reference must be Basins", "str"]),
+        ([-3], [0], ValueError, ["labels >= -2", "-3"]),
+    ],
+)
+def test_bad_labels(labels: Any, reference: Any, kind: type[Exception], words: list[str]) -> None:
+    with pytest.raises(kind, match=r".") as caught:
+        gd.basin_agreement(labels, reference)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_basins_on_one_side_only(flow: gd.Basins) -> None:
+    with pytest.raises(TypeError, match="must both be Basins"):
+        gd.basin_agreement(flow.labels, flow)
+    other = gd.find_basins(gd.minimize(gd.problems.quadratic(dim=3), np.zeros((400, 3)), gd.GradientFlow()))
+    with pytest.raises(ValueError, match="3 and 2 dimensions"):
+        gd.basin_agreement(other, flow)
+
+
+# Comparison
+
+
+@pytest.fixture(scope="module")
+def found() -> gd.Comparison:
+    contestants = {"adam": gd.Adam(lr=0.05), "wild": gd.GradientDescent(lr=0.02), "cg": gd.SciPyCG()}
+    return gd.compare(HIMMELBLAU, STARTS, contestants)
+
+
+def test_the_numbers_are_those_of_the_parts(found: gd.Comparison, flow: gd.Basins, adam: gd.Basins) -> None:
+    own = gd.basin_agreement(adam, flow)
+    row = found["adam"].row()
+    assert row["elsewhere"] == own.share
+    assert row["elsewhere_interval"] == tuple(own.interval.tolist())
+    assert row["global"] == np.mean(adam.labels >= 0)  # all four minima have the lowest value
+    runs = gd.minimize(HIMMELBLAU, STARTS, gd.Adam(lr=0.05))
+    assert row["steps"] == pytest.approx(runs.nit.mean())
+    assert (row["values"], row["gradients"]) == (0.0, pytest.approx(runs.nit.mean() + 1))
+    cg = gd.minimize(HIMMELBLAU, STARTS, gd.SciPyCG())
+    assert cg.nfev is not None
+    assert cg.njev is not None
+    assert found["cg"].row()["values"] == pytest.approx(cg.nfev.mean())
+    assert found["cg"].row()["gradients"] == pytest.approx(cg.njev.mean())
+    assert found.reference is not None
+    assert found.reference.row()["elsewhere"] == 0.0
+    assert all(row["seconds"] > 0 for row in found.rows())
+    # at this rate gradient descent leaves two of the minima, whose curvature is above 2 / lr
+    assert found["wild"].row()["global"] < 1
+    assert found["wild"].row()["settled"] < 1
+
+
+def test_only_the_lowest_minimum_counts_as_global() -> None:
+    problem = gd.problems.styblinski_tang(dim=2)
+    starts = problem.sample(1000, seed=2)
+    result = gd.compare(problem, starts, [gd.GradientDescent(lr=0.01)])
+    assert result[0].row()["global"] == np.mean(np.all(starts < 0.15673125678034, axis=1))
+    assert result[0].name == "GradientDescent"
+    unknown = gd.Problem(problem.fun, problem.grad, dim=2, bounds=(-5, 5), name="unknown")
+    again = gd.compare(unknown, starts, [gd.GradientDescent(lr=0.01)])
+    assert again.global_value == pytest.approx(2 * -39.1661657037714)
+    assert again[0].row()["global"] == result[0].row()["global"]
+
+
+def test_the_table(found: gd.Comparison) -> None:
+    lines = str(found).splitlines()
+    assert lines[0] == "himmelblau from 400 starts; global: to f = 0; elsewhere: than GradientFlow"
+    assert [line.split()[0] for line in lines[1:]] == ["optimizer", "adam", "wild", "cg", "GradientFlow"]
+    assert f"{found['adam'].row()['elsewhere']:.2%}" in lines[2]
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert [row["optimizer"] for row in plain["rows"]] == ["adam", "wild", "cg", "GradientFlow"]
+    assert plain["rows"][0]["global_interval"] == list(found["adam"].row()["global_interval"])
+    with pytest.raises(KeyError, match="'adm' is not among adam, wild, cg"):
+        found["adm"]
+
+
+def test_without_a_reference() -> None:
+    result = gd.compare(HIMMELBLAU, STARTS[:50], [gd.Adam(lr=0.05), gd.Adam(lr=0.1)], reference=None)
+    assert [each.name for each in result.all] == ["Adam 1", "Adam 2"]
+    assert "elsewhere" not in str(result)
+    assert result[0].row()["elsewhere"] is None
+    assert result.to_dict()["reference"] is None
+
+
+def test_the_performance_profile_by_hand(found: gd.Comparison) -> None:
+    """Three starts and two optimizers: 10 against 20, 40 against 10, and one that only the second solves."""
+    two = dataclasses.replace(found, contestants=found.contestants[:2])
+    costs = np.array([[10.0, 40.0, np.inf], [20.0, 10.0, 30.0]])
+    nit = (costs - 1, costs - 1)
+    contestants = []
+    for k, each in enumerate(two.contestants):
+        solved = np.isfinite(costs[k])
+        steps = np.where(solved, nit[k][k], 0).astype(int)
+        result = dataclasses.replace(each.result, nit=steps, status=np.zeros(3, np.int8))
+        contestants.append(dataclasses.replace(each, result=result, found=solved))
+    made = dataclasses.replace(two, contestants=tuple(contestants))
+    np.testing.assert_array_equal(made.costs(), costs)
+    expected = [[1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3], [2 / 3, 2 / 3, 1, 1, 1]]
+    np.testing.assert_allclose(made.profile([1.0, 1.99, 2.0, 4.0, 1e9]), expected)
+
+
+def test_a_profile_rises_to_the_share_that_is_solved(found: gd.Comparison) -> None:
+    shares = found.profile(np.geomspace(1, 1e9, 50))
+    assert np.all(np.diff(shares, axis=1) >= 0)
+    np.testing.assert_allclose(shares[:, -1], [each.found.mean() for each in found.contestants])
+    assert shares[:, 0].sum() >= 1  # somebody is best at every start
+
+
+def test_a_frame_needs_pandas(found: gd.Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        found.to_frame()
+
+
+def test_a_frame(found: gd.Comparison) -> None:
+    pytest.importorskip("pandas")
+    frame = found.to_frame()
+    assert list(frame.index) == ["adam", "wild", "cg", "GradientFlow"]
+    assert list(frame.columns[:3]) == ["global", "global_low", "global_high"]
+    assert frame.loc["adam", "elsewhere"] == found["adam"].row()["elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        ({"optimizers": []}, ValueError, ["optimizers is empty"]),
+        ({"optimizers": gd.Adam()}, TypeError, ["a list of optimizers or a mapping"]),
+        ({"optimizers": [3]}, TypeError, ["must be an optimizer", "3"]),
+        ({"optimizers": [gd.Adam]}, TypeError, ["must be an optimizer"]),
+        ({"optimizers": {"reference": gd.Adam()}}, ValueError, ["other than 'reference'"]),
+        ({"optimizers": [gd.Adam(lr=[0.1, 0.2])]}, ValueError, ["Adam: lr must be one number", "(2,)"]),
+        ({"reference": "flow"}, TypeError, ["reference must be an optimizer", "'flow'"]),
+        ({"record": 3}, TypeError, ["record is not an option of compare"]),
+        ({"xtol": 1e-3}, ValueError, ["xtol=0.001 cannot be honoured by GradientFlow"]),
+        ({"x0": [1.0, 2.0, 3.0]}, ValueError, ["x0 must have shape"]),
+    ],
+)
+def test_mistakes(change: dict[str, Any], kind: type[Exception], words: list[str]) -> None:
+    given = {"x0": [[1.0, 2.0]], "optimizers": [gd.Adam(lr=0.05)], **change}
+    with pytest.raises(kind, match=r".") as caught:
+        gd.compare(HIMMELBLAU, **given)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_names() -> None:
+    named = named_optimizers([gd.SciPy("BFGS"), gd.SciPyCG(), gd.Adam(), gd.SciPyCG()])
+    assert list(named) == ["SciPy BFGS", "SciPy CG 1", "Adam", "SciPy CG 2"]
+
+
+# The picture
+
+
+def test_maps_side_by_side_and_the_profile(tmp_path: Any) -> None:
+    grid = HIMMELBLAU.grid((12, 10))
+    result = gd.compare(HIMMELBLAU, grid, [gd.Adam(lr=0.05), gd.SciPyCG()])
+    figure, axes = gd.plot.compare(result, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert len(axes) == 4
+    titles = [ax.get_title() for ax in axes[:3]]
+    assert titles[0].startswith("GradientFlow")
+    assert titles[1] == f"Adam\n{result['Adam'].agreement.share:.1%} elsewhere"
+    pictures = [np.asarray(ax.images[0].get_array()) for ax in axes[:3]]
+    assert pictures[0].shape == (10, 12, 3)
+    assert result["Adam"].agreement is not None
+    differing = np.any(pictures[0] != pictures[1], axis=-1).T  # the same colour for the same minimum
+    np.testing.assert_array_equal(differing, result["Adam"].agreement.elsewhere)
+    profile = axes[-1]
+    assert [line.get_label() for line in profile.lines] == ["Adam", "SciPy CG"]
+    x, y = profile.lines[1].get_data()
+    np.testing.assert_allclose(y, result.profile(x)[1])
+    assert figure.axes
+
+
+def test_without_a_grid_there_is_only_the_profile(found: gd.Comparison) -> None:
+    _, axes = gd.plot.compare(found, max_factor=8)
+    assert len(axes) == 1
+    assert axes[0].get_xlim() == (1.0, 8.0)
+    with pytest.raises(ValueError, match="max_factor must be above 1"):
+        gd.plot.compare(found, max_factor=1)
+    with pytest.raises(TypeError, match=r"what fastgd\.compare returns"):
+        gd.plot.compare(3)
+
+
+def test_pictures_when_nobody_finds_anything() -> None:
+    lost = gd.compare(HIMMELBLAU, HIMMELBLAU.grid((4, 4)), [gd.Adam(lr=1e-6)], max_steps=3)
+    assert not lost[0].found.any()
+    assert np.isnan(lost[0].row()["elsewhere"])
+    _, axes = gd.plot.compare(lost)
+    assert len(axes) == 3
+    assert "nan" not in str(lost)
+
+
