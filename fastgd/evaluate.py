@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastgd.jit.options import inlined, kernel
+from fastgd.jit.options import inlined, interpreted, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
 
@@ -78,7 +78,7 @@ class Evaluation:
         self.arguments = (points, data, *scratch, self.out)
 
     def compile(self) -> None:
-        if not self.kernel.signatures:
+        if not interpreted() and not self.kernel.signatures:
             self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments))
 
 

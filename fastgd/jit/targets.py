@@ -11,6 +11,7 @@ import numpy as np
 from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
+from .options import interpreted
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel"]
 
@@ -33,6 +34,8 @@ J = TypeVar("J", bound=Job)
 
 def lane_width(length: int, dtype: np.dtype) -> int:
     """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
+    if interpreted():
+        return 1
     smallest = 64 // dtype.itemsize
     width = smallest
     while width < 4 * smallest and width * length < 8 * smallest:
@@ -52,7 +55,7 @@ def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
     """The kernel of a key and width, built once in this process and stored on disk; see `named`."""
     if (kernel := KERNELS.get((key, width))) is None:
         kernel = KERNELS[key, width] = build()
-        if not key.startswith("unnamed"):
+        if not key.startswith("unnamed") and not interpreted():
             kernel._cache = KernelCache(f"{key} {width}")
     return kernel
 
