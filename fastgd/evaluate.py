@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numba.core import types
 
-from fastgd.jit.options import inlined, kernel
+from fastgd.jit.options import inlined, interpreted, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
 
@@ -79,7 +79,7 @@ class Evaluation:
         self.arguments = (points, data, *scratch, self.out)
 
     def compile(self) -> None:
-        if not self.kernel.signatures:
+        if not interpreted() and not self.kernel.signatures:
             self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments))
 
 

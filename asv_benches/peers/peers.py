@@ -4,11 +4,12 @@
 
 Prints lines `peer case figure`: nanoseconds per step of one run, or microseconds per start for SciPy.
 Every figure is the best of several warm runs; compile time is not in it. With `--serve PEER` it answers the
-requests of the comparison instead.
+requests of the comparison instead. With PEER_DEVICE=cuda JAX and PyTorch run on the GPU, or not at all.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ import numpy as np
 from serve import Work, best, serve
 
 HIMMELBLAU_BOX, RASTRIGIN_BOX = 6.0, 5.0
+ON_GPU = os.environ.get("PEER_DEVICE") == "cuda"
 
 
 def starts(runs: int, dim: int, box: float, seed: int = 0) -> np.ndarray:
@@ -33,6 +35,8 @@ def jax_work(case: str, runs: int | None = None) -> Work:
     import optax
 
     jax.config.update("jax_enable_x64", True)
+    if ON_GPU and jax.default_backend() != "gpu":
+        raise RuntimeError(f"JAX has no GPU here, its backend is {jax.default_backend()}")
 
     def rosenbrock(x):
         return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
@@ -86,6 +90,7 @@ def torch_work(case: str, runs: int | None = None) -> Work:
     import torch
 
     torch.set_default_dtype(torch.float64)
+    torch.set_default_device("cuda" if ON_GPU else "cpu")
     if case.startswith("adam-step-30M"):
         n, dtype = runs or 30_000_000, getattr(torch, case.rpartition("-")[2])
         p = torch.ones(n, dtype=dtype, requires_grad=True)
@@ -106,6 +111,8 @@ def torch_work(case: str, runs: int | None = None) -> Work:
             opt.zero_grad(set_to_none=True)
             fun(x).backward()
             opt.step()
+        if ON_GPU:
+            torch.cuda.synchronize()
         return n
 
     return Work(steps, lambda n: n * len(x))

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from fastgd.errors import Interrupted
-from fastgd.jit.options import inlined
+from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.stopping import RUN, Status
@@ -120,7 +120,7 @@ class Job:
         return *given, *memory, self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 
     def compile(self) -> None:
-        if not self.kernel.signatures:
+        if not interpreted() and not self.kernel.signatures:
             self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
 
     def forget(self, low: int, high: int) -> None:

@@ -284,13 +284,13 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
 
 def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
     """The starts as Numba's device array, without a copy."""
-    from .cuda import arrays
+    from fastgd.jit.cuda_arrays import adopt, count_not_finite
 
-    starts = arrays.adopt(x0, "x0")
+    starts = adopt(x0, "x0")
     check_shape(tuple(starts.shape), dim)
     if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
         raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
-    if bad := arrays.count_not_finite(starts, kind):
+    if bad := count_not_finite(starts, kind):
         raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
     return starts
 

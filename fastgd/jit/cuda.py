@@ -18,6 +18,7 @@ from numba.core import config
 from fastgd.errors import DeviceError
 
 from .cache import environment, fingerprint, load, store
+from .options import interpreted
 
 __all__ = ["DeviceKernel", "is_out_of_memory", "library_of", "missing", "ptx_of", "require", "simulated"]
 
@@ -42,7 +43,7 @@ def missing() -> str | None:
     except ImportError as error:
         return f"numba-cuda cannot be imported ({error}): {INSTALL}"
     if simulated():
-        if not config.DISABLE_JIT:
+        if not interpreted():
             return "the simulator takes no compiled functions: set NUMBA_DISABLE_JIT=1 beside NUMBA_ENABLE_CUDASIM=1"
         return None
     try:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core import config
 
 from .pipeline import InlinedCompiler, KernelCompiler
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["inlined", "interpreted", "kernel"]
 
 # numpy: a division by zero gives inf or NaN, which the loop turns into a status, and no exception to unwind
 FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
@@ -23,3 +24,8 @@ def inlined(function: Callable) -> Any:
 def kernel(function: Callable) -> Any:
     """Compile an entry point that Python calls with arrays; it releases the interpreter lock."""
     return numba.njit(function, nogil=True, pipeline_class=KernelCompiler, **FLAGS)
+
+
+def interpreted() -> bool:
+    """Whether Numba is told to compile nothing (``NUMBA_DISABLE_JIT``), so that all of this runs in plain Python."""
+    return bool(config.DISABLE_JIT)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import splat
+from .options import interpreted
 from .types import Lanes, Rows, lanes_type
 
 __all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
@@ -20,7 +21,7 @@ __all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
 
 def in_python(plain: Callable) -> Callable[[Any], Any]:
     """Make a decorator that puts `plain` in the place of an intrinsic where Numba is told to compile nothing."""
-    return lambda compiled: plain if config.DISABLE_JIT else compiled
+    return lambda compiled: plain if interpreted() else compiled
 
 
 @infer_global(len)

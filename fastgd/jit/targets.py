@@ -13,6 +13,7 @@ import numpy as np
 from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
+from .options import interpreted
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
@@ -34,13 +35,15 @@ J = TypeVar("J", bound=Job)
 
 
 def vector_width(dtype: np.dtype) -> int:
-    """Runs abreast in 64 bytes, the widest vector that processors have."""
-    return 64 // dtype.itemsize
+    """Runs abreast in 64 bytes, the widest vector that processors have; one at a time in plain Python."""
+    return 1 if interpreted() else 64 // dtype.itemsize
 
 
 def lane_width(length: int, dtype: np.dtype) -> int:
     """Runs abreast: enough independent arithmetic to hide its latency, and no more than that for the cache's sake."""
     width = smallest = vector_width(dtype)
+    if interpreted():
+        return 1
     while width < 4 * smallest and width * length < 8 * smallest:
         width *= 2
     return width
@@ -58,7 +61,7 @@ def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
     """The kernel of a key and width, built once in this process and stored on disk; see `named`."""
     if (kernel := KERNELS.get((key, width))) is None:
         kernel = KERNELS[key, width] = build()
-        if not key.startswith("unnamed"):
+        if not key.startswith("unnamed") and not interpreted():
             kernel._cache = KernelCache(f"{key} {width}")
     return kernel
 

@@ -13,6 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from fastgd.jit.exchange import on_gpu
+from fastgd.jit.options import interpreted
 from fastgd.jit.pool import checked_threads, share_out
 from fastgd.jit.targets import aligned, first_cause, named, shared_kernel
 
@@ -55,6 +57,8 @@ class Stepper:
 
         def compiled(what: str, build: Callable, *arguments: Any) -> Any:
             found = shared_kernel(f"{key} {what}", self.width, build)
+            if interpreted():
+                return found
             try:
                 found.compile(tuple(numba.typeof(argument) for argument in arguments))
             except numba.errors.NumbaError as error:
@@ -104,6 +108,10 @@ class Stepper:
                 f"state remembers {len(state.memory)} numbers for its schedule, and this optimizer's needs "
                 f"{self.sizes.memory}; make it by this optimizer's init(x)"
             )
+
+    def check_value(self, value: float | None) -> None:
+        if self.sizes.memory and value is None:
+            raise TypeError(f"{self.name}: its schedule watches the value: pass value=f(x) to step")
 
     def table(self, state: State, value: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The coefficients of the state's next step, and the schedule's memory after `value` was seen."""
@@ -207,17 +215,22 @@ def place_of(name: str, k: int, is_list: bool) -> str:
 def matched(x: Any, name: str, state: State) -> list[np.ndarray]:
     """The arrays of an argument, of the state's shapes and dtype."""
     arrays, is_list = listed(x, name)
+    check_shapes(arrays, is_list, name, state)
+    return arrays
+
+
+def check_shapes(arrays: list[Any], is_list: bool, name: str, state: State) -> None:
+    """Raise ValueError unless the arrays are of the state's shapes and dtype."""
     if is_list != state.is_list or len(arrays) != len(state.shapes):
         count = f"a list of {len(state.shapes)} arrays" if state.is_list else "one array"
         came = f"a list of {len(arrays)}" if is_list else "one array"
         raise ValueError(f"{name} must be {count}, as init was given, got {came}")
     for k, (array, shape) in enumerate(zip(arrays, state.shapes, strict=True)):
         place = place_of(name, k, is_list)
-        if array.shape != shape:
+        if tuple(array.shape) != shape:
             raise ValueError(f"{place} must have shape {shape}, as in init, got {array.shape}")
         if array.dtype != state.dtype:
             raise ValueError(f"{place} must have dtype {state.dtype}, as in init, got {array.dtype}")
-    return arrays
 
 
 def check_writable(arrays: list[np.ndarray], name: str, is_list: bool) -> None:
@@ -248,9 +261,24 @@ def readable(arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
 
 
+def any_on_gpu(x: Any) -> bool:
+    return any(on_gpu(array) for array in (x if isinstance(x, (list, tuple)) else [x]))
+
+
 def init(optimizer: Optimizer, x: Any) -> State:
     """See `Optimizer.init`."""
+    if any_on_gpu(x):
+        from . import cuda
+
+        return cuda.init(optimizer, x)
     arrays, is_list = listed(x, "x")
+    check_dtypes(arrays, is_list)
+    check_writable(arrays, "x", is_list)
+    return new_state(optimizer, arrays, is_list)
+
+
+def check_dtypes(arrays: list[Any], is_list: bool) -> None:
+    """Raise ValueError unless these arrays of parameters share one of the dtypes that there are."""
     if not arrays:
         raise ValueError("x must hold at least one array, got an empty list")
     dtype = arrays[0].dtype
@@ -259,9 +287,12 @@ def init(optimizer: Optimizer, x: Any) -> State:
             raise ValueError(f"{place_of('x', k, is_list)} must have dtype float32 or float64, got {array.dtype}")
         if array.dtype != dtype:
             raise ValueError(f"x must hold arrays of one dtype, got {dtype} and {array.dtype}; make two states of them")
-    check_writable(arrays, "x", is_list)
+
+
+def new_state(optimizer: Optimizer, arrays: list[Any], is_list: bool) -> State:
+    dtype = arrays[0].dtype
     stepper = stepper_of(optimizer, dtype)
-    state = State(stepper.name, [array.shape for array in arrays], dtype, stepper.slots, is_list)
+    state = State(stepper.name, [tuple(array.shape) for array in arrays], dtype, stepper.slots, is_list)
     state.memory = np.zeros(stepper.sizes.memory)
     return state
 
@@ -273,6 +304,14 @@ def restore(optimizer: Optimizer, saved: Mapping[str, Any]) -> State:
     return state
 
 
+def to_host(state: State) -> None:
+    """Bring a state that steps on a GPU have left there home."""
+    if state.on_gpu:
+        from . import cuda
+
+        cuda.to_host(state)
+
+
 def stepper_for(optimizer: Optimizer, state: Any) -> Stepper:
     dtype = state.dtype if isinstance(state, State) else np.dtype(np.float64)
     stepper = stepper_of(optimizer, dtype)
@@ -282,14 +321,18 @@ def stepper_for(optimizer: Optimizer, state: Any) -> Stepper:
 
 def step(optimizer: Optimizer, x: Any, grad: Any, state: State, value: float | None, threads: int | None) -> None:
     """See `Optimizer.step`."""
+    if any_on_gpu(x):
+        from . import cuda
+
+        return cuda.step(optimizer, x, grad, state, value)
     stepper = stepper_for(optimizer, state)
     targets, sources = matched(x, "x", state), matched(grad, "grad", state)
     check_writable(targets, "x", state.is_list)
     sources = readable(sources)
     check_apart(targets, sources, ("x", "grad"))
     count = checked_threads(threads)
-    if stepper.sizes.memory and value is None:
-        raise TypeError(f"{stepper.name}: its schedule watches the value: pass value=f(x) to step")
+    stepper.check_value(value)
+    to_host(state)
     table, memory = stepper.table(state, None if value is None else float(value))
     pieces = pieces_of(targets, sources, state)
     stepper.clip_norm(pieces, table, count)
@@ -300,6 +343,10 @@ def step(optimizer: Optimizer, x: Any, grad: Any, state: State, value: float | N
 
 def probe(optimizer: Optimizer, x: Any, state: State, out: Any, threads: int | None) -> Any:
     """See `Optimizer.probe`."""
+    if any_on_gpu(x):
+        from . import cuda
+
+        return cuda.probe(optimizer, x, state, out)
     stepper = stepper_for(optimizer, state)
     sources = matched(x, "x", state)
     count = checked_threads(threads)
@@ -315,6 +362,7 @@ def probe(optimizer: Optimizer, x: Any, state: State, out: Any, threads: int | N
         for target, source in zip(targets, sources, strict=True):
             np.copyto(target, source)
     else:
+        to_host(state)
         table, _ = stepper.table(state)
         stepper.run(stepper.look, pieces_of(targets, readable(sources), state), table, count)
     if out is not None:

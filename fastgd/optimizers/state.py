@@ -53,8 +53,24 @@ class State:
         self.rule, self.shapes, self.dtype, self.is_list = rule, shapes, dtype, is_list
         self.t = 0
         self.slots = slots
-        self.blocks = [zeros(int(np.prod(shape, dtype=np.int64)), slots, dtype) for shape in shapes]
+        self.blocks: list[Any] = [zeros(int(np.prod(shape, dtype=np.int64)), slots, dtype) for shape in shapes]
         self.memory = np.zeros(0)
+        self.on_gpu = False  # then `blocks` are device arrays of shape (slots, size)
+
+    def apart(self, k: int) -> np.ndarray:
+        """The state of the parameters of array `k`, one row for each slot, in new memory or a view of the old."""
+        if self.on_gpu:
+            return self.blocks[k].copy_to_host()[: self.slots]
+        blocks, size = self.blocks[k], int(np.prod(self.shapes[k], dtype=np.int64))
+        return blocks.transpose(1, 0, 2).reshape(self.slots, len(blocks) * blocks.shape[2])[:, :size]
+
+    def put(self, k: int, flat: np.ndarray) -> None:
+        """The reverse of `apart`, into blocks of the host."""
+        blocks, width = self.blocks[k], self.blocks[k].shape[2]
+        whole = flat.shape[1] // width
+        blocks[:whole] = flat[:, : whole * width].reshape(self.slots, whole, width).transpose(1, 0, 2)
+        if rest := flat.shape[1] - whole * width:
+            blocks[whole, :, :rest] = flat[:, whole * width :]
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(shape) for shape in self.shapes[:4]) + (", ..." if len(self.shapes) > 4 else "")
@@ -73,10 +89,8 @@ class State:
         found: dict[str, Any] = {
             "rule": np.array(self.rule), "t": self.t, "is_list": self.is_list, "memory": self.memory.copy(),
         }  # fmt: skip
-        for k, (shape, blocks) in enumerate(zip(self.shapes, self.blocks, strict=True)):
-            size = int(np.prod(shape, dtype=np.int64))
-            apart = blocks.transpose(1, 0, 2).reshape(self.slots, len(blocks) * blocks.shape[2])
-            found[f"slots{k}"] = apart[:, :size].reshape(self.slots, *shape).copy()
+        for k, shape in enumerate(self.shapes):
+            found[f"slots{k}"] = self.apart(k).reshape(self.slots, *shape).copy()
         return found
 
     @classmethod
@@ -111,12 +125,8 @@ class State:
             raise ValueError(f"saved: is_list must be true for {len(arrays)} arrays, got {saved['is_list']!r}")
         state = cls(str(saved["rule"]), [a.shape[1:] for a in arrays], dtype, slots, bool(saved["is_list"]))
         state.t, state.memory = t, memory.copy()
-        for array, blocks in zip(arrays, state.blocks, strict=True):
-            flat, width = array.reshape(slots, int(np.prod(array.shape[1:], dtype=np.int64))), blocks.shape[2]
-            whole = flat.shape[1] // width
-            blocks[:whole] = flat[:, : whole * width].reshape(slots, whole, width).transpose(1, 0, 2)
-            if rest := flat.shape[1] - whole * width:
-                blocks[whole, :, :rest] = flat[:, whole * width :]
+        for k, array in enumerate(arrays):
+            state.put(k, array.reshape(slots, int(np.prod(array.shape[1:], dtype=np.int64))))
         return state
 
 

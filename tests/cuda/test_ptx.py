@@ -135,3 +135,30 @@ def test_the_compaction_compiles(table):
         use = ptx.assembled(source, (9, 0))
         table.append((kernel.key, "9.0", use))
         assert (use.spills, use.stack) == (0, 0)
+
+
+@pytest.mark.parametrize("rule", ["adam", "nesterov"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_step_in_place_reads_and_writes_each_number_once(rule, dtype, table):
+    import numba
+
+    from fastgd.jit.cuda import ptx_of
+    from fastgd.optimizers.cuda import EACH, DeviceStepper
+    from fastgd.optimizers.inplace import stepper_of
+
+    optimizer = optimizer_of(rule, clip_value=5.0)
+    slots = optimizer.rule().slots
+    with ptx.no_device((9, 0)):
+        kernels = DeviceStepper(optimizer, stepper_of(optimizer, np.dtype(dtype)))
+        x, state = np.zeros(8, dtype), np.zeros((slots, 8), dtype)
+        c = (0.5,) * kernels.stepper.count
+        source = ptx_of(kernels.update.function, [numba.typeof(v) for v in (x, x, state, 8, c)], (9, 0))
+    use = ptx.assembled(source, (9, 0))
+    table.append((f"{rule} in place {np.dtype(dtype)}", "9.0", use))
+    assert (use.spills, use.stack) == (0, 0)
+    kind = "f32" if dtype == np.float32 else "f64"
+    assert source.count(f"ld.global.{kind}") == EACH * (2 + slots)
+    assert source.count(f"st.global.{kind}") == EACH * (1 + slots)
+    if dtype == np.float32:
+        assert "mul.rn.f64" not in source
+        assert "div.rn.f64" not in source

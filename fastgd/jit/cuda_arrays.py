@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from fastgd.jit.cuda import DeviceKernel, require
-from fastgd.jit.exchange import is_numbas
+from .cuda import DeviceKernel, require
+from .exchange import is_numbas
 
 __all__ = ["adopt", "count_not_finite"]
 

@@ -1,0 +1,198 @@
+"""The figures of a GPU: steps of many runs, the step in place, whole calls, and the peers on the same card."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from comparison.rows import Row
+from numba import cuda
+from peers.serve import Server
+
+import fastgd as gd
+from fastgd.jit.cuda import simulated
+
+from . import card
+
+PEERS = Path(__file__).parent.parent / "peers"
+HIMMELBLAU_BOX, RASTRIGIN_BOX = 6.0, 5.0  # as in peers.py, whose imports are those of a program of its own
+CASES: dict[str, tuple[Callable[[], gd.Problem], Callable[[], Any], float]] = {
+    "himmelblau-adam": (gd.problems.himmelblau, lambda: gd.Adam(lr=0.05), HIMMELBLAU_BOX),
+    "rosenbrock10-momentum": (
+        lambda: gd.problems.rosenbrock(dim=10), lambda: gd.Momentum(lr=1e-5, momentum=0.9), 2.0,
+    ),
+    "rastrigin10-adam": (lambda: gd.problems.rastrigin(dim=10), lambda: gd.Adam(lr=0.05), RASTRIGIN_BOX),
+}  # fmt: skip
+LARGEST_STARTS = 4e9  # bytes: what is made on the host and sent over
+TARGET_SECONDS = 0.4  # of a measured call
+
+
+class Clock:
+    """What is left of the time that the report was given."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+
+def starts_on_gpu(runs: int, dim: int, box: float, dtype: str) -> Any:
+    some = np.random.default_rng(0).uniform(-box, box, (min(runs, 1 << 20), dim)).astype(dtype)
+    return cuda.to_device(np.resize(some, (runs, dim)))
+
+
+def burst_operations(problem: gd.Problem, optimizer: Any, dtype: str) -> int | None:
+    """Arithmetic instructions of a step, read off the compiled kernel."""
+    if simulated():
+        return None
+    from fastgd.engine.cuda import job
+    from fastgd.engine.plan import make_plan
+    from fastgd.stopping import StopTests
+
+    plan = make_plan(problem, np.zeros(problem.dim), optimizer, StopTests(gtol=None), 0, dtype, None, None)
+    kernels = job.kernels_of(plan, bare=False)
+    compiled = list(kernels.burst.dispatcher.overloads.values())
+    return card.operations(compiled[0].library.get_asm_str(), dtype) if compiled else None
+
+
+def steps(sizes: list[int], dtypes: list[str], clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Nanoseconds per step of one run, starts and results on the GPU, for every case, dtype and number of runs."""
+    for case, (make_problem, make_optimizer, box) in CASES.items():
+        problem, optimizer = make_problem(), make_optimizer()
+        for dtype in dtypes:
+            each = 1e-9
+            for runs in sizes:
+                size = runs * problem.dim * np.dtype(dtype).itemsize
+                if size > min(LARGEST_STARTS, card.free_memory() / 8) or clock.left() < 20:
+                    say(f"left out: {case} {dtype} with {runs:,} runs")
+                    continue
+                say(f"{case} {dtype} with {runs:,} runs")
+                x0 = starts_on_gpu(runs, problem.dim, box, dtype)
+                count = 8 if simulated() else int(np.clip(TARGET_SECONDS / (each * runs), 128, 20_000))
+
+                def call(count: int = count, x0: Any = x0, dtype: str = dtype) -> Any:
+                    return gd.minimize(
+                        problem, x0, optimizer, max_steps=count, gtol=None, dtype=dtype, device="cuda"  # noqa: B023
+                    )
+
+                call(min(count, 64))
+                seconds, found = card.timed(call)
+                failed = float(np.mean(found.status.copy_to_host() > 2))
+                each = seconds / (runs * count)
+                operations, limit = burst_operations(problem, optimizer, dtype), card.limit(dtype)
+                yield {
+                    "case": case, "dtype": dtype, "runs": runs, "steps": count, "ns_per_step": each * 1e9, "failed": failed,
+                    "operations_per_step": operations,
+                    "share_of_limit": operations / each / limit if operations and limit else None,
+                }  # fmt: skip
+                del x0, found
+
+
+def in_place(parameters: int, dtypes: list[str], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Adam's step on one large array: bytes a second, beside a copy from device to device of as many."""
+    for dtype in dtypes:
+        size = np.dtype(dtype).itemsize
+        count = int(min(parameters, card.free_memory() / (10 * size)))
+        say(f"the step in place on {count:,} parameters, {dtype}")
+        x, g = (cuda.to_device(np.ones(count, dtype)) for _ in range(2))
+        optimizer = gd.Adam(lr=1e-3)
+        state = optimizer.init(x)
+        optimizer.step(x, g, state)
+        taken, _ = card.timed(lambda: [optimizer.step(x, g, state) for _ in range(10)])  # noqa: B023
+        copied, _ = card.timed(lambda: [g.copy_to_device(x) for _ in range(10)])  # noqa: B023
+        step_rate, copy_rate = 10 * 7 * size * count / taken, 10 * 2 * size * count / copied
+        yield {
+            "dtype": dtype, "parameters": count, "ms_per_step": taken * 100, "GB_per_s": step_rate / 1e9,
+            "copy_GB_per_s": copy_rate / 1e9, "share_of_copy": step_rate / copy_rate,
+        }  # fmt: skip
+        del x, g, state
+
+
+def crossover(sizes: list[int], clock: Clock, say: Callable[[str], None]) -> dict[str, Any]:
+    """Seconds of a whole call to 1e-6, arrays of NumPy, on both devices; and the size from which the GPU is faster."""
+    problem, optimizer, found = gd.problems.himmelblau(), gd.Adam(lr=0.05), []
+    gd.minimize(problem, problem.sample(100), optimizer, device="cuda")
+    gd.minimize(problem, problem.sample(100), optimizer, device="cpu")
+    for runs in sizes:
+        if clock.left() < 20:
+            break
+        say(f"GPU against CPU with {runs:,} runs")
+        x0 = problem.sample(runs, seed=1)
+        gpu, _ = card.timed(lambda: gd.minimize(problem, x0, optimizer, device="cuda"))  # noqa: B023
+        cpu, _ = card.timed(lambda: gd.minimize(problem, x0, optimizer, device="cpu"))  # noqa: B023
+        found.append({"runs": runs, "gpu_seconds": gpu, "cpu_seconds": cpu})
+    slower = [row["runs"] for row in found if row["gpu_seconds"] >= row["cpu_seconds"]]
+    faster = [row["runs"] for row in found if not slower or row["runs"] > max(slower)]
+    return {"rows": found, "gpu_faster_from": min(faster, default=None)}
+
+
+def whole_map(side: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """A square map of Himmelblau's function under Adam to 1e-6: the descents, and with the basins found."""
+    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
+    say(f"a map of {side} x {side}")
+    x0 = problem.grid((side, side))
+    seconds, runs = card.timed(lambda: gd.minimize(problem, x0, optimizer, gtol=1e-6, device="cuda"), 2)
+    there = cuda.to_device(x0)
+    resident, _ = card.timed(lambda: gd.minimize(problem, there, optimizer, gtol=1e-6, device="cuda"), 2)
+    return {
+        "side": side, "seconds": seconds, "seconds_on_gpu": resident, "success": float(runs.success.mean()),
+        "mean_steps": float(runs.nit.mean()),
+    }  # fmt: skip
+
+
+def ours_beside_peers(case: str, runs: int) -> float:
+    """Seconds per step of one run for the work of a peer's case."""
+    fixed = case in CASES
+    make_problem, make_optimizer, box = CASES[case if fixed else "himmelblau-adam"]
+    problem, optimizer = make_problem(), make_optimizer()
+    x0 = starts_on_gpu(runs, problem.dim, box, "float64")
+    most = {"rastrigin10-adam": 300}.get(case, 1000)
+    options = {"max_steps": most, "gtol": None} if fixed else {"gtol": 1e-6}
+    call = lambda: gd.minimize(problem, x0, optimizer, device="cuda", **options)  # noqa: E731
+    call()
+    seconds, found = card.timed(call)
+    return seconds / float(found.nit.copy_to_host().sum())
+
+
+JOBS = [
+    ("jax", "JAX vmap of scan", "himmelblau-adam", 5.0), ("jax", "JAX vmap of scan", "rosenbrock10-momentum", None),
+    ("jax", "JAX vmap of scan", "rastrigin10-adam", None),
+    ("jax", "JAX vmap of while_loop", "himmelblau-adam-to-1e-6", 50.0),
+    ("torch", "PyTorch fused", "himmelblau-adam", None), ("torch", "PyTorch fused", "rastrigin10-adam", None),
+]  # fmt: skip
+
+
+def peers(runs: int, clock: Clock, say: Callable[[str], None]) -> list[Row]:
+    """Rows against JAX and PyTorch on the same card, each in a process of its own; float64."""
+    rows, servers = [], {}
+    os.environ |= {"PEER_DEVICE": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    try:
+        for name, peer, case, target in JOBS:
+            row = Row(f"{case}, {runs:,} runs", peer, "ns/step", target=target)
+            rows.append(row)
+            absent = [need for need in {"jax": ("jax", "optax"), "torch": ("torch",)}[name] if not importlib.util.find_spec(need)]
+            if absent or simulated() or clock.left() < 30:
+                row.missing = f"{absent[0]} not installed" if absent else "no time left" if not simulated() else "simulated"
+                continue
+            say(f"{peer}: {case}")
+            try:
+                if name not in servers:
+                    servers[name] = Server(PEERS / "peers.py", "--serve", name)
+                answer = servers[name].ask(case=case, runs=runs, repeats=2)
+            except RuntimeError as error:
+                row.missing = str(error)
+                servers.pop(name, None)
+                continue
+            row.peers.append(answer["seconds"] / answer["work"] * 1e9)
+            row.ours.append(statistics.median(ours_beside_peers(case, runs) for _ in range(3)) * 1e9)
+    finally:
+        for server in servers.values():
+            server.close()
+    return rows
