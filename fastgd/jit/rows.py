@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-from .operators import splat
+from .operators import common_lanes, converted, splat
 from .types import Lanes, Rows, lanes_type
 
 __all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
@@ -43,7 +43,7 @@ class RowsSet(AbstractTemplate):
         rows, index, value = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
             lanes = lanes_type(rows.dtype, rows.width)
-            if value == lanes or isinstance(value, types.Number):
+            if isinstance(value, types.Number) or value == lanes or common_lanes(value, lanes) == lanes:
                 return signature(types.none, rows, types.intp, types.unliteral(value))
         return None
 
@@ -163,11 +163,7 @@ def cast_lanes(dtype: types.Number, width: int) -> Any:
                 return context.cast(builder, args[0], kind, lanes)
             if not isinstance(kind, Lanes):
                 return splat(context, builder, args[0], kind, lanes)
-            if kind == lanes:
-                return args[0]
-            to = context.get_value_type(lanes)
-            narrower = kind.dtype.bitwidth > lanes.dtype.bitwidth
-            return builder.fptrunc(args[0], to) if narrower else builder.fpext(args[0], to)
+            return converted(context, builder, args[0], kind, lanes)
 
         return signature(lanes, types.unliteral(value)), codegen
 
