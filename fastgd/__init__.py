@@ -11,6 +11,8 @@ from .averaging import EMA, SWA
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
 from .errors import DerivationError, Interrupted
 from .ewma import ewma
+from .finite_sum import FiniteSum
+from .jit.gather import scratch
 from .jit.masks import select
 from .landscape import GradientCheck, gradient_check
 from .minimize import minimize
@@ -37,14 +39,15 @@ from .optimizers import (
 )
 from .problem import Problem
 from .result import Result
+from .sampling import seeds
 from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
     "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
-    "problems", "schedules", "select", "wilson",
+    "problems", "schedules", "scratch", "seeds", "select", "wilson",
 ]  # fmt: skip
 
 

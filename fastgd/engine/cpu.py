@@ -18,7 +18,8 @@ from fastgd.jit.pool import helpers
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel
 from fastgd.stopping import Status
 
-from .chunk import BURST, TABLE_WIDTH, make_chunk
+from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, TABLE_WIDTH, make_chunk
+from .draws import Draws
 from .plan import Arrays, Plan
 from .stages import Parts, Shape
 
@@ -26,6 +27,7 @@ __all__ = ["run"]
 
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
+TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
@@ -46,6 +48,14 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     return max(4 * width, runs // width * width)
 
 
+def table_shape(plan: Plan) -> tuple[int, int]:
+    """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
+    if plan.sampling is None or not plan.draws_for_all:
+        return BURST, 0
+    size = int(plan.sampling.batch_size)
+    return max(1, min(BURST, TABLE_PLACES // size)), size
+
+
 class Workspace(threading.local):
     """Each thread's arrays, of one chunk's size."""
 
@@ -59,10 +69,11 @@ class Workspace(threading.local):
         self.arrays = (
             aligned((blocks, rows, width), plan.dtype),
             hypers,
-            aligned((BURST, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
-            aligned((blocks, 4, width), np.int64),
+            aligned((table_shape(plan)[0], plan.coefficients + len(plan.clips) + 1, 1), np.float64),
+            aligned((blocks, CONTROL if plan.sampling else CONTROL_OF_PLAIN, width), np.int64),
             aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
+            aligned(table_shape(plan), np.int64),
         )
 
 
@@ -80,9 +91,17 @@ def build(plan: Plan, width: int) -> Any:
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        stalled=stalled, moved=moved, resting=resting,
+        stalled=stalled, moved=moved, resting=resting, draws=draws_of(plan),
     )  # fmt: skip
     return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype)))
+
+
+def draws_of(plan: Plan) -> Draws | None:
+    """What the kernel of a plan draws."""
+    if plan.sampling is None:
+        return None
+    add = None if plan.sample_gradient is None else inlined(plan.sample_gradient)
+    return Draws(add, *plan.sampling.features)
 
 
 class Job:
@@ -101,7 +120,8 @@ class Job:
         plan = self.plan
         given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
         memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
-        return *given, *memory, self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
+        limits = self.limits, plan.drawn_of(low, high)
+        return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 
     def compile(self) -> None:
         if not self.kernel.signatures:

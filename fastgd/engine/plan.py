@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ from numba import typeof
 from fastgd.averaging import Average
 from fastgd.jit.targets import named
 from fastgd.optimizers.base import Optimizer, Rule
+from fastgd.finite_sum import FiniteSum
 from fastgd.problem import Problem
+from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
 from fastgd.schedules import Schedule
 from fastgd.stopping import StopTests
 
@@ -56,6 +58,8 @@ class Plan:
     stop: StopTests
     dtype: np.dtype
     record: int | None
+    seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
+    sampling: Sampling | None = None
 
     @property
     def length(self) -> int:
@@ -72,6 +76,30 @@ class Plan:
     @property
     def gradient(self) -> Callable:
         return self.problem.grad
+
+    @property
+    def sample_gradient(self) -> Callable | None:
+        """The gradient of one sample, where steps take that of a batch."""
+        batches = self.sampling is not None and self.sampling.batch_size is not None
+        return self.problem.sample_grad if batches and isinstance(self.problem, FiniteSum) else None
+
+    @property
+    def draws_for_all(self) -> bool:
+        """Whether all runs see the same batches."""
+        return self.sampling is not None and self.sampling.features[4]
+
+    def drawn_of(self, low: int, high: int) -> tuple[Any, ...]:
+        """What the kernel draws by: the numbers of `Sampling`, then the seeds and the batch sizes of the runs [low, high)."""
+        if self.sampling is None:
+            return ()
+        if self.seed.ndim:
+            seeds = np.broadcast_to(self.seed, self.batch).flat[low:high]
+        else:
+            seeds = spawned(int(self.seed), low, high)
+        sizes = np.zeros(1, np.int64)
+        if self.sampling.own_sizes:
+            sizes = np.broadcast_to(self.sampling.batch_size, self.batch).flat[low:high]
+        return *self.sampling.numbers, seeds, sizes
 
     @property
     def per_run(self) -> bool:
@@ -97,15 +125,16 @@ class Plan:
     def key(self) -> str:
         """Equal for plans that one kernel serves."""
         schedule, average = self.schedule, self.average
-        functions = [self.value, self.gradient, *self.rule, schedule.rate_function()]
+        functions = [self.value, self.gradient, self.sample_gradient, *self.rule, schedule.rate_function()]
         if schedule.memory:
             functions += [schedule.start, schedule.observe]
         if average is not None:
             functions += [average.weight(), average.start]
         sizes = (len(schedule.parameters()), len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
+        drawn = None if self.sampling is None else self.sampling.features
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
-        return named(tuple(functions), self.rule.slots, sizes, tests, kinds)
+        return named(tuple(functions), self.rule.slots, sizes, tests, kinds, drawn)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.length
@@ -159,6 +188,7 @@ def make_plan(
     dtype: Any,
     record: int | None,
     average: Average | None,
+    draws: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Check the arguments of `fastgd.minimize` and broadcast them.
 
@@ -181,10 +211,18 @@ def make_plan(
     numbers = optimizer.hyperparameters()
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
-    batch = checked_batch(starts, numbers, seeds)
+    samples = problem.samples if isinstance(problem, FiniteSum) else None
+    sampling = make_sampling(samples, seed=seed, **draws) if draws else None
+    clips = optimizer.clips
+    if sampling is not None and sampling.noise is not None:
+        numbers, clips = {**numbers, "noise": sampling.noise}, (*clips, "noise")
+    shapes = {name: np.shape(value) for name, value in numbers.items()} | {"seed": seeds.shape}
+    if sampling is not None:
+        shapes["batch_size"] = np.shape(sampling.batch_size)
+    batch = checked_batch(starts, shapes)
     return Plan(
-        problem, starts, batch, optimizer.rule(), optimizer.schedule, optimizer.clips, average, tuple(numbers.values()),
-        stop, kind, None if record is None else int(record),
+        problem, starts, batch, optimizer.rule(), optimizer.schedule, clips, average, tuple(numbers.values()), stop, kind,
+        None if record is None else int(record), seeds, sampling,
     )  # fmt: skip
 
 
@@ -219,17 +257,8 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> np.ndarray:
     return starts
 
 
-def checked_seed(seed: Any) -> np.ndarray:
-    seeds = np.asarray(seed)
-    if not np.issubdtype(seeds.dtype, np.integer) or (seeds < 0).any():
-        raise ValueError(f"seed must be an integer >= 0 or an array of them, got {seed!r}")
-    return seeds
-
-
-def checked_batch(starts: np.ndarray, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
-    shapes = {"x0 (without its last axis)": starts.shape[:-1]}
-    shapes |= {name: np.shape(value) for name, value in numbers.items()}
-    shapes["seed"] = seeds.shape
+def checked_batch(starts: np.ndarray, others: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    shapes = {"x0 (without its last axis)": starts.shape[:-1]} | others
     for name, shape in shapes.items():
         if 0 in shape:
             raise ValueError(f"{name} is empty: it has shape {shape}")

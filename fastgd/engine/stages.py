@@ -16,9 +16,11 @@ from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 
+from .draws import Draws
+
 __all__ = [
     "Parts", "Shape", "Views",
-    "make_average", "make_clip", "make_coefficients", "make_gradient", "make_largest", "make_memory",
+    "make_average", "make_clip", "make_coefficients", "make_gradient", "make_largest", "make_look_ahead", "make_memory",
 ]  # fmt: skip
 
 class Parts(NamedTuple):
@@ -36,12 +38,13 @@ class Parts(NamedTuple):
     observe: Callable | None  # its next memory
     memory: int
     hyperparameters: int
-    clips: tuple[str, ...]
+    clips: tuple[str, ...]  # and "noise", whose standard deviation stands behind their limits
     weight: Callable | None  # of the average
     average_start: int
     stalled: Callable
     moved: Callable
     resting: Callable
+    draws: Draws | None = None  # mini-batches and noise
 
 
 class Views(NamedTuple):
@@ -115,10 +118,30 @@ def make_largest(length: int) -> Callable:
     return largest
 
 
-def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
-    """Where the gradient is taken, and whether a small one there is one at ``x`` as well."""
+def make_look_ahead(parts: Parts, length: int) -> Callable:
+    """``look_ahead(x, y, s, c)``: the point where the rule wants the gradient: `x`, or `y`, which is filled."""
+    probe, load, slots = parts.probe, load_tuple(parts.slots), parts.slots
+
+    @inlined
+    def here(x, y, s, c):
+        return x
+
+    @inlined
+    def ahead(x, y, s, c):
+        for i in range(length):
+            y[i] = probe(x[i], load(s, i * slots), c)
+        return y
+
+    return here if probe is None else ahead
+
+
+def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable, Callable]:
+    """Where the gradient is taken, what it takes to look at it, and whether a small one there is one at ``x`` as well.
+
+    Where a step takes the gradient of some samples only, that of all of them is taken at `x`, for the look alone.
+    """
     gradient, probe = parts.gradient, parts.probe
-    load, slots = load_tuple(parts.slots), parts.slots
+    look_ahead = make_look_ahead(parts, length)
 
     @inlined
     def everywhere(done, g, gtol):  # `largest` passes over NaN
@@ -126,23 +149,26 @@ def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
             done = done & (abs(g[i]) <= gtol)
         return done
 
+    @inlined
+    def at_x(x, y, g, s, c, data):
+        gradient(x, g, *data)
+
+    @inlined
+    def no_component_is_nan(done, x, y, g, s, c, data, gtol):
+        return everywhere(done, g, gtol)
+
+    @inlined
+    def later(x, y, g, s, c, data):
+        return None
+
+    if parts.draws is not None and parts.draws.batches:
+        return later, at_x, no_component_is_nan
     if probe is None:
-
-        @inlined
-        def at_x(x, y, g, s, c, data):
-            gradient(x, g, *data)
-
-        @inlined
-        def no_component_is_nan(done, x, y, g, s, c, data, gtol):
-            return everywhere(done, g, gtol)
-
-        return at_x, no_component_is_nan
+        return at_x, later, no_component_is_nan
 
     @inlined
     def at_probe(x, y, g, s, c, data):
-        for i in range(length):
-            y[i] = probe(x[i], load(s, i * slots), c)
-        gradient(y, g, *data)
+        gradient(look_ahead(x, y, s, c), g, *data)
 
     @inlined
     def at_x_too(done, x, y, g, s, c, data, gtol):
@@ -151,7 +177,7 @@ def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
         at_probe(x, y, g, s, c, data)
         return done
 
-    return at_probe, at_x_too
+    return at_probe, later, at_x_too
 
 
 def make_clip(parts: Parts, length: int, first: int) -> Callable:

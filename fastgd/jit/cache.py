@@ -153,7 +153,7 @@ def environment() -> str:
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
     sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
-    for folder in ("jit", "engine", "symbolic"):
+    for folder in ("jit", "engine", "sampling", "symbolic"):
         sources += sorted((package / folder).glob("*.py"))
     for source in sources:
         digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())
