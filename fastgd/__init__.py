@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import optimizers, problems, schedules
+from . import datasets, optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
 from .basins import BasinMap, Basins, find_basins, map_basins, wilson
@@ -46,7 +46,7 @@ __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
     "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
+    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "scratch", "seeds", "select", "wilson",
 ]  # fmt: skip
 

@@ -25,6 +25,7 @@ from .stages import Parts, Shape
 
 __all__ = ["run"]
 
+FIRST_CACHE = 32_768
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
 TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
@@ -33,6 +34,13 @@ TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
     """Blocks that take turns: enough of them that one block's divisions overlap with the next one's gradient."""
     return max(1, 1024 // (length * width * dtype.itemsize))
+
+
+def width_of(plan: Plan) -> int:
+    """Runs abreast; twice as many for sums over samples, whose dot products wait for one another, if the cache allows."""
+    width = lane_width(plan.length, plan.dtype)
+    wide = 3 * plan.length * 2 * width * plan.dtype.itemsize <= FIRST_CACHE and width * plan.dtype.itemsize < 256
+    return 2 * width if plan.sums and wide else width
 
 
 def block_rows(plan: Plan) -> int:
@@ -144,7 +152,7 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
     """
-    width = lane_width(plan.length, plan.dtype)
+    width = width_of(plan)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
     chunks, lock = job.chunks(), threading.Lock()
     finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()

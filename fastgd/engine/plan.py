@@ -78,10 +78,15 @@ class Plan:
         return self.problem.grad
 
     @property
+    def sums(self) -> bool:
+        """Whether value and gradient are means over samples."""
+        return isinstance(self.problem, FiniteSum)
+
+    @property
     def sample_gradient(self) -> Callable | None:
         """The gradient of one sample, where steps take that of a batch."""
         batches = self.sampling is not None and self.sampling.batch_size is not None
-        return self.problem.sample_grad if batches and isinstance(self.problem, FiniteSum) else None
+        return self.problem.sample_grad if batches and self.sums else None
 
     @property
     def draws_for_all(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reading an array at a place of each lane's own, and working memory of a function's own."""
+"""Reading and writing at a place of each lane's own, and working memory of a function's own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.np import arrayobj
 
+from .operators import common_lanes, splat
 from .types import Lanes, Rows
 
 __all__ = ["scratch"]
@@ -65,6 +66,59 @@ lower_builtin(operator.getitem, types.Array, Lanes)(lower_gather)
 def lower_gather_or_get(context, builder, sig, args):
     gathers = isinstance(sig.return_type, Lanes)
     return (lower_gather if gathers else arrayobj.getitem_array_tuple)(context, builder, sig, args)
+
+
+@infer_global(operator.getitem)
+class RowsGather(AbstractTemplate):
+    """``x[i]`` of rows where `i` is lanes: each lane's own row."""
+
+    def generic(self, args, kws):
+        rows, index = args
+        if isinstance(rows, Rows) and isinstance(index, Lanes) and isinstance(index.dtype, types.Integer):
+            return signature(Lanes(rows.dtype, rows.width), rows, index) if rows.width == index.width else None
+        return None
+
+
+@infer_global(operator.setitem)
+class RowsScatter(AbstractTemplate):
+    """``x[i] = value`` of rows where `i` is lanes."""
+
+    def generic(self, args, kws):
+        rows, index, value = args
+        if not isinstance(rows, Rows) or not isinstance(index, Lanes) or not isinstance(index.dtype, types.Integer):
+            return None
+        lanes = Lanes(rows.dtype, rows.width)
+        fits = rows.width == index.width and common_lanes(value, lanes) == lanes
+        return signature(types.none, rows, index, types.unliteral(value)) if fits else None
+
+
+def lane_pointers(context, builder, rows, base, index, kind):
+    """Where each lane's number lies; negative indices count from the end."""
+    length = ir.Constant(ir.IntType(64), rows.length)
+    for lane in range(rows.width):
+        value = builder.extract_element(index, ir.Constant(ir.IntType(32), lane))
+        value = context.cast(builder, value, kind.dtype, types.int64)
+        negative = builder.icmp_signed("<", value, ir.Constant(value.type, 0))
+        value = builder.select(negative, builder.add(value, length), value)
+        place = builder.add(builder.mul(value, ir.Constant(value.type, rows.width)), ir.Constant(value.type, lane))
+        yield ir.Constant(ir.IntType(32), lane), builder.gep(base, [place])
+
+
+@lower_builtin(operator.getitem, Rows, Lanes)
+def lower_rows_gather(context, builder, sig, args):
+    result = ir.Constant(context.get_value_type(sig.return_type), ir.Undefined)
+    for lane, pointer in lane_pointers(context, builder, sig.args[0], *args, sig.args[1]):
+        result = builder.insert_element(result, builder.load(pointer), lane)
+    return result
+
+
+@lower_builtin(operator.setitem, Rows, Lanes, types.Any)
+def lower_rows_scatter(context, builder, sig, args):
+    rows = sig.args[0]
+    value = splat(context, builder, args[2], sig.args[2], Lanes(rows.dtype, rows.width))
+    for lane, pointer in lane_pointers(context, builder, rows, args[0], args[1], sig.args[1]):
+        builder.store(builder.extract_element(value, lane), pointer)
+    return context.get_dummy_value()
 
 
 def scratch(x: Any, n: int) -> Any:

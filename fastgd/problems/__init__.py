@@ -11,8 +11,11 @@ from typing import Any
 from fastgd.errors import nearest
 from fastgd.problem import Problem
 
+from .factorization import matrix_factorization
 from .many import double_well, quadratic, rosenbrock, styblinski_tang
+from .network import Network, mlp
 from .physics import lennard_jones, phase_oscillators
+from .regression import linear_regression, logistic_regression, softmax_regression
 from .smooth import (
     beale,
     goldstein_price,
@@ -34,6 +37,7 @@ CATALOGUE = {
 }  # fmt: skip
 
 __all__ = [
+    "Network",
     "ackley",
     "beale",
     "double_well",
@@ -42,7 +46,11 @@ __all__ = [
     "himmelblau",
     "lennard_jones",
     "levy",
+    "linear_regression",
+    "logistic_regression",
     "make",
+    "matrix_factorization",
+    "mlp",
     "monkey_saddle",
     "mueller_brown",
     "names",
@@ -51,6 +59,7 @@ __all__ = [
     "rastrigin",
     "rosenbrock",
     "six_hump_camel",
+    "softmax_regression",
     "styblinski_tang",
     "three_hump_camel",
 ]

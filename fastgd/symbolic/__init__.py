@@ -244,7 +244,8 @@ def _advice(kind: str, fun: types.FunctionType, dim: int, extra: int, sample: bo
     if dim <= 4:
         body = [f"    out[{i}] {sign} ...  # the derivative with respect to x[{i}]" for i in range(dim)]
     else:
-        body = ["    for k in range(len(x)):", f"        out[k] {sign} ...  # the derivative with respect to x[k]"]
+        k = "k" if sample else "i"
+        body = [f"    for {k} in range(len(x)):", f"        out[{k}] {sign} ...  # the derivative with respect to x[{k}]"]
     lines = [f"def grad({', '.join(['x', *(['i'] if sample else []), 'out', *names])}):", *body]
     place = "FiniteSum(loss, grad, ...)" if sample else "Problem(fun, grad, ...)"
-    return f"Write the gradient, and give it as {place}:\n\n" + "\n".join(f"    {k}" for k in lines)
+    return f"Write the gradient, and give it as {place}:\n\n" + "\n".join(f"    {line}" for line in lines)

@@ -206,3 +206,26 @@ def test_scratch_is_memory_of_the_call(width, dtype):
     plain = [0.0] * 5
     running_sums(columns[:, 0].tolist(), plain)
     np.testing.assert_allclose(plain, found[:, 0], rtol=1e-5)
+
+
+def swapped(x, out):
+    i = int_of(x[0])
+    for k in range(len(out)):
+        out[k] = 0.0
+    out[i] = x[i + 1]
+    out[i] += 10.0
+    out[i - 5] -= x[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_lane_reads_and_writes_its_own_row(width, dtype):
+    rng = np.random.default_rng(3)
+    columns = np.vstack([rng.integers(0, 4, 37), rng.normal(size=(5, 37))]).astype(dtype)
+    found = run(swapped, columns, 6, width, dtype)
+    expected = np.zeros((6, 37), dtype)
+    for k in range(37):
+        i = int(columns[0, k])
+        expected[i, k] = columns[i + 1, k] + dtype(10)
+        expected[i - 5, k] -= columns[1, k]
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == np.float32 else 1e-15)
