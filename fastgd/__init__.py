@@ -39,6 +39,7 @@ from .optimizers import (
 )
 from .problem import Problem
 from .result import Result
+from .schedules import groups
 from .sampling import seeds
 from .stopping import Status
 
@@ -46,7 +47,7 @@ __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
     "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
+    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "groups", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "scratch", "seeds", "select", "wilson",
 ]  # fmt: skip
 

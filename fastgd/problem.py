@@ -67,6 +67,8 @@ class Problem:
         The known minima.
     name : str
         The name.
+    layers : tuple of slice, or None
+        Where groups of parameters that belong together stand, such as the layers of a network.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class Problem:
     ) -> None:
         """Check and keep what is known of the problem besides its functions."""
         self._hess: Callable[..., Any] | None = None
+        self.layers: tuple[slice, ...] | None = None
         self.has_derived_gradient = derived
         self.dim = positive_integer(dim, "dim")
         self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)

@@ -93,7 +93,8 @@ def build(plan: Plan, width: int) -> Any:
         value=value, gradient=inlined(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
-        rate=inlined(schedule.rate_function()), rate_parameters=len(schedule.parameters()), memory=schedule.memory,
+        rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),
+        rate_parameters=len(schedule.parameters()), memory=schedule.memory,
         start=inlined(schedule.start) if schedule.memory else None,
         observe=inlined(schedule.observe) if schedule.memory else None,
         hyperparameters=len(plan.hyper), clips=plan.clips,
@@ -101,7 +102,8 @@ def build(plan: Plan, width: int) -> Any:
         average_start=plan.average.start if plan.average else 0,
         stalled=stalled, moved=moved, resting=resting, draws=draws_of(plan),
     )  # fmt: skip
-    return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype)))
+    kind = numba.from_dtype(plan.dtype)
+    return make_chunk(parts, Shape(plan.length, width, plan.coefficients, plan.per_run, kind, plan.bounds))
 
 
 def draws_of(plan: Plan) -> Draws | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
-from fastgd.jit.tuples import first_items, load_tuple, store_tuple
+from fastgd.jit.tuples import load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
 from .draws import make_looks, make_sampled
@@ -25,6 +25,7 @@ from .stages import (
     make_largest,
     make_look_ahead,
     make_memory,
+    make_sweep,
 )
 
 __all__ = ["make_burst"]
@@ -38,11 +39,11 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """
     update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients
-    load, store, own = load_tuple(slots), store_tuple(slots), first_items(count)
+    load, store = load_tuple(slots), store_tuple(slots)
     largest = make_largest(length)
-    gradient_at, look_at, verified = make_gradient(parts, length)
+    gradient_at, look_at, verified = make_gradient(parts, shape)
     looks = make_looks(parts.draws)
-    sampled = make_sampled(parts.draws, length, make_look_ahead(parts, length), count + len(parts.clips) - 1)
+    sampled = make_sampled(parts.draws, length, make_look_ahead(parts, shape), count + len(parts.clips) - 1)
     clip = make_clip(parts, length, count)
     take = make_average(parts, length, count + len(parts.clips))
     _, watch = make_memory(parts, shape.width)
@@ -55,9 +56,22 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         control[NIT] = choose(runs, t, control[NIT])
 
     @inlined
-    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits, k, table, drawn):
+    def update_part(low, high, carried, c, bound, on, x, y, g, s):
+        inside, change = carried
+        for i in range(low, high):
+            new, state = update(x[i], g[i], load(s, i * slots), c)
+            inside = inside & (abs(new) <= bound)
+            change = moved(change, x[i], new)
+            y[i] = choose(on, new, x[i])
+            store(s, i * slots, state)
+        return inside, change
+
+    update_all = make_sweep(update_part, shape)
+
+    @inlined
+    def step(x, y, g, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
         gtol, xtol, ftol, patience, bound = limits
-        s, control, c = state_of(block, b), control_of(controls, b), own(coefficients)
+        s, control = state_of(block, b), control_of(controls, b)
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 
@@ -74,15 +88,9 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 on = without(on, stuck)
             watch(x, hyper_of(hypers, b), data)
 
-        sampled(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data)
-        clip(g, coefficients)
-        inside, change = on, abs(g[0]) * 0.0
-        for i in range(length):
-            new, state = update(x[i], g[i], load(s, i * slots), c)
-            inside = inside & (abs(new) <= bound)
-            change = moved(change, x[i], new)
-            y[i] = choose(on, new, x[i])
-            store(s, i * slots, state)
+        sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)
+        clip(g, c)
+        inside, change = update_all((on, abs(g[0]) * 0.0), c, bound, on, x, y, g, s)
 
         lost = without(on, inside)
         if any_lane(lost):  # back to the last finite point
@@ -90,7 +98,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 y[i] = choose(lost, x[i], y[i])
             finish(control, lost, DIVERGED, t)
             on = inside
-        take(average_of(block, b), y, on, coefficients)
+        take(average_of(block, b), y, on, c)
         still = resting(on, change, xtol)
         if any_lane(still):
             finish(control, still, NO_PROGRESS, t + 1)

@@ -251,13 +251,13 @@ def make_noise(length: int, place: int) -> Callable:
 
 
 def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_place: int) -> Callable:
-    """``sampled(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data)``: the gradient of the step into `g`.
+    """``sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)``: the gradient of the step into `g`.
 
     ``look_ahead(x, y, s, c)`` gives the point at which the rule wants it.
     """
 
     @inlined
-    def as_it_is(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data):
+    def as_it_is(x, y, g, s, c, on, control, t, k, table, drawn, data):
         return None
 
     if draws is None:
@@ -266,17 +266,17 @@ def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_p
     noise = make_noise(length, noise_place)
 
     @inlined
-    def with_noise(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data):
-        noise(g, control, t, coefficients)
+    def with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        noise(g, control, t, c)
 
     @inlined
-    def of_batch(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data):
+    def of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data):
         batch(look_ahead(x, y, s, c), g, on, control, t, k, table, drawn, data)
 
     @inlined
-    def of_batch_with_noise(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data):
-        of_batch(x, y, g, s, c, coefficients, on, control, t, k, table, drawn, data)
-        noise(g, control, t, coefficients)
+    def of_batch_with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data)
+        noise(g, control, t, c)
 
     if batch is None:
         return with_noise if draws.noisy else as_it_is

@@ -18,7 +18,7 @@ from fastgd.optimizers.base import Optimizer, Rule
 from fastgd.finite_sum import FiniteSum
 from fastgd.problem import Problem
 from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
-from fastgd.schedules import Schedule
+from fastgd.schedules import Groups, Schedule
 from fastgd.stopping import StopTests
 
 __all__ = ["Arrays", "Plan", "make_plan"]
@@ -116,7 +116,14 @@ class Plan:
         """How many coefficients the rule has, told by calling it."""
         own = len(self.hyper) - len(self.schedule.parameters()) - len(self.clips)
         ones = (0.5,) * own
-        return len(self.rule.coefficients((0.5, *ones), 0))
+        return len(self.rule.coefficients((0.5, *ones), 0)) * len(self.schedule.members)
+
+    @functools.cached_property
+    def bounds(self) -> tuple[int, ...]:
+        """Where the groups of parameters with learning rates of their own begin, and the end."""
+        if isinstance(self.schedule, Groups):
+            return self.schedule.bounds(self.length, self.problem.layers)
+        return 0, self.length
 
     @functools.cached_property
     def data(self) -> tuple[Any, ...]:
@@ -130,12 +137,14 @@ class Plan:
     def key(self) -> str:
         """Equal for plans that one kernel serves."""
         schedule, average = self.schedule, self.average
-        functions = [self.value, self.gradient, self.sample_gradient, *self.rule, schedule.rate_function()]
+        functions = [self.value, self.gradient, self.sample_gradient, *self.rule]
+        functions += [member.rate_function() for member in schedule.members]
         if schedule.memory:
             functions += [schedule.start, schedule.observe]
         if average is not None:
             functions += [average.weight(), average.start]
-        sizes = (len(schedule.parameters()), len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
+        rates = [len(member.parameters()) for member in schedule.members]
+        sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
         drawn = None if self.sampling is None else self.sampling.features
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
@@ -225,10 +234,12 @@ def make_plan(
     if sampling is not None:
         shapes["batch_size"] = np.shape(sampling.batch_size)
     batch = checked_batch(starts, shapes)
-    return Plan(
+    plan = Plan(
         problem, starts, batch, optimizer.rule(), optimizer.schedule, clips, average, tuple(numbers.values()), stop, kind,
         None if record is None else int(record), seeds, sampling,
     )  # fmt: skip
+    _ = plan.bounds  # raises where the groups are not those of the problem
+    return plan
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

@@ -200,7 +200,6 @@ class Network(FiniteSum):
     """
 
     sizes: tuple[int, ...]
-    layers: tuple[slice, ...]
     activation: str
     output: str
     loss_name: str
