@@ -14,7 +14,7 @@ from .ewma import ewma
 from .finite_sum import FiniteSum
 from .jit.gather import scratch
 from .jit.masks import select
-from .landscape import GradientCheck, gradient_check
+from .landscape import GradientCheck, gradient_check, layer_gradients
 from .minimize import minimize
 from .optimizers import (
     AdaBelief,
@@ -47,7 +47,7 @@ __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
     "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "groups", "map_basins", "minimize", "optimizers", "plot",
+    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "groups", "layer_gradients", "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "scratch", "seeds", "select", "wilson",
 ]  # fmt: skip
 

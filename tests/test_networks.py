@@ -126,3 +126,75 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
 def test_what_is_refused(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+# Gradients by layer
+
+
+def test_layer_gradients_are_the_rms_of_each_layer():
+    network = gd.problems.mlp(TABLE, TARGETS, hidden=(4, 2))
+    x = np.random.default_rng(3).normal(size=(2, 3, network.dim))
+    g = network.gradient(x)
+    expected = np.stack([np.sqrt((g[..., a:b] ** 2).mean(axis=-1)) for a, b in ((0, 16), (16, 26), (26, 35))], axis=-1)
+    np.testing.assert_allclose(gd.layer_gradients(network, x), expected, rtol=1e-14)
+
+
+def test_sigmoid_gradients_vanish_and_relu_ones_do_not():
+    """A sigmoid's slope is at most 1/4, so each layer takes a factor; He's initializer keeps relu's variance."""
+    X, y = gd.datasets.iris()
+    ratios = {}
+    for activation, method in (("sigmoid", "xavier"), ("tanh", "xavier"), ("relu", "he")):
+        network = gd.problems.mlp(X, y, hidden=(16,) * 8, activation=activation)
+        norms = gd.layer_gradients(network, network.sample(200, seed=1, method=method))
+        ratios[activation] = np.median(norms[:, 0] / norms[:, -1])
+    assert ratios["sigmoid"] < 4.0**-6
+    assert ratios["tanh"] > 0.05
+    assert ratios["relu"] > 0.05
+
+
+def test_squared_error_of_a_saturated_sigmoid_has_no_gradient_and_cross_entropy_has():
+    squared = gd.problems.mlp([[1.0]], [[1.0]], hidden=(), output="sigmoid")
+    cross = gd.problems.mlp([[1.0]], [1], hidden=(), classes=2)
+    wrong = [-10.0, -10.0]
+    assert gd.layer_gradients(squared, wrong)[0] < 1e-8
+    assert gd.layer_gradients(cross, [10.0, -10.0, 10.0, -10.0])[0] > 0.5
+
+
+def test_layers_are_needed():
+    with pytest.raises(TypeError, match="must have layers"):
+        gd.layer_gradients(gd.problems.himmelblau(), [0.0, 0.0])
+
+
+def test_the_picture_has_a_panel_for_each_network(tmp_path):
+    rng = np.random.default_rng(1)
+    depth = {name: np.exp(rng.normal(size=(20, 5))) for name in ("sigmoid", "tanh", "relu")}
+    figure = gd.plot.layer_gradients(depth, out=tmp_path / "depth.png", title="depth")
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in shown] == list(depth)
+    np.testing.assert_allclose(shown[1].lines[0].get_ydata(), np.median(depth["tanh"], axis=0))
+    assert shown[-1].get_xlabel() == "layer, from the input"
+    assert (tmp_path / "depth.png").stat().st_size > 10_000
+    traces = {"relu": np.exp(rng.normal(size=(20, 7, 3)))}
+    traces["relu"][:, 5:] = np.nan
+    panel = gd.plot.layer_gradients(traces, steps=np.arange(7) * 10).axes[0]
+    assert len(panel.lines) == 3
+    np.testing.assert_allclose(panel.lines[2].get_xdata(), np.arange(7) * 10)
+    np.testing.assert_allclose(panel.lines[2].get_ydata()[:5], np.median(traces["relu"][:, :5, 2], axis=0))
+
+
+@pytest.mark.parametrize(
+    ("norms", "kind", "words"),
+    [
+        ([1.0], TypeError, "mapping from titles"), ({}, TypeError, "mapping from titles"),
+        ({"a": np.ones(3)}, ValueError, r"\(runs, layers\)"),
+        ({"a": np.ones((3, 2)), "b": np.ones((3, 4, 2))}, ValueError, r"\(runs, layers\)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn(norms, kind, words):
+    with pytest.raises(kind, match=words):
+        gd.plot.layer_gradients(norms)
+
+
+def test_steps_and_points_have_to_fit():
+    with pytest.raises(ValueError, match="one entry for each of the 7 points"):
+        gd.plot.layer_gradients({"a": np.ones((2, 7, 3))}, steps=[1, 2])
