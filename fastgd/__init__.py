@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import optimizers, problems, schedules
+from . import datasets, optimizers, problems, schedules
 from ._version import __version__
 from .averaging import EMA, SWA
 from .baseline import GradientFlow, SciPy, SciPyCG
@@ -24,6 +24,8 @@ from .basins import (
 from .compare import Comparison, compare
 from .errors import DerivationError, DeviceError, Interrupted
 from .ewma import ewma
+from .finite_sum import FiniteSum
+from .jit.gather import scratch
 from .jit.masks import select
 from .landscape import (
     Classification,
@@ -35,6 +37,7 @@ from .landscape import (
     classify,
     find_critical_points,
     gradient_check,
+    layer_gradients,
     line_slice,
     path_slice,
     random_slice,
@@ -65,19 +68,21 @@ from .optimizers import (
 )
 from .problem import Problem
 from .result import Result
+from .sampling import seeds
+from .schedules import groups
 from .searches import Backtracking, HagerZhang, StrongWolfe
 from .stopping import Status
 
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
     "Agreement", "Backtracking", "BasinMap", "BasinSweep", "Basins", "Classification", "Comparison",
-    "ConjugateGradient", "CriticalPoints", "DerivationError", "DeviceError", "DisconnectivityTree", "GradientCheck",
-    "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "LineSlice", "Lion", "Momentum", "NAdam",
-    "Nesterov", "PlaneSlice", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW",
+    "ConjugateGradient", "CriticalPoints", "DerivationError", "DeviceError", "DisconnectivityTree", "FiniteSum",
+    "GradientCheck", "GradientDescent", "GradientFlow", "HagerZhang", "Interrupted", "LineSlice", "Lion", "Momentum",
+    "NAdam", "Nesterov", "PlaneSlice", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW",
     "ScheduleFreeSGD", "SciPy", "SciPyCG", "Status", "StrongWolfe", "Yogi", "__version__", "basin_agreement",
-    "classify", "compare", "ewma", "find_basins", "find_critical_points", "gradient_check", "line_slice",
-    "map_basins", "measures", "minimize", "optimizers", "path_slice", "plot", "problems", "random_slice", "schedules",
-    "select", "sweep_basins", "wilson",
+    "classify", "compare", "datasets", "ewma", "find_basins", "find_critical_points", "gradient_check", "groups",
+    "layer_gradients", "line_slice", "map_basins", "measures", "minimize", "optimizers", "path_slice", "plot",
+    "problems", "random_slice", "schedules", "scratch", "seeds", "select", "sweep_basins", "wilson",
 ]  # fmt: skip
 
 

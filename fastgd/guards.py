@@ -73,6 +73,19 @@ class Out(Point):
         self.written[place] = True
 
 
+class Total(Point):
+    """An output that is added to: it begins at a number and may be read."""
+
+    def __init__(self, dim: int, start: float) -> None:
+        super().__init__([start] * dim, "out")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        place = self._place(index, "writes")
+        if not is_real(value):
+            raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
+        self._values[place] = np.float64(value)
+
+
 def is_real(value: Any) -> bool:
     """Whether `value` is one real number, and not a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
@@ -197,6 +210,42 @@ def check_gradient(
             shown = ", ".join(f"out[{i}]" for i in missing[:5]) + (", ..." if len(missing) > 5 else "")
             returned = "" if value is None else f" It returned {described(value)}, which is not looked at."
             raise ValueError(f"grad must write every component of out; it left out {shown}.{returned}")
+        return
+
+
+def check_sample_value(
+    loss: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
+) -> None:
+    """Raise unless `loss` returns one real number for the first sample."""
+    check_signature(loss, "loss", "loss(x, i, *data) -> float", 2 + len(data))
+    for point in unremarkable_points(dim, bounds):
+        defined, value = called(loss, "loss", (Point(point), 0, *data))
+        if defined:
+            if not is_real(value):
+                raise TypeError(f"loss must return one real number; it returned {described(value)}.")
+            return
+
+
+def check_sample_gradient(
+    grad: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
+) -> None:
+    """Raise unless `grad` adds the gradient of one sample to ``out``, whatever was there before."""
+    check_signature(grad, "grad", "grad(x, i, out, *data)", 3 + len(data))
+    for point in unremarkable_points(dim, bounds):
+        from_zero, from_one = Total(dim, 0.0), Total(dim, 1.0)
+        defined = [called(grad, "grad", (Point(point), 0, out, *data))[0] for out in (from_zero, from_one)]
+        if not all(defined):
+            continue
+        added, total = np.array(list(from_zero)), np.array(list(from_one))
+        if not np.all(np.isfinite(added)):
+            continue
+        wrong = np.flatnonzero(np.abs(total - added - 1.0) > 1e-9 * (1.0 + np.abs(added)))
+        if wrong.size:
+            k = int(wrong[0])
+            raise ValueError(
+                f"grad must add the gradient of one sample to out, and leave the rest as it is: write out[{k}] += ..., "
+                f"not out[{k}] = ...; with out[{k}] = 1 before, it held {total[k]:g} and not 1 + {added[k]:g}."
+            )
         return
 
 

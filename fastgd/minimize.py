@@ -40,6 +40,12 @@ def minimize(
     dtype: Any = np.float64,
     record: int | None = None,
     average: Average | None = None,
+    batch_size: Any = None,
+    replace: bool = False,
+    shuffle: bool = True,
+    noise: Any = 0.0,
+    shared_batches: bool | int = False,
+    check_every: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
     threads: int | None = None,
 ) -> Result:
@@ -75,7 +81,10 @@ def minimize(
     bound : float, default 1e10
         A run has diverged (status 3) when its next point is not finite, or has a component beyond this.
     seed : int or array_like of int, default 0
-        Seeds of the random streams, >= 0.  Of the rules so far none draws random numbers.
+        Where something is drawn (`batch_size`, `noise`), a run draws by a seed of its own, in [0, 2⁶³), and by the step's
+        number.  An array, which takes part in the batch shape, gives these seeds; runs with the same one draw the same.
+        One integer stands for ``fastgd.seeds(seed, batch_shape)``, a different seed for each run, the first run's being
+        the integer itself.  So run k alone is repeated by ``seed=fastgd.seeds(seed, batch_shape)[k]``.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
         are so many that it pays; ``fastgd info`` tells from what number on.
@@ -86,6 +95,26 @@ def minimize(
         have to fit into memory.
     average : Average, optional
         Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``.
+    batch_size : int or array_like of int, optional
+        For a `FiniteSum`: each step takes the mean gradient over so many samples instead of all of them.  An array takes part
+        in the batch shape.
+    replace : bool, default False
+        Draw each sample independently of the others.  By default the samples come in epochs, each of which visits every
+        sample once, in an order of its own; a batch that reaches the end of an epoch is filled up from the next.
+    shuffle : bool, default True
+        False: every epoch goes through the samples in the order of the data.
+    noise : float or array_like, default 0
+        Standard deviation of independent normal numbers that are added to each component of the gradient at each step,
+        for any problem.
+    shared_batches : bool or int, default False
+        True: all runs see the same samples at the same step (common random numbers), those that a run with the seed `seed`
+        sees, which must be one integer then.  It is faster too, as a sample is loaded once for many runs.  An integer is the
+        seed of these batches, whatever `seed` is.
+    check_every : int, optional
+        With `batch_size` or `noise` the tests on the gradient and the value (`gtol`, `ftol`, `patience`), and schedules that
+        watch the value, look at those of all samples, without noise, at the steps 0, check_every, 2 check_every, ...;
+        `patience` then counts looks.  By default every step where all samples are used anyway, else once in ten epochs of
+        the smallest batch, so that the looks take a tenth of the time.
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional
@@ -125,7 +154,11 @@ def minimize(
     if own is not None and place == "cuda":
         raise ValueError(f'device="cuda" is for update rules; {optimizer.label} runs on the CPU: leave device out')
     engine = own or Descents(place, x0)
-    plan = engine.plan(problem, x0, optimizer, stop, seed, dtype, record, average)
+    draws = {
+        "batch_size": batch_size, "replace": replace, "shuffle": shuffle, "noise": noise,
+        "shared_batches": shared_batches, "check_every": check_every,
+    }  # fmt: skip
+    plan = engine.plan(problem, x0, optimizer, stop, seed, dtype, record, average, draws)
     count = checked_threads(threads)
     with ExitStack() as stack:
         report = reporter(progress, plan.runs, stack)

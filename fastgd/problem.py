@@ -67,6 +67,8 @@ class Problem:
         The known minima.
     name : str
         The name.
+    layers : tuple of slice, or None
+        Where groups of parameters that belong together stand, such as the layers of a network.
 
     Raises
     ------
@@ -101,18 +103,25 @@ class Problem:
     ) -> None:
         self.fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
+        self._describe(grad is None, dim, bounds, data, minima, name or getattr(fun, "__name__", "problem"))
+        check_value(self.fun, self.dim, self.bounds, self.data)
+        if self._grad is not None:
+            check_gradient(self._grad, self.dim, self.bounds, self.data)
+
+    def _describe(
+        self, derived: bool, dim: int, bounds: Any, data: tuple[Any, ...], minima: ArrayLike | None, name: str
+    ) -> None:
+        """Check and keep what is known of the problem besides its functions."""
         self._hess: Callable[..., Any] | None = None
-        self.has_derived_gradient = grad is None
+        self.layers: tuple[slice, ...] | None = None
+        self.has_derived_gradient = derived
         self.dim = positive_integer(dim, "dim")
         self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)
         self.data = checked_data(data)
         self.minima = None if minima is None else checked_minima(minima, self.dim)
-        if name is not None and not isinstance(name, str):
+        if not isinstance(name, str):
             raise TypeError(f"name must be a string, not {described(name)}.")
-        self.name = name or getattr(fun, "__name__", "problem").strip("<>")
-        check_value(self.fun, self.dim, self.bounds, self.data)
-        if self._grad is not None:
-            check_gradient(self._grad, self.dim, self.bounds, self.data)
+        self.name = name.strip("<>")
 
     @property
     def grad(self) -> Callable[..., Any]:
@@ -224,7 +233,13 @@ class Problem:
         array([[74., 20.],
                [20., 34.]])
         """
-        return evaluate.hessian(self.hess, self._points(x), self.data)
+        points = self._points(x)
+        if self._hess is None:
+            self._hess = self._derive_hessian()
+        return evaluate.hessian(self._hess, points, self.data)
+
+    def _derive_hessian(self) -> Callable[..., Any]:
+        return symbolic.derive_hessian(self.fun, self.dim, self.data)
 
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
         """Draw starts.

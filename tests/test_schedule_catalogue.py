@@ -571,5 +571,7 @@ def test_bad_fields(make: Any, kind: type[Exception], words: str) -> None:
 
 
 def test_every_public_schedule_is_tested() -> None:
-    kinds = {type(schedule).__name__ for schedule in VARIED.values()} | {"ReduceOnPlateau", "Schedule", "sequence"}
+    kinds = {type(schedule).__name__ for schedule in VARIED.values()} | {
+        "Groups", "ReduceOnPlateau", "Schedule", "groups", "sequence",  # groups: tests/test_groups.py
+    }  # fmt: skip
     assert kinds - {"Sequence"} == set(schedules.__all__)

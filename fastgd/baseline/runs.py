@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_seed, checked_starts
+from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_starts
 from fastgd.errors import Interrupted
+from fastgd.finite_sum import FiniteSum
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
+from fastgd.sampling import checked_seed, make_sampling
 from fastgd.stopping import Status, StopTests
 
 __all__ = ["Ends", "Task", "is_good", "make_task", "result_of"]
@@ -83,8 +86,9 @@ class Task:
 
 
 def make_task(
-    problem: Any, x0: Any, optimizer: Method, stop: StopTests, seed: Any, dtype: Any, record: Any, average: Any
-) -> Task:
+    problem: Any, x0: Any, optimizer: Method, stop: StopTests, seed: Any, dtype: Any, record: Any, average: Any,
+    draws: Mapping[str, Any],
+) -> Task:  # fmt: skip
     """Check the arguments of `fastgd.minimize`, and refuse those that only the loop over update rules honours.
 
     Raises
@@ -103,7 +107,11 @@ def make_task(
     if checked_dtype(dtype) != np.dtype(np.float64):
         raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
-    batch = checked_batch(starts, optimizer.hyperparameters(), checked_seed(seed))
+    samples = problem.samples if isinstance(problem, FiniteSum) else None
+    if make_sampling(samples, seed=seed, **draws) is not None:
+        raise ValueError(f"batch_size and noise cannot be honoured by {name}: leave them out; they are for update rules")
+    shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
+    batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
     return Task(problem, optimizer, starts, batch, stop)
 
 

@@ -11,13 +11,15 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
-from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
+from .draws import make_deal, make_table
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
 
-__all__ = ["BURST", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources"]
+__all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources"]
 
+CONTROL_OF_PLAIN, CONTROL = RUN + 1, SIZE + 1  # rows of integers for each run, without and with seed and batch size
 BURST = 32  # steps between two looks at who has finished
 TABLE_WIDTH = 8  # lanes in which the shared coefficients of a burst are computed, for the vector functions' sake
 
@@ -65,9 +67,10 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
     length, width, per_run = shape.length, shape.width, shape.per_run
     averaged, average_start = parts.weight is not None, parts.average_start
     first_average, searches = average_row(shape), parts.search is not None
+    deal = make_deal(parts.draws)
 
     @inlined
-    def load_run(j, run, starts, hyper, block, hypers, control):
+    def load_run(j, run, starts, hyper, block, hypers, control, drawn):
         b, lane = j // width, j % width
         for i in range(length):
             block[b, i, lane] = starts[run, i]
@@ -80,6 +83,7 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
         control[b, WAIT, lane] = 0
         control[b, NFEV, lane] = 0
         control[b, RUN, lane] = run
+        deal(control, b, lane, run, drawn)
 
     @inlined
     def move(array, j, k):
@@ -160,17 +164,19 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
-    arrays, the result's arrays, the limits of the stop tests and a flag that asks it to stop early.  It returns whether
-    it finished.
+    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to stop
+    early.  It returns whether it finished.
     """
     length, width = shape.length, shape.width
     states, searches = shape.states, parts.search is not None
     views = Views(
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
-        control=row_view(width, RUN), hyper=row_view(width, parts.hyperparameters + parts.memory),
+        control=row_view(width, CONTROL if parts.draws else CONTROL_OF_PLAIN),
+        hyper=row_view(width, parts.hyperparameters + parts.memory),
         average=row_view(width, length, average_row(shape)),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
+    fill_indices = make_table(parts.draws)
     burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move, write_run = make_lane_moves(parts, shape)
     evaluate_ends, evaluate_averages = make_ends(parts, shape)
@@ -194,14 +200,14 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         return (*limits, max_steps) if searches else limits
 
     @kernel
-    def chunk(starts, hyper, data, work, out, limits, max_steps, record, cancel):
+    def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, record, cancel):
         align_stack()
-        block, hypers, table, control, scratch, results = work
+        block, hypers, table, control, scratch, results, indices = work
         x, fun, norm, nit, status, trace, x_avg, fun_avg, nfev = out
         tests = tests_of(limits, max_steps)
         alive = starts.shape[0]
         for j in range((alive + width - 1) // width * width):
-            load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control)
+            load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control, drawn)
         for b in range((alive + width - 1) // width):
             best_of(block, b)[0] = math.inf
             begin(hyper_of(hypers, b))
@@ -216,10 +222,11 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                 last = t + 1 if searches else min(last, (t // record + 1) * record)
             for s in range(t, last):
                 fill(hypers, table, s - t, s)
+            fill_indices(indices, t, last, drawn)
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - 1
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
-                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests)
+                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)
             t = last
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor

@@ -14,24 +14,36 @@ from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
-from fastgd.stopping import RUN, Status
+from fastgd.stopping import Status
 
-from .chunk import BURST, TABLE_WIDTH, make_chunk
+from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, TABLE_WIDTH, make_chunk
+from .draws import Draws
 from .plan import Arrays, Plan
 from .scheduler import run_chunks
 from .search import Searching
 from .stages import Parts, Shape
 
-__all__ = ["block_rows", "parts_of", "run"]
+__all__ = ["block_rows", "parts_of", "run", "shape_of"]
 
+FIRST_CACHE = 32_768
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
 SEARCH_BURST = 4  # evaluations between two looks at who has finished: a run with a line search takes some tens
+TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
 
 
 def group_size(length: int, width: int, dtype: np.dtype) -> int:
     """Blocks that take turns: enough of them that one block's divisions overlap with the next one's gradient."""
     return max(1, 1024 // (length * width * dtype.itemsize))
+
+
+def width_of(plan: Plan) -> int:
+    """Runs abreast; twice as many for sums over samples, whose dot products wait for one another, if the cache allows."""
+    if plan.search is not None:  # which keeps some tens of numbers in flight by itself: more lanes only spill
+        return vector_width(plan.dtype)
+    width = lane_width(plan.length, plan.dtype)
+    wide = 3 * plan.length * 2 * width * plan.dtype.itemsize <= FIRST_CACHE and width * plan.dtype.itemsize < 256
+    return 2 * width if plan.sums and wide else width
 
 
 def block_rows(plan: Plan) -> int:
@@ -47,12 +59,21 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     return max(4 * width, runs // width * width)
 
 
+def table_shape(plan: Plan) -> tuple[int, int]:
+    """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
+    if plan.search is not None:
+        return SEARCH_BURST, 0
+    if plan.sampling is None or not plan.draws_for_all:
+        return BURST, 0
+    size = int(plan.sampling.batch_size)
+    return max(1, min(BURST, TABLE_PLACES // size)), size
+
+
 class Workspace(threading.local):
     """Each thread's arrays, of one chunk's size."""
 
     def __init__(self, plan: Plan, width: int, runs: int) -> None:
         blocks, n, rows = -(-runs // width), plan.length, block_rows(plan)
-        burst = BURST if plan.search is None else SEARCH_BURST
         if plan.per_run:
             hypers = aligned((blocks, len(plan.hyper) + plan.schedule.memory, width), np.float64)
         else:
@@ -61,10 +82,11 @@ class Workspace(threading.local):
         self.arrays = (
             aligned((blocks, rows, width), plan.dtype),
             hypers,
-            aligned((burst, plan.coefficients + len(plan.clips) + 1, 1), np.float64),
-            aligned((blocks, RUN + 1, width), np.int64),
+            aligned((table_shape(plan)[0], plan.coefficients + len(plan.clips) + 1, 1), np.float64),
+            aligned((blocks, CONTROL if plan.sampling else CONTROL_OF_PLAIN, width), np.int64),
             aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
             aligned((1, 2, width), plan.dtype),
+            aligned(table_shape(plan), np.int64),
         )
 
 
@@ -85,20 +107,34 @@ def parts_of(plan: Plan) -> Parts:
         value=value, gradient=inlined(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
-        rate=inlined(schedule.rate_function()), rate_parameters=len(schedule.parameters()), memory=schedule.memory,
+        rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),
+        rate_parameters=len(schedule.parameters()), memory=schedule.memory,
         start=inlined(schedule.start) if schedule.memory else None,
         observe=inlined(schedule.observe) if schedule.memory else None,
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        stalled=stalled, moved=moved, resting=resting, search=searching(plan.search),
+        stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan),
     )  # fmt: skip
 
 
 def build(plan: Plan, width: int) -> Any:
     """The kernel of a plan."""
-    shape = Shape(plan.length, plan.states, width, plan.coefficients, plan.per_run, numba.from_dtype(plan.dtype))
-    return make_chunk(parts_of(plan), shape)
+    return make_chunk(parts_of(plan), shape_of(plan, width))
+
+
+def shape_of(plan: Plan, width: int, bare: bool = True) -> Shape:
+    """The sizes that a kernel of this width depends on."""
+    kind = numba.from_dtype(plan.dtype)
+    return Shape(plan.length, plan.states, width, plan.coefficients, plan.per_run, kind, plan.bounds, bare)
+
+
+def draws_of(plan: Plan) -> Draws | None:
+    """What the kernel of a plan draws."""
+    if plan.sampling is None:
+        return None
+    add = None if plan.sample_gradient is None else inlined(plan.sample_gradient)
+    return Draws(add, *plan.sampling.features)
 
 
 class Job:
@@ -117,7 +153,8 @@ class Job:
         plan = self.plan
         given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
         memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
-        return *given, *memory, self.limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
+        limits = self.limits, plan.drawn_of(low, high)
+        return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 
     def compile(self) -> None:
         if not interpreted() and not self.kernel.signatures:
@@ -140,8 +177,7 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
     """
-    # a search keeps some tens of numbers in flight by itself: more lanes only spill
-    width = lane_width(plan.length, plan.dtype) if plan.search is None else vector_width(plan.dtype)
+    width = width_of(plan)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
 
     def work(low: int, high: int) -> bool:

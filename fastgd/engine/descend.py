@@ -11,11 +11,23 @@ from collections.abc import Callable
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
-from fastgd.jit.tuples import first_items, load_tuple, store_tuple
+from fastgd.jit.tuples import load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
+from .draws import make_looks, make_sampled
 from .search import make_search_step
-from .stages import Parts, Shape, Views, make_average, make_clip, make_gradient, make_largest, make_memory
+from .stages import (
+    Parts,
+    Shape,
+    Views,
+    make_average,
+    make_clip,
+    make_gradient,
+    make_largest,
+    make_look_ahead,
+    make_memory,
+    make_sweep,
+)
 
 __all__ = ["make_burst"]
 
@@ -23,14 +35,17 @@ __all__ = ["make_burst"]
 def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """Build ``step``, which takes block `b` of runs from the points `x` to the next points `y`.
 
-    ``step(x, y, g, b, block, hypers, control, c, data, t, limits)`` returns whether any run of the block goes on.  A
-    run that finishes is frozen there: its status and step count are set, and its point no longer changes.
+    ``step(x, y, g, b, block, hypers, control, c, data, t, limits, k, table, drawn)`` returns whether any run of the
+    block goes on.  A run that finishes is frozen there: its status and step count are set, and its point no longer
+    changes.
     """
     update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients
-    load, store, own = load_tuple(slots), store_tuple(slots), first_items(count)
+    load, store = load_tuple(slots), store_tuple(slots)
     largest = make_largest(length)
-    gradient_at, verified = make_gradient(parts, length)
+    gradient_at, look_at, verified = make_gradient(parts, shape)
+    looks = make_looks(parts.draws)
+    sampled = make_sampled(parts.draws, length, make_look_ahead(parts, shape), count + len(parts.clips) - 1)
     clip = make_clip(parts, length, count)
     take = make_average(parts, length, count + len(parts.clips))
     _, watch = make_memory(parts, shape)
@@ -43,31 +58,41 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         control[NIT] = choose(runs, t, control[NIT])
 
     @inlined
-    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits):
-        gtol, xtol, ftol, patience, bound = limits
-        s, control, c = state_of(block, b), control_of(controls, b), own(coefficients)
-        on = control[STATUS] == RUNNING
-        gradient_at(x, y, g, s, c, data)
-
-        done = on & (largest(g) <= gtol)
-        if any_lane(done):
-            done = verified(done, x, y, g, s, c, data, gtol)
-            finish(control, done, CONVERGED, t)
-            on = without(on, done)
-        stuck = stalled(on, x, control, best_of(block, b), data, ftol, patience)
-        if any_lane(stuck):
-            finish(control, stuck, NO_PROGRESS, t)
-            on = without(on, stuck)
-
-        watch(x, hyper_of(hypers, b), data)
-        clip(g, coefficients)
-        inside, change = on, abs(g[0]) * 0.0
-        for i in range(length):
+    def update_part(low, high, carried, c, bound, on, x, y, g, s):
+        inside, change = carried
+        for i in range(low, high):
             new, state = update(x[i], g[i], load(s, i * slots), c)
             inside = inside & (abs(new) <= bound)
             change = moved(change, x[i], new)
             y[i] = choose(on, new, x[i])
             store(s, i * slots, state)
+        return inside, change
+
+    update_all = make_sweep(update_part, shape)
+
+    @inlined
+    def step(x, y, g, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
+        gtol, xtol, ftol, patience, bound = limits
+        s, control = state_of(block, b), control_of(controls, b)
+        on = control[STATUS] == RUNNING
+        gradient_at(x, y, g, s, c, data)
+
+        if looks(t, drawn):
+            look_at(x, y, g, s, c, data)
+            done = on & (largest(g) <= gtol)
+            if any_lane(done):
+                done = verified(done, x, y, g, s, c, data, gtol)
+                finish(control, done, CONVERGED, t)
+                on = without(on, done)
+            stuck = stalled(on, x, control, best_of(block, b), data, ftol, patience)
+            if any_lane(stuck):
+                finish(control, stuck, NO_PROGRESS, t)
+                on = without(on, stuck)
+            watch(x, hyper_of(hypers, b), data)
+
+        sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)
+        clip(g, c)
+        inside, change = update_all((on, abs(g[0]) * 0.0), c, bound, on, x, y, g, s)
 
         lost = without(on, inside)
         if any_lane(lost):  # back to the last finite point
@@ -75,7 +100,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 y[i] = choose(lost, x[i], y[i])
             finish(control, lost, DIVERGED, t)
             on = inside
-        take(average_of(block, b), y, on, coefficients)
+        take(average_of(block, b), y, on, c)
         still = resting(on, change, xtol)
         if any_lane(still):
             finish(control, still, NO_PROGRESS, t + 1)
@@ -94,7 +119,7 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
     step, points_of, length = make(parts, shape, views), views.points, shape.length
 
     @inlined
-    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits):
+    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn):
         g = points_of(scratch, 0)
         t, going = first, True
         while t < last and going:
@@ -103,8 +128,9 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
                 here, there = points_of(block, b), points_of(scratch, 1 + b - low)
                 if (t - first) & 1:
                     here, there = there, here
-                c = coefficients_of(table, hypers, b, t - first, t)
-                going |= step(here, there, g, b, block, hypers, control, c, data, t, limits)
+                k = t - first
+                c = coefficients_of(table, hypers, b, k, t)
+                going |= step(here, there, g, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
             t += 1
         if (t - first) & 1:
             for b in range(low, high):

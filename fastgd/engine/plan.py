@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import typeof
 
 from fastgd.averaging import Average
+from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import on_gpu
 from fastgd.jit.targets import named
 from fastgd.optimizers.base import Method, Optimizer, Rule, Search
 from fastgd.problem import Problem
-from fastgd.schedules import Schedule
+from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
+from fastgd.schedules import Groups, Schedule
 from fastgd.stopping import Status, StopTests
 
 from .search import search_rows
@@ -62,6 +64,8 @@ class Plan:
     stop: StopTests
     dtype: np.dtype
     record: int | None
+    seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
+    sampling: Sampling | None = None
 
     @property
     def length(self) -> int:
@@ -80,6 +84,35 @@ class Plan:
         return self.problem.grad
 
     @property
+    def sums(self) -> bool:
+        """Whether value and gradient are means over samples."""
+        return isinstance(self.problem, FiniteSum)
+
+    @property
+    def sample_gradient(self) -> Callable | None:
+        """The gradient of one sample, where steps take that of a batch."""
+        batches = self.sampling is not None and self.sampling.batch_size is not None
+        return self.problem.sample_grad if batches and self.sums else None
+
+    @property
+    def draws_for_all(self) -> bool:
+        """Whether all runs see the same batches."""
+        return self.sampling is not None and self.sampling.features[4]
+
+    def drawn_of(self, low: int, high: int) -> tuple[Any, ...]:
+        """What the kernel draws by: the numbers of `Sampling`, then the seeds and the batch sizes of the runs [low, high)."""
+        if self.sampling is None:
+            return ()
+        if self.seed.ndim:
+            seeds = np.broadcast_to(self.seed, self.batch).flat[low:high]
+        else:
+            seeds = spawned(int(self.seed), low, high)
+        sizes = np.zeros(1, np.int64)
+        if self.sampling.own_sizes:
+            sizes = np.broadcast_to(self.sampling.batch_size, self.batch).flat[low:high]
+        return *self.sampling.numbers, seeds, sizes
+
+    @property
     def per_run(self) -> bool:
         """Whether any hyperparameter differs from run to run, or comes to differ by a schedule's memory."""
         return self.schedule.memory > 0 or any(np.ndim(value) for value in self.hyper)
@@ -89,7 +122,14 @@ class Plan:
         """How many coefficients the rule has, told by calling it."""
         own = len(self.hyper) - len(self.schedule.parameters()) - len(self.clips)
         ones = (0.5,) * own
-        return len(self.rule.coefficients((0.5, *ones), 0))
+        return len(self.rule.coefficients((0.5, *ones), 0)) * len(self.schedule.members)
+
+    @functools.cached_property
+    def bounds(self) -> tuple[int, ...]:
+        """Where the groups of parameters with learning rates of their own begin, and the end."""
+        if isinstance(self.schedule, Groups):
+            return self.schedule.bounds(self.length, self.problem.layers)
+        return 0, self.length
 
     @property
     def states(self) -> int:
@@ -110,7 +150,8 @@ class Plan:
     def key(self) -> str:
         """Equal for plans that one kernel serves."""
         schedule, average = self.schedule, self.average
-        functions = [self.value, self.gradient, *self.rule, schedule.rate_function()]
+        functions = [self.value, self.gradient, self.sample_gradient, *self.rule]
+        functions += [member.rate_function() for member in schedule.members]
         if schedule.memory:
             functions += [schedule.start, schedule.observe]
         if average is not None:
@@ -119,10 +160,12 @@ class Plan:
         if self.search is not None:
             line, turn, guess, *search = self.search
             functions += [line.begin, line.advance, turn, guess]
-        sizes = (len(schedule.parameters()), len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
+        rates = [len(member.parameters()) for member in schedule.members]
+        sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
+        drawn = None if self.sampling is None else self.sampling.features
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
-        return named(tuple(functions), self.rule.slots, self.states, search, sizes, tests, kinds)
+        return named(tuple(functions), self.rule.slots, self.states, search, sizes, tests, kinds, drawn)
 
     @property
     def on_gpu(self) -> bool:
@@ -191,6 +234,7 @@ def make_plan(
     dtype: Any,
     record: int | None,
     average: Average | None,
+    draws: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Check the arguments of `fastgd.minimize` and broadcast them.
 
@@ -208,24 +252,37 @@ def make_plan(
     numbers = optimizer.hyperparameters()
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
-    batch = checked_batch(starts, numbers, seeds)
     search = optimizer.search(problem.dim)
-    if search is not None and average is not None:
-        raise ValueError(
-            f"average must be None with a line search, whose last point is its best, got {average!r}; averages are for "
-            "the update rules"
-        )
+    samples = problem.samples if isinstance(problem, FiniteSum) else None
+    sampling = make_sampling(samples, seed=seed, **draws) if draws else None
     rule: Rule = Rule(all_but_the_rate, stays, slots=0)
     schedule: Schedule = Unscheduled()
     clips: tuple[str, ...] = ()
     if isinstance(optimizer, Optimizer) and search is None:
         rule, schedule, clips = optimizer.rule(), optimizer.schedule, optimizer.clips
+    elif average is not None:
+        raise ValueError(
+            f"average must be None with a line search, whose last point is its best, got {average!r}; averages are for "
+            "the update rules"
+        )
+    elif sampling is not None:
+        raise ValueError(
+            f"batch_size and noise must be left out for {optimizer.label}: a line search needs exact values and slopes"
+        )
+    if sampling is not None and sampling.noise is not None:
+        numbers, clips = {**numbers, "noise": sampling.noise}, (*clips, "noise")
+    shapes = {name: np.shape(value) for name, value in numbers.items()} | {"seed": seeds.shape}
+    if sampling is not None:
+        shapes["batch_size"] = np.shape(sampling.batch_size)
+    batch = checked_batch(starts, shapes)
     if not isinstance(starts, np.ndarray) and starts.shape != (*batch, problem.dim):
         starts = starts.copy_to_host()  # what is repeated for many runs is small
-    return Plan(
+    plan = Plan(
         problem, optimizer, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
-        None if record is None else int(record),
+        None if record is None else int(record), seeds, sampling,
     )  # fmt: skip
+    _ = plan.bounds  # raises where the groups are not those of the problem
+    return plan
 
 
 class Unscheduled(Schedule):
@@ -304,17 +361,8 @@ def check_shape(shape: tuple[int, ...], dim: int) -> None:
         raise ValueError(f"x0 is empty: it has shape {shape}")
 
 
-def checked_seed(seed: Any) -> np.ndarray:
-    seeds = np.asarray(seed)
-    if not np.issubdtype(seeds.dtype, np.integer) or (seeds < 0).any():
-        raise ValueError(f"seed must be an integer >= 0 or an array of them, got {seed!r}")
-    return seeds
-
-
-def checked_batch(starts: Any, numbers: dict[str, Any], seeds: np.ndarray) -> tuple[int, ...]:
-    shapes = {"x0 (without its last axis)": starts.shape[:-1]}
-    shapes |= {name: np.shape(value) for name, value in numbers.items()}
-    shapes["seed"] = seeds.shape
+def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    shapes = {"x0 (without its last axis)": tuple(starts.shape[:-1])} | others
     for name, shape in shapes.items():
         if 0 in shape:
             raise ValueError(f"{name} is empty: it has shape {shape}")

@@ -27,7 +27,7 @@ from fastgd.stopping import (
     STEP_LIMIT,
 )
 
-from .stages import Parts, Shape, Views, make_gradient, make_largest
+from .stages import Parts, Shape, Views, make_everywhere, make_largest
 
 __all__ = ["Searching", "make_search_step", "search_rows"]
 
@@ -59,14 +59,13 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     search, n = parts.search, shape.length
     assert search is not None
     begin, advance, turn, guess = search.begin, search.advance, search.turn, search.guess
-    least, restart = search.least, search.restart
-    value, stalled, moved_by, resting = parts.value, parts.stalled, parts.moved, parts.resting
+    least, restart, resting = search.least, search.restart, parts.resting
+    value, gradient, stalled, moved_by = parts.value, parts.gradient, parts.stalled, parts.moved
     place = 2 * n + search.extra
     step_at, value_at, phase_at, since_at, tries_at = range(place, place + OWN)
     load, store, own = load_tuple(search.memory), store_tuple(search.memory), first_items(shape.coefficients)
     memory_at, pick = place + OWN, select_tuple(search.memory)
-    largest = make_largest(n)
-    gradient_at, no_component_is_nan = make_gradient(parts, n)
+    largest, everywhere = make_largest(n), make_everywhere(n)
     state_of, best_of, control_of = views.state, views.best, views.control
 
     @inlined
@@ -88,7 +87,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         return total
 
     @inlined
-    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits):
+    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits, k, table, drawn):
         gtol, xtol, ftol, patience, bound, max_steps = limits
         s, control, p = state_of(block, b), control_of(controls, b), own(coefficients)
         on = control[STATUS] == RUNNING
@@ -96,7 +95,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         for i in range(n):
             y[i] = x[i] + a * s[n + i]
         f = value(y, *data)
-        gradient_at(y, y, g, s, p, data)
+        gradient(y, g, *data)
         slope = product(g, s, n)
         control[NFEV] = choose(on, control[NFEV] + 1, control[NFEV])
 
@@ -127,7 +126,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         on = taken
         done = on & (largest(g) <= gtol)
         if any_lane(done):
-            done = no_component_is_nan(done, y, y, g, s, p, data, gtol)
+            done = everywhere(done, g, gtol)
             finish(control, done, CONVERGED)
             on = without(on, done)
         stuck = stalled(on, y, control, best_of(block, b), data, ftol, patience)

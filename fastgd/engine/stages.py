@@ -14,14 +14,17 @@ import numba
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
-from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
+from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
+
+from .draws import Draws
 
 if TYPE_CHECKING:
     from .search import Searching
 
 __all__ = [
     "Parts", "Shape", "Views",
-    "make_average", "make_clip", "make_coefficients", "make_gradient", "make_largest", "make_memory",
+    "make_average", "make_clip", "make_coefficients", "make_everywhere", "make_gradient", "make_largest", "make_look_ahead", "make_memory",
+    "make_sweep",
 ]  # fmt: skip
 
 class Parts(NamedTuple):
@@ -33,19 +36,20 @@ class Parts(NamedTuple):
     update: Callable
     probe: Callable | None
     slots: int
-    rate: Callable
-    rate_parameters: int
+    rates: tuple[tuple[Callable, int], ...]  # of each group of parameters: the schedule, and how many numbers it takes
+    rate_parameters: int  # of all groups
     start: Callable | None  # the first memory of a schedule that has one
     observe: Callable | None  # its next memory
     memory: int
     hyperparameters: int
-    clips: tuple[str, ...]
+    clips: tuple[str, ...]  # and "noise", whose standard deviation stands behind their limits
     weight: Callable | None  # of the average
     average_start: int
     stalled: Callable
     moved: Callable
     resting: Callable
     search: Searching | None = None  # for methods that search along a line, which have no update
+    draws: Draws | None = None  # mini-batches and noise
 
 
 class Views(NamedTuple):
@@ -66,37 +70,62 @@ class Shape(NamedTuple):
     length: int  # parameters
     states: int  # numbers that each run keeps between two steps
     width: int  # runs abreast, 1 for the scalar target
-    coefficients: int  # numbers that the rule derives for each step
+    coefficients: int  # numbers that the rule derives for each step, for all groups of parameters
     per_run: bool  # whether hyperparameters differ from run to run
     dtype: numba.types.Float
+    bounds: tuple[int, ...]  # where the groups of parameters with their own rates begin, and the end
     bare: bool = True  # whether a width of 1 means plain numbers, or vectors of one lane
 
 
 def make_coefficients(parts: Parts) -> Callable:
     """``at_step(h, t)``: the rule's coefficients, then the clips' limits and the average's weight where there are any.
 
-    `h` holds the schedule's parameters, the rule's hyperparameters, the clips' limits and the schedule's memory.
+    `h` holds the schedule's parameters, the rule's hyperparameters, the clips' limits and the schedule's memory.  Where
+    groups of parameters have their own learning rates, the rule's coefficients come once for each group.
     """
-    rate, coefficients, weight, memory = parts.rate, parts.coefficients, parts.weight, parts.memory
+    coefficients, weight, memory = parts.coefficients, parts.weight, parts.memory
     rates, clips = parts.rate_parameters, len(parts.clips)
-    load_rate = load_tuple(rates)
     load_rest = load_tuple(parts.hyperparameters - rates - clips, skip=rates)
     load_clips = load_tuple(clips, skip=parts.hyperparameters - clips)
     load_memory = load_tuple(memory, skip=parts.hyperparameters)
 
-    @inlined
-    def plain_rate(h, t):
-        return rate(load_rate(h, 0), t)
+    def of_group(k: int) -> Callable:
+        (rate, count), skip = parts.rates[k], sum(number for _, number in parts.rates[:k])
+        load_rate = load_tuple(count, skip=skip)
 
-    @inlined
-    def remembered_rate(h, t):
-        return rate(load_rate(h, 0), t, load_memory(h, 0))
+        @inlined
+        def plain_rate(h, t):
+            return rate(load_rate(h, 0), t)
 
-    rate_at = remembered_rate if memory else plain_rate
+        @inlined
+        def remembered_rate(h, t):
+            return rate(load_rate(h, 0), t, load_memory(h, 0))
+
+        rate_at = remembered_rate if memory else plain_rate
+
+        @inlined
+        def at_rate(h, t):
+            return coefficients((rate_at(h, t), *load_rest(h, 0)), t)
+
+        return at_rate
+
+    def up_to_group(k: int) -> Callable:
+        last = of_group(k)
+        if k == 0:
+            return last
+        before = up_to_group(k - 1)
+
+        @inlined
+        def with_last(h, t):
+            return (*before(h, t), *last(h, t))
+
+        return with_last
+
+    of_groups = up_to_group(len(parts.rates) - 1)
 
     @inlined
     def at_step(h, t):
-        return (*coefficients((rate_at(h, t), *load_rest(h, 0)), t), *load_clips(h, 0))
+        return (*of_groups(h, t), *load_clips(h, 0))
 
     if weight is None:
         return at_step
@@ -106,6 +135,33 @@ def make_coefficients(parts: Parts) -> Callable:
         return (*at_step(h, t), weight(t + 1))
 
     return with_weight
+
+
+def make_sweep(part: Callable, shape: Shape) -> Callable:
+    """``sweep(carried, c, ...)``: ``part(low, high, carried, c, ...)`` for each group of parameters, with its own of `c`.
+
+    What `part` returns is carried on to the next group.
+    """
+    count = shape.coefficients // (len(shape.bounds) - 1)
+
+    def up_to_group(k: int) -> Callable:
+        low, high, own = shape.bounds[k], shape.bounds[k + 1], first_items(count, skip=k * count)
+
+        @inlined
+        def of_group(carried, coefficients, *arguments):
+            return part(low, high, carried, own(coefficients), *arguments)
+
+        if k == 0:
+            return of_group
+        before = up_to_group(k - 1)
+
+        @inlined
+        def and_group(carried, coefficients, *arguments):
+            return of_group(before(carried, coefficients, *arguments), coefficients, *arguments)
+
+        return and_group
+
+    return up_to_group(len(shape.bounds) - 2)
 
 
 def make_largest(length: int) -> Callable:
@@ -121,34 +177,75 @@ def make_largest(length: int) -> Callable:
     return largest
 
 
-def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
-    """Where the gradient is taken, and whether a small one there is one at ``x`` as well."""
-    gradient, probe = parts.gradient, parts.probe
-    load, slots = load_tuple(parts.slots), parts.slots
+def make_everywhere(length: int) -> Callable:
+    """``everywhere(done, g, gtol)``: where no component is above the tolerance, or NaN, which `largest` passes over."""
 
     @inlined
-    def everywhere(done, g, gtol):  # `largest` passes over NaN
+    def everywhere(done, g, gtol):
         for i in range(length):
             done = done & (abs(g[i]) <= gtol)
         return done
 
+    return everywhere
+
+
+def make_look_ahead(parts: Parts, shape: Shape) -> Callable:
+    """``look_ahead(x, y, s, c)``: the point where the rule wants the gradient: `x`, or `y`, which is filled."""
+    probe, load, slots = parts.probe, load_tuple(parts.slots), parts.slots
+
+    @inlined
+    def here(x, y, s, c):
+        return x
+
     if probe is None:
+        return here
 
-        @inlined
-        def at_x(x, y, g, s, c, data):
-            gradient(x, g, *data)
+    @inlined
+    def part_ahead(low, high, carried, c, x, y, s):
+        for i in range(low, high):
+            y[i] = probe(x[i], load(s, i * slots), c)
+        return carried
 
-        @inlined
-        def no_component_is_nan(done, x, y, g, s, c, data, gtol):
-            return everywhere(done, g, gtol)
+    fill = make_sweep(part_ahead, shape)
 
-        return at_x, no_component_is_nan
+    @inlined
+    def ahead(x, y, s, c):
+        fill(0, c, x, y, s)
+        return y
+
+    return ahead
+
+
+def make_gradient(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Callable]:
+    """Where the gradient is taken, what it takes to look at it, and whether a small one there is one at ``x`` as well.
+
+    Where a step takes the gradient of some samples only, that of all of them is taken at `x`, for the look alone.
+    """
+    gradient, probe, length = parts.gradient, parts.probe, shape.length
+    look_ahead = make_look_ahead(parts, shape)
+
+    everywhere = make_everywhere(length)
+
+    @inlined
+    def at_x(x, y, g, s, c, data):
+        gradient(x, g, *data)
+
+    @inlined
+    def no_component_is_nan(done, x, y, g, s, c, data, gtol):
+        return everywhere(done, g, gtol)
+
+    @inlined
+    def later(x, y, g, s, c, data):
+        return None
+
+    if parts.draws is not None and parts.draws.batches:
+        return later, at_x, no_component_is_nan
+    if probe is None:
+        return at_x, later, no_component_is_nan
 
     @inlined
     def at_probe(x, y, g, s, c, data):
-        for i in range(length):
-            y[i] = probe(x[i], load(s, i * slots), c)
-        gradient(y, g, *data)
+        gradient(look_ahead(x, y, s, c), g, *data)
 
     @inlined
     def at_x_too(done, x, y, g, s, c, data, gtol):
@@ -157,7 +254,7 @@ def make_gradient(parts: Parts, length: int) -> tuple[Callable, Callable]:
         at_probe(x, y, g, s, c, data)
         return done
 
-    return at_probe, at_x_too
+    return at_probe, later, at_x_too
 
 
 def make_clip(parts: Parts, length: int, first: int) -> Callable:

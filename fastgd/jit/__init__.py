@@ -3,7 +3,7 @@
 Importing this package registers the types and their operators with Numba.
 """
 
-from . import masks, operators, rows, vecmath
+from . import gather, integers, masks, operators, rows, vecmath
 from .about import info
 
-__all__ = ["info", "masks", "operators", "rows", "vecmath"]
+__all__ = ["gather", "info", "integers", "masks", "operators", "rows", "vecmath"]

@@ -154,7 +154,7 @@ def environment() -> str:
     digest = hashlib.sha256()
     sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
     sources.append(package / "baseline" / "runge_kutta.py")
-    for folder in ("jit", "engine", "symbolic"):
+    for folder in ("jit", "engine", "sampling", "symbolic"):
         sources += sorted((package / folder).rglob("*.py"))
     for source in sources:
         digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())

@@ -43,9 +43,9 @@ def vector_type(lanes: Lanes, context: Any) -> ir.VectorType:
 
 
 def splat(context: Any, builder: Any, value: ir.Value, kind: types.Type, lanes: Lanes) -> ir.Value:
-    """`value` as a vector: itself if it is one, else its cast to the dtype in every lane."""
+    """`value` as a vector: its lanes if it is one, else its cast to the dtype in every lane."""
     if isinstance(kind, Lanes):
-        return value
+        return converted(context, builder, value, kind, lanes)
     value = context.cast(builder, value, kind, lanes.dtype)
     vector = vector_type(lanes, context)
     if isinstance(value, ir.Constant) and isinstance(lanes.dtype, types.Float):
@@ -55,17 +55,51 @@ def splat(context: Any, builder: Any, value: ir.Value, kind: types.Type, lanes: 
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), order)
 
 
+def converted(context: Any, builder: Any, value: ir.Value, kind: Lanes, lanes: Lanes) -> ir.Value:
+    """A vector of one dtype as a vector of another, by C's rules: to an integer it is cut off, not rounded."""
+    if kind.dtype == lanes.dtype:
+        return value
+    to = vector_type(lanes, context)
+    if isinstance(kind.dtype, types.Float):
+        if isinstance(lanes.dtype, types.Float):
+            return (builder.fptrunc if kind.dtype.bitwidth > lanes.dtype.bitwidth else builder.fpext)(value, to)
+        return (builder.fptosi if lanes.dtype.signed else builder.fptoui)(value, to)
+    if isinstance(lanes.dtype, types.Float):
+        return (builder.sitofp if kind.dtype.signed else builder.uitofp)(value, to)
+    if kind.dtype.bitwidth >= lanes.dtype.bitwidth:
+        return builder.trunc(value, to) if kind.dtype.bitwidth > lanes.dtype.bitwidth else value
+    return (builder.sext if kind.dtype.signed else builder.zext)(value, to)
+
+
+@lower_cast(Lanes, Lanes)
+def lanes_to_lanes(context, builder, fromty, toty, value):
+    return converted(context, builder, value, fromty, toty)
+
+
 @lower_cast(types.Number, Lanes)
 def number_to_lanes(context, builder, fromty, toty, value):
     return splat(context, builder, value, fromty, toty)
 
 
 def common_lanes(*kinds: types.Type) -> Lanes | None:
-    """The one `Lanes` type among the argument types, where the others are scalars; None if there is no such thing."""
-    found = {kind for kind in kinds if isinstance(kind, Lanes)}
-    if len(found) != 1 or not all(isinstance(kind, (Lanes, types.Number, types.Boolean)) for kind in kinds):
+    """The `Lanes` type in which arguments of these types meet, the others being scalars; None if there is none.
+
+    Lanes of integers take part in arithmetic with floats as floats, and doubles with singles as singles: doubles then
+    came from an integer and a literal, and the singles are the dtype of the runs.
+    """
+    if not all(isinstance(kind, (Lanes, types.Number, types.Boolean)) for kind in kinds):
         return None
-    return found.pop()
+    found = {kind for kind in kinds if isinstance(kind, Lanes)}
+    if len({kind.width for kind in found}) != 1:
+        return None
+    if len(found) > 1:
+        found = {kind for kind in found if isinstance(kind.dtype, types.Float)}
+    if not found:
+        return None
+    lanes = min(found, key=lambda kind: kind.dtype.bitwidth)
+    if isinstance(lanes.dtype, types.Integer) and any(isinstance(kind, types.Float) for kind in kinds):
+        return Lanes(types.float64, lanes.width)
+    return lanes
 
 
 def call_intrinsic(context: Any, builder: Any, name: str, lanes: Lanes, *args: ir.Value) -> ir.Value:
@@ -134,10 +168,11 @@ def register_arithmetic(op: Any, opname: str) -> None:
         @infer_global(key)
         class Arithmetic(AbstractTemplate):
             def generic(self, args, kws):
-                lanes = common_lanes(*args)
-                whole = lanes is not None and not isinstance(lanes.dtype, types.Float)
-                if lanes is None or len(args) != 2 or (whole and opname == "fdiv"):
+                lanes = common_lanes(*args) if len(args) == 2 else None
+                if lanes is None:
                     return None
+                if opname == "fdiv" and isinstance(lanes.dtype, types.Integer):
+                    lanes = Lanes(types.float64, lanes.width)
                 return signature(lanes, *(types.unliteral(kind) for kind in args))
 
         lower_builtin(key, Lanes, Lanes)(lower)
@@ -160,7 +195,7 @@ def register_comparison(op: Any, predicate: str) -> None:
         if isinstance(lanes.dtype, types.Float):
             compare = builder.fcmp_unordered if predicate == "!=" else builder.fcmp_ordered
         else:
-            compare = builder.icmp_signed
+            compare = builder.icmp_signed if lanes.dtype.signed else builder.icmp_unsigned
         return compare(predicate, a, b)
 
     lower_builtin(op, Lanes, Lanes)(lower)
@@ -217,7 +252,10 @@ def lower_pos(context, builder, sig, args):
 
 @lower_builtin(abs, Lanes)
 def lower_abs(context, builder, sig, args):
-    return call_intrinsic(context, builder, "fabs", sig.args[0], args[0])
+    if isinstance(sig.return_type.dtype, types.Float):
+        return call_intrinsic(context, builder, "fabs", sig.args[0], args[0])
+    negative = builder.icmp_signed("<", args[0], ir.Constant(args[0].type, None))
+    return builder.select(negative, builder.neg(args[0]), args[0]) if sig.return_type.dtype.signed else args[0]
 
 
 @infer_global(operator.invert)
@@ -244,7 +282,10 @@ def register_minmax(op: Any, predicate: str) -> None:
         lanes = sig.return_type
         a, b = (splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
         # Python's own rule, the first unless the second is beyond it: min(a, b) is b if b < a else a
-        return builder.select(builder.fcmp_ordered(predicate, b, a), b, a)
+        if isinstance(lanes.dtype, types.Float):
+            return builder.select(builder.fcmp_ordered(predicate, b, a), b, a)
+        compare = builder.icmp_signed if lanes.dtype.signed else builder.icmp_unsigned
+        return builder.select(compare(predicate, b, a), b, a)
 
     lower_builtin(op, Lanes, Lanes)(lower)
     lower_builtin(op, Lanes, types.Number)(lower)

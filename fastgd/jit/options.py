@@ -7,6 +7,7 @@ from typing import Any
 
 import numba
 from numba.core import config
+from numba.core.registry import CPUDispatcher
 
 from .pipeline import InlinedCompiler, KernelCompiler
 
@@ -16,9 +17,19 @@ __all__ = ["inlined", "interpreted", "kernel"]
 FLAGS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
 
+class InlinedFunction(CPUDispatcher):
+    """A function for compiled code; called from Python it runs as Python."""
+
+    def __call__(self, *args: Any) -> Any:
+        return self.py_func(*args)
+
+
 def inlined(function: Callable) -> Any:
     """Compile a scalar function that kernels call once for each step or parameter: always inlined into its caller."""
-    return numba.njit(function, forceinline=True, pipeline_class=InlinedCompiler, **FLAGS)
+    if interpreted():
+        return function
+    options = {"nopython": True, "forceinline": True, **FLAGS}
+    return InlinedFunction(function, targetoptions=options, pipeline_class=InlinedCompiler)
 
 
 def kernel(function: Callable) -> Any:

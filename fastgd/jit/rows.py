@@ -12,7 +12,7 @@ from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-from .operators import splat
+from .operators import common_lanes, converted, splat
 from .options import interpreted
 from .types import Lanes, Rows, lanes_type
 
@@ -49,7 +49,7 @@ class RowsSet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index, value = args
         if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            if value == rows.lanes or isinstance(value, types.Number):
+            if isinstance(value, types.Number) or value == rows.lanes or common_lanes(value, rows.lanes) == rows.lanes:
                 return signature(types.none, rows, types.intp, types.unliteral(value))
         return None
 
@@ -176,11 +176,7 @@ def cast_lanes(dtype: types.Number, width: int, bare: bool = True) -> Any:
                 return context.cast(builder, args[0], kind, lanes)
             if not isinstance(kind, Lanes):
                 return splat(context, builder, args[0], kind, lanes)
-            if kind == lanes:
-                return args[0]
-            to = context.get_value_type(lanes)
-            narrower = kind.dtype.bitwidth > lanes.dtype.bitwidth
-            return builder.fptrunc(args[0], to) if narrower else builder.fpext(args[0], to)
+            return converted(context, builder, args[0], kind, lanes)
 
         return signature(lanes, types.unliteral(value)), codegen
 

@@ -41,9 +41,9 @@ def store_tuple(length: int) -> Callable:
 
 
 @functools.cache
-def first_items(length: int) -> Callable:
-    """``first(values)``: the first `length` of them."""
-    items = tuple_of([f"values[{k}]" for k in range(length)])
+def first_items(length: int, skip: int = 0) -> Callable:
+    """``first(values)``: the first `length` of them, after the `skip` that are left out."""
+    items = tuple_of([f"values[{skip + k}]" for k in range(length)])
     return write_out("first", f"def first(values):\n    return {items}\n")
 
 

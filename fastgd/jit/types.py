@@ -26,12 +26,18 @@ class Lanes(types.Type):
         super().__init__(name=f"Lanes({dtype}, {width})")
 
     def can_convert_from(self, typingctx: Any, other: types.Type) -> Conversion | None:
-        """A number becomes the same number in every lane."""
-        return Conversion.promote if isinstance(other, types.Number) else None
+        """A number becomes the same number in every lane, and lanes become those that they meet with."""
+        return Conversion.promote if isinstance(other, (types.Number, Lanes)) and self.unify(None, other) == self else None
 
     def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
         """A variable that starts as a number and takes lanes later, such as a sum over parameters, is lanes."""
-        return self if isinstance(other, types.Number) else None
+        if isinstance(other, types.Number):
+            whole = isinstance(self.dtype, types.Integer) and isinstance(other, types.Float)
+            return Lanes(types.float64, self.width) if whole else self
+        if isinstance(other, Lanes) and other.width == self.width:
+            floats = [kind for kind in (self, other) if isinstance(kind.dtype, types.Float)]
+            return min(floats, key=lambda kind: kind.dtype.bitwidth) if floats else None
+        return None
 
 
 class Mask(types.Type):

@@ -205,6 +205,7 @@ class Power(AbstractTemplate):
     def generic(self, args, kws):
         lanes = common_lanes(*args) if len(args) == 2 else None
         refused = lanes is None or any(isinstance(kind, types.Boolean) for kind in args)
+        refused = refused or not isinstance(lanes.dtype, types.Float)
         return None if refused else signature(lanes, *args)
 
 

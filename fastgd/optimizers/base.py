@@ -96,8 +96,9 @@ class Engine(Protocol):
     """What runs the descents of a method: `fastgd.minimize` calls these three in turn."""
 
     def plan(
-        self, problem: Any, x0: Any, optimizer: Any, stop: Any, seed: Any, dtype: Any, record: Any, average: Any
-    ) -> Any:
+        self, problem: Any, x0: Any, optimizer: Any, stop: Any, seed: Any, dtype: Any, record: Any, average: Any,
+        draws: Any,
+    ) -> Any:  # fmt: skip
         """Check the arguments of `fastgd.minimize` and broadcast them, before any work.
 
         What is returned has `runs`, how many there are.

@@ -10,11 +10,13 @@ from fastgd.plot.contours import contour, surface
 from fastgd.plot.convergence import convergence, waterfall
 from fastgd.plot.disconnectivity import disconnectivity
 from fastgd.plot.grids import basins_grid, basins_stack, sweep
+from fastgd.plot.layers import layer_gradients
 from fastgd.plot.rates import learning_rates, schedules
 from fastgd.plot.slices import line, plane
 from fastgd.plot.trajectories import animation, trajectories
 
 __all__ = [
     "animation", "basins", "basins_grid", "basins_stack", "compare", "contour", "convergence", "disconnectivity",
-    "learning_rates", "line", "plane", "schedules", "surface", "sweep", "trajectories", "waterfall",
+    "layer_gradients", "learning_rates", "line", "plane", "schedules", "surface", "sweep", "trajectories",
+    "waterfall",
 ]  # fmt: skip

@@ -12,8 +12,11 @@ from fastgd.errors import nearest
 from fastgd.problem import Problem
 
 from .collection import brown_badly_scaled, helical_valley, powell_singular, wood
+from .factorization import matrix_factorization
 from .many import double_well, quadratic, rosenbrock, styblinski_tang
+from .network import Network, mlp
 from .physics import lennard_jones, phase_oscillators
+from .regression import linear_regression, logistic_regression, softmax_regression
 from .smooth import (
     beale,
     goldstein_price,
@@ -35,6 +38,7 @@ CATALOGUE = {
 }  # fmt: skip
 
 __all__ = [
+    "Network",
     "ackley",
     "beale",
     "brown_badly_scaled",
@@ -45,7 +49,11 @@ __all__ = [
     "himmelblau",
     "lennard_jones",
     "levy",
+    "linear_regression",
+    "logistic_regression",
     "make",
+    "matrix_factorization",
+    "mlp",
     "monkey_saddle",
     "mueller_brown",
     "names",
@@ -55,6 +63,7 @@ __all__ = [
     "rastrigin",
     "rosenbrock",
     "six_hump_camel",
+    "softmax_regression",
     "styblinski_tang",
     "three_hump_camel",
     "wood",

@@ -7,11 +7,12 @@ scalar function of these fields `p`, in their order, and the step t = 0, 1, ...;
 from .base import Constant, Schedule
 from .cyclic import Cosine, CosineWarmRestarts, ExpRange, OneCycle, Triangular, Triangular2
 from .decay import Exponential, InverseTime, PiecewiseConstant, Polynomial, StepDecay
+from .groups import Groups, groups
 from .plateau import ReduceOnPlateau
 from .warmup import LinearWarmup, sequence
 
 __all__ = [
-    "Constant", "Cosine", "CosineWarmRestarts", "ExpRange", "Exponential", "InverseTime", "LinearWarmup", "OneCycle",
+    "Constant", "Cosine", "CosineWarmRestarts", "ExpRange", "Exponential", "Groups", "InverseTime", "LinearWarmup", "OneCycle",
     "PiecewiseConstant", "Polynomial", "ReduceOnPlateau", "Schedule", "StepDecay", "Triangular", "Triangular2",
-    "sequence",
+    "groups", "sequence",
 ]  # fmt: skip

@@ -124,6 +124,11 @@ class Schedule:
         """The memory after the value f was seen."""
         raise NotImplementedError
 
+    @property
+    def members(self) -> tuple[Schedule, ...]:
+        """The schedules that give the rates of the groups of parameters: of all of them, this one alone."""
+        return (self,)
+
     def rate_function(self) -> Callable[..., Any]:
         """The plain scalar function ``rate(p, t)`` of the parameters `p` and the step t."""
         return self.rate

@@ -16,10 +16,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastgd.errors import DerivationError
 from fastgd.jit import cache
 
-__all__ = ["derive_gradient", "derive_hessian"]
+__all__ = ["derive_gradient", "derive_hessian", "derive_sample_gradient", "derive_sample_hessian"]
 
 
 def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
@@ -100,17 +102,67 @@ def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()
     return _derived("hessian", fun, dim, data)
 
 
-def _derived(kind: str, fun: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+    """Derive the gradient of the loss of one sample.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(x, i, *data) -> float``; it reads single elements of the arrays in the data.
+    dim : int
+        Number of parameters.
+    data : tuple
+        The further arguments.  Numbers become constants of the derived function, arrays are read by it.
+
+    Returns
+    -------
+    callable
+        ``grad(x, i, out, *data)``, which adds the gradient to ``out``.
+
+    Raises
+    ------
+    DerivationError
+        As for `derive_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.symbolic import derive_sample_gradient
+    >>> X, y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 6.0])
+    >>> grad = derive_sample_gradient(lambda w, i, X, y: (X[i, 0] * w[0] + X[i, 1] * w[1] - y[i]) ** 2, 2, (X, y))
+    >>> out = [0.0, 0.0]
+    >>> grad([1.0, 1.0], 0, out, X, y)
+    >>> out
+    [-4.0, -8.0]
+    """
+    return _derived("gradient", loss, dim, data, sample=True)
+
+
+def derive_sample_hessian(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+    """Derive the second derivatives of the loss of one sample: ``hess(x, i, out, *data)``, which adds them to ``out``.
+
+    Raises
+    ------
+    DerivationError
+        As for `derive_hessian`.
+    """
+    return _derived("hessian", loss, dim, data, sample=True)
+
+
+def _derived(
+    kind: str, fun: Callable[..., Any], dim: int, data: tuple[Any, ...], sample: bool = False
+) -> Callable[..., None]:
     fun = getattr(fun, "py_func", fun)
     if not isinstance(fun, types.FunctionType):
         raise DerivationError(f"Only a plain Python function can be derived, not a {type(fun).__name__}.")
     try:
-        key = cache.fingerprint("derived", kind, cache.environment(), fun, dim, data)
+        constants = [item.shape if sample and isinstance(item, np.ndarray) else item for item in data]
+        key = cache.fingerprint("derived", kind, sample, cache.environment(), fun, dim, constants)
     except (TypeError, ValueError):  # captures something whose content cannot be told: derive it every time
         key = None
     source = None if key is None else _stored_source(key)
     if source is None:
-        source = _new_source(kind, fun, dim, data)
+        source = _new_source(kind, fun, dim, data, sample)
         if key is not None:
             digest = hashlib.sha256(source.encode()).hexdigest()
             cache.store(key, "py", f"# {digest}\n{source}".encode())
@@ -138,31 +190,35 @@ def _compiled(source: str, name: str) -> Callable[..., None]:
     return function
 
 
-def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, ...]) -> str:
+def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, ...], sample: bool) -> str:
     from .derive import gradient_program, hessian_program
     from .emit import source_of
     from .rebind import Rebinding
-    from .trace import Refused, Tape, Traced
+    from .trace import Refused, SampleNumber, Tape, Traced, TracedData
 
     rebinding = Rebinding()
     tape = Tape()
     point = tape.point(dim)
     try:
-        value = rebinding.function(fun)(point, *data)
+        given: tuple[Any, ...] = data
+        if sample:
+            named = enumerate(data)
+            arrays = [TracedData(tape, f"d{k}", v) if isinstance(v, np.ndarray) else v for k, v in named]
+            given = (SampleNumber(), *arrays)
+        value = rebinding.function(fun)(point, *given)
         if not isinstance(value, Traced):
             value = tape.traced(value)
         program = gradient_program(value, point.symbols)
         if kind == "hessian":
             program = hessian_program(program)
-        return source_of(
-            program, f"def derived({', '.join(['x', 'out', *(f'd{k}' for k in range(len(data)))])}):"
-        )
+        names = ["x", *(["i"] if sample else []), "out", *(f"d{k}" for k in range(len(data)))]
+        return source_of(program, f"def derived({', '.join(names)}):", adds=sample)
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
         raise DerivationError(
             f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n"
-            f"{_advice(kind, fun, dim, len(data))}"
+            f"{_advice(kind, fun, dim, len(data), sample)}"
         ) from (None if refused else error)
 
 
@@ -177,17 +233,19 @@ def _place(error: BaseException, codes: set[types.CodeType]) -> str:
     return place
 
 
-def _advice(kind: str, fun: types.FunctionType, dim: int, extra: int) -> str:
+def _advice(kind: str, fun: types.FunctionType, dim: int, extra: int, sample: bool) -> str:
     """Return what to write in the place of a derived function."""
     if kind == "hessian":
         return "Second derivatives need a function that takes the same path for every x."
-    names = list(inspect.signature(fun).parameters)[1 : 1 + extra]
+    first = 2 if sample else 1
+    names = list(inspect.signature(fun).parameters)[first : first + extra]
     names = names if len(names) == extra else [f"d{k}" for k in range(extra)]
+    sign = "+=" if sample else "="
     if dim <= 4:
-        body = [f"    out[{i}] = ...  # the derivative with respect to x[{i}]" for i in range(dim)]
+        body = [f"    out[{i}] {sign} ...  # the derivative with respect to x[{i}]" for i in range(dim)]
     else:
-        body = ["    for i in range(len(x)):", "        out[i] = ...  # the derivative with respect to x[i]"]
-    lines = [f"def grad({', '.join(['x', 'out', *names])}):", *body]
-    return "Write the gradient, and give it as Problem(fun, grad, ...):\n\n" + "\n".join(
-        f"    {k}" for k in lines
-    )
+        k = "k" if sample else "i"
+        body = [f"    for {k} in range(len(x)):", f"        out[{k}] {sign} ...  # the derivative with respect to x[{k}]"]
+    lines = [f"def grad({', '.join(['x', *(['i'] if sample else []), 'out', *names])}):", *body]
+    place = "FiniteSum(loss, grad, ...)" if sample else "Problem(fun, grad, ...)"
+    return f"Write the gradient, and give it as {place}:\n\n" + "\n".join(f"    {line}" for line in lines)

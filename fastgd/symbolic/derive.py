@@ -61,24 +61,24 @@ def gradient_program(value: Traced, symbols: list[Any]) -> Program:
     parameters.
     """
     tape = value.tape
-    add = tape.sympy.Add
+    add, data = tape.sympy.Add, set(tape.reads.values())
     definitions = dict(tape.definitions)
     program = Program(tape, symbols, definitions, [])
     shares: dict[Any, list[Any]] = defaultdict(list)
     for term in value.terms:
-        for symbol in ordered(term.free_symbols):
+        for symbol in ordered(term.free_symbols - data):
             shares[symbol].extend(terms(program.partial(term, symbol)))
     for symbol, expression in reversed(list(tape.definitions.items())):
         if symbol not in shares:
             continue
         upstream = add(*shares[symbol])
-        inputs = ordered(expression.free_symbols)
+        inputs = ordered(expression.free_symbols - data)
         if upstream.is_Add or (len(inputs) > 1 and not is_simple(upstream)):
             name = tape.sympy.Symbol(f"w{len(definitions)}", real=True)
             definitions[name] = upstream
             upstream = name
         for term in terms(expression):
-            for source in ordered(term.free_symbols):
+            for source in ordered(term.free_symbols - data):
                 shares[source].extend(upstream * d for d in terms(program.partial(term, source)))
     program.outputs = [add(*shares[s]) if s in shares else tape.sympy.Integer(0) for s in symbols]
     return program
@@ -90,6 +90,7 @@ def hessian_program(program: Program) -> Program:
     Only the lower triangle is computed; the upper one repeats its expressions.
     """
     tape, add = program.tape, program.tape.sympy.Add
+    data = set(tape.reads.values())
     definitions = dict(program.definitions)
     forward = Program(tape, program.symbols, definitions, [])
     slopes: dict[Any, dict[int, Any]] = {s: {j: tape.sympy.Integer(1)} for j, s in enumerate(program.symbols)}
@@ -98,7 +99,7 @@ def hessian_program(program: Program) -> Program:
     def directions(expression: Any) -> dict[int, list[Any]]:
         found: dict[int, list[Any]] = defaultdict(list)
         for term in terms(expression):
-            for source in ordered(term.free_symbols):
+            for source in ordered(term.free_symbols - data):
                 derivative = terms(forward.partial(term, source))
                 for j, slope in slopes[source].items():
                     found[j].extend(slope * d for d in derivative)

@@ -173,8 +173,8 @@ def literal(number: Any) -> str:
     return f"({value!r})" if value < 0 else repr(value)
 
 
-def source_of(program: Program, header: str) -> str:
-    """Return the source of a function that writes the outputs of a program to ``out``.
+def source_of(program: Program, header: str, adds: bool = False) -> str:
+    """Return the source of a function that writes the outputs of a program to ``out``, or adds them.
 
     Parameters
     ----------
@@ -182,6 +182,8 @@ def source_of(program: Program, header: str) -> str:
         What to write.
     header : str
         The first line, ``def grad(x, out):``.
+    adds : bool
+        Add to what stands in ``out``.
     """
     sympy = program.tape.sympy
     needed = in_order(program.outputs, program.definitions)
@@ -200,14 +202,17 @@ def source_of(program: Program, header: str) -> str:
     for i, symbol in enumerate(program.symbols):
         if symbol in used:
             emitter.assign(f"x[{i}]", symbol.name)
+    for text, symbol in program.tape.reads.items():
+        if symbol in used:
+            emitter.assign(text, symbol.name)
     zeros = sum(output == 0 for output in program.outputs)
-    if zeros > MANY_ZEROS:
+    if zeros > MANY_ZEROS and not adds:
         emitter.lines += [f"for i in range({len(program.outputs)}):", "    out[i] = 0.0"]
     repeated = len(unique) < len(program.outputs) - zeros + (zeros > 0)
     written: dict[Any, str] = {}
     done: set[Any] = set()
     for k, output in enumerate(program.outputs):
-        if output == 0 and zeros > MANY_ZEROS:
+        if output == 0 and (adds or zeros > MANY_ZEROS):
             continue
         if output not in written:
             for symbol, expression in in_order([final[output]], definitions, done):
@@ -219,5 +224,5 @@ def source_of(program: Program, header: str) -> str:
             text = emitter.text(final[output])
             literal_or_name = text.isidentifier() or final[output].is_number
             written[output] = emitter.assign(text) if repeated and not literal_or_name else text
-        emitter.lines.append(f"out[{k}] = {written[output]}")
-    return "\n    ".join([header, *emitter.lines]) + "\n"
+        emitter.lines.append(f"out[{k}] {'+=' if adds else '='} {written[output]}")
+    return "\n    ".join([header, *(emitter.lines or ["pass"])]) + "\n"

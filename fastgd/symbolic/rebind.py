@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .functions import shims
-from .trace import Refused, Traced, TracedPoint
+from .trace import Refused, Traced, TracedData, TracedPoint
 
 NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
 
@@ -22,7 +22,7 @@ NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
 def contains_traced(values: Iterable[Any]) -> bool:
     """Whether a traced value is among `values`, or in a list or tuple of them."""
     return any(
-        isinstance(v, (Traced, TracedPoint))
+        isinstance(v, (Traced, TracedData, TracedPoint))
         or (isinstance(v, (tuple, list)) and contains_traced(v))
         or (isinstance(v, np.ndarray) and v.dtype == object)
         for v in values
@@ -38,7 +38,7 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         values = [list(a) if isinstance(a, types.GeneratorType) else a for a in args]
         if not contains_traced([*values, *kwargs.values()]):
             return original(*values, **kwargs)
-        whole = any(isinstance(v, (TracedPoint, np.ndarray)) for v in values)
+        whole = any(isinstance(v, (TracedData, TracedPoint, np.ndarray)) for v in values)
         if shim is None or whole or kwargs:
             raise Refused(
                 f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"

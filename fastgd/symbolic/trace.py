@@ -40,6 +40,7 @@ class Tape:
         self.sympy = sympy
         self.functions = symbolic_functions()
         self.definitions: dict[Any, Any] = {}
+        self.reads: dict[str, Any] = {}
         self._symbols: dict[Any, Any] = {}
         self._count = 0
 
@@ -47,6 +48,11 @@ class Tape:
         """Return a point of `dim` symbols ``x0, x1, ...``."""
         symbols = [self.sympy.Symbol(f"x{i}", real=True) for i in range(dim)]
         return TracedPoint(self, symbols)
+
+    def read(self, text: str) -> Traced:
+        """Return the symbol of a number that is read from the data, such as ``d0[i, 3]``."""
+        symbol = self.reads.setdefault(text, self.sympy.Symbol(f"e{len(self.reads)}", real=True))
+        return Traced(self, (symbol,))
 
     def count(self) -> None:
         """Note one more operation; refuse where there are too many."""
@@ -232,4 +238,42 @@ class TracedPoint:
     )
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
     __matmul__ = __rmatmul__ = __add__
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SampleNumber:
+    """The number of the sample that a loss is asked for: an index into the data, and nothing else."""
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __floordiv__ = __neg__ = refusal(
+        "arithmetic with the number of the sample; write the gradient"
+    )
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = refusal("a branch on the number of the sample")
+    __index__ = __int__ = __float__ = refusal("the number of the sample used like another number")
+    __hash__ = None  # type: ignore[assignment]
+
+
+class TracedData:
+    """An array of the data, of which single elements are read."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, tape: Tape, name: str, array: np.ndarray) -> None:
+        self._tape, self._name = tape, name
+        self.shape, self.ndim, self.size = array.shape, array.ndim, array.size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Traced:
+        places = index if isinstance(index, tuple) else (index,)
+        if len(places) != self.ndim:
+            raise Refused(f"{len(places)} of the {self.ndim} indices of an array of the data; read one number at a time")
+        words = [
+            "i" if isinstance(place, SampleNumber) else str(operator.index(place) % side)
+            for place, side in zip(places, self.shape, strict=True)
+        ]
+        return self._tape.read(f"{self._name}[{', '.join(words)}]")
+
+    __iter__ = refusal("a loop over an array of the data; loop over range(len(...))")
+    __array__ = refusal("an array operation on the data as a whole")
     __hash__ = None  # type: ignore[assignment]

@@ -43,7 +43,7 @@ def run(
     points, out = aligned((blocks, length, width), dtype), aligned((blocks, rows, width), dtype)
     padded = np.pad(columns, ((0, 0), (0, blocks * width - count)), mode="edge")
     points[...] = padded.reshape(length, blocks, width).swapaxes(0, 1)
-    out[...] = np.nan
+    out[...] = np.nan if np.issubdtype(dtype, np.floating) else 0
     compiled(function, length, rows, width)(points, out, extra)
     return out.swapaxes(0, 1).reshape(rows, blocks * width)[:, :count].copy()
 

@@ -6,13 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numba
 import numpy as np
 from numba import cuda
 
-from fastgd.engine.cpu import parts_of
+from fastgd.engine.cpu import parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.engine.stages import Shape
 from fastgd.errors import Interrupted
 from fastgd.jit.cuda import DeviceKernel, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
@@ -36,8 +34,7 @@ class Kernels:
     """The compiled kernels of a plan."""
 
     def __init__(self, plan: Plan, bare: bool) -> None:
-        dtype = numba.from_dtype(plan.dtype)
-        shape = Shape(plan.length, plan.states, 1, plan.coefficients, plan.per_run, dtype, bare)
+        shape = shape_of(plan, 1, bare)
         sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None)
         key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None}"
         self.begin, self.fill, self.burst, self.ends = (

@@ -173,7 +173,7 @@ def make_burst_kernel(
                         if t % record == 0:
                             record_point(out[4], run, t // record, block)
                     c = coefficients_of(table, own, 0, t - first, t)
-                    going = step(x, y, g, 0, block, own, control, c, data, t, limits)
+                    going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
                     for k in range(length):
                         x[k] = y[k]
                     t += 1

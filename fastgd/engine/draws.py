@@ -1,0 +1,283 @@
+"""What a step draws: the samples of its batch, and the noise in its gradient.
+
+Where nothing is drawn, each of these functions does nothing and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastgd.jit.gather import scratch
+from fastgd.jit.masks import any_lane
+from fastgd.jit.masks import select as choose
+from fastgd.jit.options import inlined
+from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, stream_key
+from fastgd.sampling.shuffle import shuffle
+from fastgd.stopping import SEED, SIZE
+
+__all__ = ["Draws", "make_deal", "make_looks", "make_sampled", "make_table"]
+
+GROUP = 4  # samples whose indices are worked out together, as their arithmetic overlaps
+
+
+class Draws(NamedTuple):
+    """What is drawn, and the gradient of one sample."""
+
+    add: Callable | None  # ``add(x, i, g, *data)``
+    batches: bool
+    replace: bool
+    shuffle: bool
+    noisy: bool
+    shared: bool
+    own_sizes: bool
+
+
+def make_looks(draws: Draws | None) -> Callable:
+    """``looks(t, drawn)``: whether the stop tests are made before step t."""
+
+    @inlined
+    def always(t, drawn):
+        return True
+
+    @inlined
+    def sometimes(t, drawn):
+        return t % drawn[0] == 0
+
+    return always if draws is None else sometimes
+
+
+def make_deal(draws: Draws | None) -> Callable:
+    """``deal(control, b, lane, run, drawn)``: a run's seed and batch size into its lane."""
+
+    @inlined
+    def nothing(control, b, lane, run, drawn):
+        return None
+
+    @inlined
+    def seed_and_size(control, b, lane, run, drawn):
+        control[b, SEED, lane] = drawn[5][run]
+        control[b, SIZE, lane] = drawn[6][run if len(drawn[6]) > 1 else 0]
+
+    return nothing if draws is None else seed_and_size
+
+
+def make_table(draws: Draws | None) -> Callable:
+    """``fill(table, first, last, drawn)``: the samples that all runs see at the steps from `first` to `last`."""
+
+    @inlined
+    def nothing(table, first, last, drawn):
+        return None
+
+    if draws is None or not draws.shared:
+        return nothing
+    next_places = make_places(draws)
+
+    @inlined
+    def fill(table, first, last, drawn):
+        size, seed = drawn[1], drawn[4]
+        places = scratch(table, GROUP)
+        for t in range(first, last):
+            j = 0
+            while j < size:
+                count = next_places(places, seed, t, j, drawn)
+                for k in range(count):
+                    table[t - first, j + k] = places[k]
+                j += count
+
+    return fill
+
+
+def make_places(draws: Draws) -> Callable:
+    """``next_places(places, seed, t, j, drawn)``: the samples j, j + 1, ... of step t; returns how many they are."""
+
+    @inlined
+    def with_replacement(places, seed, t, j, drawn):
+        s0, s1 = stream_key(seed)
+        words = philox(j // GROUP, t & LOW, t >> 32, INDICES, s0, s1)
+        samples = drawn[2]
+        places[0], places[1] = below(words[0], samples), below(words[1], samples)
+        places[2], places[3] = below(words[2], samples), below(words[3], samples)
+        return min(GROUP, drawn[1] - j)
+
+    @inlined
+    def in_epochs(places, seed, t, j, drawn):
+        size, samples, rounds = drawn[1], drawn[2], drawn[3]
+        place = t * size + j
+        epoch = place // samples
+        place = place - epoch * samples
+        for k in range(GROUP):  # those past the end of the epoch are worked out for nothing
+            places[k] = place + k
+        if size < GROUP:
+            shuffle(places, 1, samples, rounds, seed, epoch)
+            return 1
+        shuffle(places, GROUP, samples, rounds, seed, epoch)
+        return min(GROUP, min(size - j, samples - place))
+
+    @inlined
+    def in_order(places, seed, t, j, drawn):
+        places[0] = (t * drawn[1] + j) % drawn[2]
+        return 1
+
+    return with_replacement if draws.replace else in_epochs if draws.shuffle else in_order
+
+
+def make_place(draws: Draws) -> Callable:
+    """``next_place(places, seed, t, j, size, drawn)``: the sample j of step t where each run has its own batch size."""
+
+    @inlined
+    def with_replacement(places, seed, t, j, size, drawn):
+        if j % GROUP == 0:
+            s0, s1 = stream_key(seed)
+            words = philox(j // GROUP, t & LOW, t >> 32, INDICES, s0, s1)
+            samples = drawn[2]
+            places[0], places[1] = below(words[0], samples), below(words[1], samples)
+            places[2], places[3] = below(words[2], samples), below(words[3], samples)
+        return places[j % GROUP]
+
+    @inlined
+    def in_epochs(places, seed, t, j, size, drawn):
+        samples, rounds = drawn[2], drawn[3]
+        place = t * size + j
+        epoch = place // samples
+        places[0] = place - epoch * samples
+        shuffle(places, 1, samples, rounds, seed, epoch)
+        return places[0]
+
+    @inlined
+    def in_order(places, seed, t, j, size, drawn):
+        return (t * size + j) % drawn[2]
+
+    return with_replacement if draws.replace else in_epochs if draws.shuffle else in_order
+
+
+def make_batch(draws: Draws, length: int) -> Callable:
+    """``batch(x, g, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t into `g`."""
+    add = draws.add
+
+    @inlined
+    def cleared(g):
+        for i in range(length):
+            g[i] = 0.0
+
+    @inlined
+    def divided(g, size):
+        scale = 1.0 / size
+        for i in range(length):
+            g[i] = g[i] * scale
+
+    @inlined
+    def of_all_runs(x, g, on, control, t, k, table, drawn, data):
+        size = drawn[1]
+        cleared(g)
+        for j in range(size):
+            add(x, table[k, j], g, *data)
+        divided(g, size)
+
+    if draws.shared:
+        return of_all_runs
+
+    if not draws.own_sizes:
+        next_places = make_places(draws)
+
+        @inlined
+        def of_each_run(x, g, on, control, t, k, table, drawn, data):
+            size, seed = drawn[1], control[SEED]
+            places = scratch(control, GROUP)
+            cleared(g)
+            j = 0
+            while j < size:
+                count = next_places(places, seed, t, j, drawn)
+                for m in range(count):
+                    add(x, places[m], g, *data)
+                j += count
+            divided(g, size)
+
+        return of_each_run
+
+    next_place = make_place(draws)
+
+    @inlined
+    def of_own_size(x, g, on, control, t, k, table, drawn, data):
+        seed, size = control[SEED], control[SIZE]
+        places, kept = scratch(control, GROUP), scratch(g, length)
+        cleared(g)
+        j = 0
+        while any_lane(on & (j < size)):
+            place = next_place(places, seed, t, j, size, drawn)
+            beyond = j >= size
+            ragged = any_lane(beyond)
+            if ragged:  # a sum that ends here is put back, so that it rounds as it does alone
+                for i in range(length):
+                    kept[i] = g[i]
+            add(x, place, g, *data)
+            if ragged:
+                for i in range(length):
+                    g[i] = choose(beyond, kept[i], g[i])
+            j += 1
+        divided(g, size)
+
+    return of_own_size
+
+
+def make_noise(length: int, place: int) -> Callable:
+    """``noise(g, control, t, c)``: normal numbers added to `g`, with the standard deviation at `place` of `c`."""
+    whole, rest = length - length % 4, length % 4
+
+    @inlined
+    def four(control, i, t):
+        s0, s1 = stream_key(control[SEED])
+        w0, w1, w2, w3 = philox(i // 4, t & LOW, t >> 32, NOISE, s0, s1)
+        return normals(w0, w1, w2, w3)
+
+    @inlined
+    def noise(g, control, t, c):
+        sigma = c[place]
+        for i in range(0, whole, 4):
+            z0, z1, z2, z3 = four(control, i, t)
+            g[i] = g[i] + sigma * z0
+            g[i + 1] = g[i + 1] + sigma * z1
+            g[i + 2] = g[i + 2] + sigma * z2
+            g[i + 3] = g[i + 3] + sigma * z3
+        if rest > 0:
+            z0, z1, z2, z3 = four(control, whole, t)
+            g[whole] = g[whole] + sigma * z0
+            if rest > 1:
+                g[whole + 1] = g[whole + 1] + sigma * z1
+            if rest > 2:
+                g[whole + 2] = g[whole + 2] + sigma * z2
+
+    return noise
+
+
+def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_place: int) -> Callable:
+    """``sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)``: the gradient of the step into `g`.
+
+    ``look_ahead(x, y, s, c)`` gives the point at which the rule wants it.
+    """
+
+    @inlined
+    def as_it_is(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        return None
+
+    if draws is None:
+        return as_it_is
+    batch = make_batch(draws, length) if draws.batches else None
+    noise = make_noise(length, noise_place)
+
+    @inlined
+    def with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        noise(g, control, t, c)
+
+    @inlined
+    def of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        batch(look_ahead(x, y, s, c), g, on, control, t, k, table, drawn, data)
+
+    @inlined
+    def of_batch_with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
+        of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data)
+        noise(g, control, t, c)
+
+    if batch is None:
+        return with_noise if draws.noisy else as_it_is
+    return of_batch_with_noise if draws.noisy else of_batch

@@ -1,0 +1,171 @@
+"""Objectives that are means over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd import symbolic
+from fastgd.guards import (
+    check_sample_gradient,
+    check_sample_value,
+    checked_data,
+    described,
+    plain_function,
+)
+from fastgd.jit.options import inlined
+from fastgd.problem import Problem
+
+__all__ = ["FiniteSum"]
+
+
+class FiniteSum(Problem):
+    r"""A mean over samples, :math:`f(x) = \frac1N \sum_{i=0}^{N-1} \ell(x, i)`, to be minimized by all or by mini-batches.
+
+    It is used wherever a `Problem` is; its value and gradient there are those of all samples.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(x, i, *data) -> float``: the loss of sample i at the point x, plain scalar Python as for `Problem`. It reads
+        the data by ``X[i, k]`` and ``y[i]``.
+    grad : callable, optional
+        ``grad(x, i, out, *data)``: **adds** the gradient of sample i to ``out``, as in ``out[k] += ...``, so that a batch is
+        summed without another array. Without it, the gradient is derived from `loss` at first use.
+    data : tuple
+        Arrays and numbers, as for `Problem`. The length of the first array is the number N of samples.
+    dim : int
+        Number of parameters.
+    bounds, minima, name
+        As for `Problem`.
+
+    Attributes
+    ----------
+    loss : callable
+        The loss of one sample, as given.
+    samples : int
+        The number N of samples.
+    fun, grad : callable
+        Value and gradient of the mean, for compiled code.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described. `loss` and `grad` are called once in plain Python; a `grad` that writes in the
+        place of adding is found out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> t = np.linspace(-1.0, 1.0, 20)
+    >>> line = gd.FiniteSum(lambda x, i, t, y: (x[0] + x[1] * t[i] - y[i]) ** 2, data=(t, 3 * t + 1), dim=2)
+    >>> run = gd.minimize(line, [0.0, 0.0], gd.GradientDescent(lr=0.1), batch_size=4, max_steps=1000)
+    >>> run.x.round(6)
+    array([1., 3.])
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        grad: Callable[..., Any] | None = None,
+        *,
+        data: tuple[Any, ...],
+        dim: int,
+        bounds: Any = None,
+        minima: ArrayLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.loss = plain_function(loss, "loss")
+        self._sample_grad = None if grad is None else plain_function(grad, "grad")
+        kept = checked_data(data)
+        if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
+            got = described(kept[0]) if kept else "an empty tuple"
+            raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
+        self._describe(grad is None, dim, bounds, data, minima, name or getattr(loss, "__name__", "finite_sum"))
+        check_sample_value(self.loss, self.dim, self.bounds, self.data)
+        if self._sample_grad is not None:
+            check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)
+        self.fun = mean_value(self.loss)
+        self._grad = None
+
+    @property
+    def samples(self) -> int:
+        """The number of samples."""
+        return len(self.data[0])
+
+    @property
+    def sample_grad(self) -> Callable[..., Any]:
+        """The function ``grad(x, i, out, *data)`` that adds the gradient of one sample: as given, or derived.
+
+        Raises
+        ------
+        DerivationError
+            If it has to be derived from `loss` and cannot be.
+        """
+        if self._sample_grad is None:
+            self._sample_grad = symbolic.derive_sample_gradient(self.loss, self.dim, self.data)
+        return self._sample_grad
+
+    @property
+    def grad(self) -> Callable[..., Any]:
+        """The gradient of the mean, a function ``grad(x, out, *data)`` for compiled code.
+
+        Raises
+        ------
+        DerivationError
+            If it has to be derived from `loss` and cannot be.
+        """
+        if self._grad is None:
+            self._grad = mean_written(self.sample_grad)
+        return self._grad
+
+    def _derive_hessian(self) -> Callable[..., Any]:
+        return mean_written(symbolic.derive_sample_hessian(self.loss, self.dim, self.data))
+
+    def __repr__(self) -> str:
+        inside = super().__repr__().partition("(")[2]
+        name, _, rest = inside.partition(", ")
+        return f"FiniteSum({name}, samples={self.samples}, {rest}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Functions made here have no module to be found in again; the other process makes them anew.
+        dropped = {"fun": None, "_grad": None, **({"_sample_grad": None} if self.has_derived_gradient else {})}
+        return {**super().__getstate__(), **dropped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.fun = mean_value(self.loss)
+
+
+def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """``fun(x, *data)``: the mean of the losses of all samples."""
+    of_sample = inlined(loss)
+
+    def mean_loss(x, *data):
+        samples = len(data[0])
+        total = of_sample(x, 0, *data)
+        for i in range(1, samples):
+            total = total + of_sample(x, i, *data)
+        return total / samples
+
+    return mean_loss
+
+
+def mean_written(add: Callable[..., Any]) -> Callable[..., Any]:
+    """``write(x, out, *data)``: the mean over all samples of what ``add(x, i, out, *data)`` adds."""
+    of_sample = inlined(add)
+
+    def mean_gradient(x, out, *data):
+        samples = len(data[0])
+        for k in range(len(out)):
+            out[k] = 0.0
+        for i in range(samples):
+            of_sample(x, i, out, *data)
+        for k in range(len(out)):
+            out[k] = out[k] / samples
+
+    return mean_gradient

@@ -1,0 +1,397 @@
+"""Fully connected networks: forward and backward passes by hand over one flat row of parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd.boxes import positive_integer, real_array
+from fastgd.errors import nearest
+from fastgd.finite_sum import FiniteSum
+from fastgd.jit.gather import scratch
+from fastgd.jit.masks import select
+from fastgd.jit.options import inlined
+
+from .regression import checked_classes, checked_table
+
+__all__ = ["Network", "mlp"]
+
+ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu")
+IDENTITY, SIGMOID, TANH, RELU = range(4)
+LOSSES = ("mse", "cross_entropy")
+INITIALIZERS = ("zeros", "normal", "xavier", "he")
+
+
+def make_activation(kind: int) -> tuple[Any, Any]:
+    """``a(z)``, and its derivative as a function of a."""
+
+    @inlined
+    def identity(z):
+        return z
+
+    @inlined
+    def one(a):
+        return 1.0 + 0.0 * a
+
+    @inlined
+    def sigmoid(z):
+        return 1.0 / (1.0 + math.exp(-z))
+
+    @inlined
+    def of_sigmoid(a):
+        return a * (1.0 - a)
+
+    @inlined
+    def tanh(z):
+        return math.tanh(z)
+
+    @inlined
+    def of_tanh(a):
+        return 1.0 - a * a
+
+    @inlined
+    def relu(z):
+        return max(z, 0.0)
+
+    @inlined
+    def of_relu(a):
+        return select(a > 0.0, 1.0, 0.0)
+
+    return ((identity, one), (sigmoid, of_sigmoid), (tanh, of_tanh), (relu, of_relu))[kind]
+
+
+def make_forward(sizes: tuple[int, ...], hidden: int, output: int, bias: bool) -> Any:
+    """``forward(x, i, X, a)``: the inputs and the activations of every layer into `a`, one layer after the other."""
+    layers, inputs = len(sizes) - 1, sizes[0]
+    (of_hidden, _), (of_output, _) = make_activation(hidden), make_activation(output)
+
+    @inlined
+    def forward(x, i, X, a):
+        for k in range(inputs):
+            a[k] = X[i, k]
+        weight, source = 0, 0
+        for layer in range(layers):
+            n, m = sizes[layer], sizes[layer + 1]
+            for j in range(m):
+                z = x[weight + n * m + j] if bias else 0.0 * x[0]
+                for k in range(n):
+                    z = z + x[weight + j * n + k] * a[source + k]
+                if layer + 1 < layers:
+                    a[source + n + j] = of_hidden(z)
+                else:
+                    a[source + n + j] = of_output(z)
+            weight += n * m + (m if bias else 0)
+            source += n
+
+    return forward
+
+
+def make_loss(loss: int, outputs: int) -> tuple[Any, Any]:
+    """``value(a, first, i, y)`` of the outputs ``a[first:]``, and ``slopes``, which puts its derivatives in their place."""
+
+    @inlined
+    def mean_square(a, first, i, y):
+        total = 0.0 * a[first]
+        for j in range(outputs):
+            r = a[first + j] - y[i, j]
+            total = total + r * r
+        return total / outputs
+
+    @inlined
+    def mean_square_slopes(a, first, i, y):
+        for j in range(outputs):
+            a[first + j] = (a[first + j] - y[i, j]) * (2.0 / outputs)
+
+    @inlined
+    def log_sum(a, first):
+        top = a[first]
+        for j in range(1, outputs):
+            top = max(top, a[first + j])
+        total = 0.0 * top
+        for j in range(outputs):
+            total = total + math.exp(a[first + j] - top)
+        return top + math.log(total)
+
+    @inlined
+    def cross_entropy(a, first, i, y):
+        total = log_sum(a, first)
+        for j in range(outputs):
+            total = total - select(y[i] == j, a[first + j], 0.0)
+        return total
+
+    @inlined
+    def cross_entropy_slopes(a, first, i, y):
+        total = log_sum(a, first)
+        for j in range(outputs):
+            a[first + j] = math.exp(a[first + j] - total) - select(y[i] == j, 1.0, 0.0)
+
+    return (mean_square, mean_square_slopes) if loss == 0 else (cross_entropy, cross_entropy_slopes)
+
+
+def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool) -> tuple[Any, Any]:
+    """Loss of a sample and its gradient by back-propagation.
+
+    The activations of all layers lie in scratch memory of the call; going back, the derivatives with respect to the inputs
+    of each layer take their place.
+    """
+    layers, nodes, outputs = len(sizes) - 1, sum(sizes), sizes[-1]
+    dim = sum((n + bool(bias)) * m for n, m in zip(sizes, sizes[1:], strict=False))
+    forward = make_forward(sizes, hidden, output, bias)
+    loss_of, slopes_of = make_loss(loss, outputs)
+    (_, slope_of_hidden), (_, slope_of_output) = make_activation(hidden), make_activation(output)
+    plain_output = output == IDENTITY
+
+    def value(x, i, X, y):
+        a = scratch(x, nodes)
+        forward(x, i, X, a)
+        return loss_of(a, nodes - outputs, i, y)
+
+    def gradient(x, i, out, X, y):
+        a = scratch(x, nodes)
+        forward(x, i, X, a)
+        last = nodes - outputs
+        if plain_output:
+            slopes_of(a, last, i, y)
+        else:
+            activation = scratch(x, outputs)
+            for j in range(outputs):
+                activation[j] = slope_of_output(a[last + j])
+            slopes_of(a, last, i, y)
+            for j in range(outputs):
+                a[last + j] = a[last + j] * activation[j]
+        weight, target = dim, nodes
+        for back in range(layers):
+            n, m = sizes[layers - 1 - back], sizes[layers - back]
+            target -= m
+            source = target - n
+            weight -= n * m + (m if bias else 0)
+            for j in range(m):
+                d = a[target + j]
+                if bias:
+                    out[weight + n * m + j] += d
+                for k in range(n):
+                    out[weight + j * n + k] += d * a[source + k]
+            if back + 1 < layers:
+                for k in range(n):
+                    total = x[weight + k] * a[target]
+                    for j in range(1, m):
+                        total = total + x[weight + j * n + k] * a[target + j]
+                    a[source + k] = total * slope_of_hidden(a[source + k])
+
+    return value, gradient
+
+
+class Network(FiniteSum):
+    """The mean loss of a fully connected network over samples; made by `mlp`.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Numbers of inputs, of nodes in each hidden layer, and of outputs.
+    layers : tuple of slice
+        Where the parameters of each layer stand: the weights row by row, shape (outputs, inputs), then the biases.
+    activation, loss_name, output : str
+        What was asked for.
+    bias : bool
+        Whether the layers have biases.
+    """
+
+    sizes: tuple[int, ...]
+    activation: str
+    output: str
+    loss_name: str
+    bias: bool
+
+    def sample(self, n: int, seed: int = 0, method: str = "xavier", scale: float | None = None) -> np.ndarray:
+        """Draw starts by an initializer of networks; biases are 0.
+
+        Parameters
+        ----------
+        n : int
+            How many, at least 1.
+        seed : int
+            Not negative.
+        method : {"xavier", "he", "normal", "zeros"}
+            "xavier": weights uniform in ±sqrt(6 / (inputs + outputs)) of their layer (Glorot and Bengio, 2010). "he": normal
+            with variance 2 / inputs (He et al., arXiv:1502.01852). "normal": normal with standard deviation `scale`.
+            "zeros": all 0.
+        scale : float, optional
+            For "normal", 1 by default; for the others the weights are multiplied by it.
+
+        Returns
+        -------
+        ndarray of shape (n, dim)
+            The points.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+
+        References
+        ----------
+        X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010,
+        https://proceedings.mlr.press/v9/glorot10a.html.
+        """
+        n = positive_integer(n, "n")
+        if method not in INITIALIZERS:
+            raise ValueError(
+                f"method must be one of {', '.join(INITIALIZERS)} for a network, not {method!r}.{nearest(method, INITIALIZERS)}"
+            )
+        factor = 1.0 if scale is None else scale
+        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < math.inf:
+            raise ValueError(f"scale must be a finite number >= 0, got {scale!r}")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"seed must be an integer that is not negative, got {seed!r}")
+        generator = np.random.default_rng(seed)
+        points = np.zeros((n, self.dim))
+        for place, inputs, outputs in zip(self.layers, self.sizes, self.sizes[1:], strict=False):
+            weights = slice(place.start, place.start + inputs * outputs)
+            shape = n, inputs * outputs
+            if method == "xavier":
+                limit = math.sqrt(6.0 / (inputs + outputs))
+                points[:, weights] = factor * generator.uniform(-limit, limit, shape)
+            elif method != "zeros":
+                spread = factor * (math.sqrt(2.0 / inputs) if method == "he" else 1.0)
+                points[:, weights] = spread * generator.standard_normal(shape)
+        return points
+
+    def predict(self, x: ArrayLike, X: ArrayLike) -> np.ndarray:
+        """Return the outputs of networks for other inputs.
+
+        Parameters
+        ----------
+        x : array_like, shape (*batch, dim)
+            Parameters of the networks.
+        X : array_like, shape (N, inputs)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (*batch, N, outputs)
+            With cross-entropy, the scores whose softmax are the probabilities; the class is the place of the largest.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        """
+        points, a = self._points(x), real_array(X, "X")
+        if a.ndim != 2 or a.shape[1] != self.sizes[0]:
+            raise ValueError(f"X must have shape (N, {self.sizes[0]}), got {a.shape}")
+        batch = points.shape[:-1]
+        for k, place in enumerate(self.layers):
+            n, m = self.sizes[k], self.sizes[k + 1]
+            own = points[..., place]
+            weights = own[..., : n * m].reshape(*batch, m, n)
+            a = a @ np.swapaxes(weights, -1, -2)
+            if self.bias:
+                a = a + own[..., None, n * m :]
+            a = activated(self.output if k == len(self.layers) - 1 else self.activation, a)
+        return a
+
+    def accuracy(self, x: ArrayLike, X: ArrayLike, y: ArrayLike) -> np.ndarray:
+        """Return the share of samples whose largest output is that of their class, shape (*batch,)."""
+        return np.mean(self.predict(x, X).argmax(axis=-1) == np.asarray(y), axis=-1)
+
+
+def activated(name: str, z: np.ndarray) -> np.ndarray:
+    if name == "sigmoid":
+        return 0.5 * (1.0 + np.tanh(0.5 * z))
+    return np.tanh(z) if name == "tanh" else np.maximum(z, 0.0) if name == "relu" else z
+
+
+def mlp(
+    X: Any,
+    y: Any,
+    hidden: tuple[int, ...] = (16,),
+    *,
+    activation: str = "tanh",
+    loss: str | None = None,
+    output: str = "identity",
+    bias: bool = True,
+    classes: int | None = None,
+) -> Network:
+    r"""A fully connected network that is to meet targets, with back-propagation.
+
+    .. math:: a_0 = X_i, \qquad a_l = \sigma(W_l\, a_{l-1} + b_l), \qquad f(x) = \frac1N \sum_i \ell(a_L, y_i)
+
+    The parameters x are one row: for each layer the weights :math:`W_l` of shape (outputs, inputs), row by row as in PyTorch's
+    ``Linear``, then the biases :math:`b_l`.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, p)
+        One row a sample.
+    y : array_like
+        For "mse" the targets, shape (N,) or (N, outputs), or classes as integers, which become rows of 0 and a single 1;
+        for "cross_entropy" classes 0, 1, ... as integers, shape (N,).
+    hidden : tuple of int
+        Nodes in each hidden layer; () is a network without one.
+    activation : {"tanh", "sigmoid", "relu", "identity"}
+        :math:`\sigma` of the hidden layers. The derivative of "relu" at 0 is 0.
+    loss : {"mse", "cross_entropy"}, optional
+        The mean over the outputs of the squared error, or the logarithm of the softmax at the class; by default the latter
+        for integers in `y`.
+    output : {"identity", "sigmoid", "tanh", "relu"}
+        :math:`\sigma` of the last layer, for "mse" only.
+    bias : bool
+        Whether the layers have biases.
+    classes : int, optional
+        Number of classes; by default the largest label and one.
+
+    Returns
+    -------
+    Network
+        A `FiniteSum`; ``sample(method=...)`` draws from the initializers "xavier", "he", "normal" and "zeros".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    D. E. Rumelhart, G. E. Hinton, R. J. Williams, Learning representations by back-propagating errors,
+    doi:10.1038/323533a0.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> X, y = gd.datasets.iris()
+    >>> network = gd.problems.mlp(X, y, hidden=(8,))
+    >>> network.sizes, network.dim
+    ((4, 8, 3), 67)
+    >>> runs = gd.minimize(network, network.sample(10, seed=0), gd.Adam(lr=0.01), batch_size=16, max_steps=500)
+    >>> bool(network.accuracy(runs.x, X, y).min() > 0.9)
+    True
+    """
+    widths = hidden if isinstance(hidden, (tuple, list)) else (hidden,)
+    widths = tuple(positive_integer(width, f"hidden[{k}]") for k, width in enumerate(widths))
+    labels = np.asarray(y).dtype.kind in "biu"
+    loss = loss or ("cross_entropy" if labels else "mse")
+    for name, value, known in (("activation", activation, ACTIVATIONS), ("output", output, ACTIVATIONS), ("loss", loss, LOSSES)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}.{nearest(value, known)}")
+    if loss == "cross_entropy" and output != "identity":
+        raise ValueError(f'output={output!r} is for loss="mse"; cross-entropy has its softmax')
+    table, target = checked_table(X, y if not labels else np.asarray(y), "label" if labels or loss != "mse" else "real")
+    if loss == "cross_entropy" or labels:
+        count = checked_classes(target, classes)
+        if loss == "mse":
+            target = np.eye(count)[target]
+    else:
+        target = target.reshape(len(table), -1)
+        count = target.shape[1]
+    sizes = (table.shape[1], *widths, count)
+    kinds = ACTIVATIONS.index(activation), ACTIVATIONS.index(output), LOSSES.index(loss)
+    value, gradient = make_network(sizes, *kinds, bool(bias))
+    edges = np.cumsum([0, *((n + bool(bias)) * m for n, m in zip(sizes, sizes[1:], strict=False))]).tolist()
+    network = Network(value, gradient, data=(table, target), dim=edges[-1], name="mlp")
+    network.sizes, network.activation, network.output = sizes, activation, output
+    network.layers = tuple(slice(low, high) for low, high in zip(edges, edges[1:], strict=False))
+    network.loss_name, network.bias = loss, bool(bias)
+    return network

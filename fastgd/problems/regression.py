@@ -1,0 +1,300 @@
+"""Linear, logistic and softmax regression: means over the rows of a table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastgd.boxes import real_array
+from fastgd.finite_sum import FiniteSum
+from fastgd.jit.gather import scratch
+from fastgd.jit.masks import select
+from fastgd.jit.options import inlined
+
+__all__ = ["linear_regression", "logistic_regression", "softmax_regression"]
+
+
+@inlined
+def squared(z, y):
+    r = z - y
+    return 0.5 * r * r
+
+
+@inlined
+def residual(z, y):
+    return z - y
+
+
+@inlined
+def log_loss(z, y):
+    """The logarithm of 1 + exp(z), less y z, without overflow."""
+    return max(z, 0.0) + math.log1p(math.exp(-abs(z))) - y * z
+
+
+@inlined
+def sigmoid_residual(z, y):
+    return 1.0 / (1.0 + math.exp(-z)) - y
+
+
+def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any, Any]:
+    """Loss and gradient of a sample for a function of z = w·X[i] + b and y[i]; the bias is the last parameter."""
+
+    @inlined
+    def weighted(x, i, X):
+        z = x[len(x) - 1] if bias else 0.0 * x[0]
+        for k in range(X.shape[1]):
+            z = z + x[k] * X[i, k]
+        return z
+
+    def value(x, i, X, y, l2):
+        total = loss(weighted(x, i, X), y[i])
+        if penalized:
+            for k in range(X.shape[1]):
+                total = total + 0.5 * l2 * x[k] * x[k]
+        return total
+
+    def gradient(x, i, out, X, y, l2):
+        r = slope(weighted(x, i, X), y[i])
+        for k in range(X.shape[1]):
+            out[k] += r * X[i, k]
+        if penalized:
+            for k in range(X.shape[1]):
+                out[k] += l2 * x[k]
+        if bias:
+            out[len(x) - 1] += r
+
+    return value, gradient
+
+
+def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
+    r"""Least squares of a linear function.
+
+    .. math:: f(w, b) = \frac1N \sum_i \tfrac12 (w \cdot X_i + b - y_i)^2 + \tfrac{\lambda}{2} \lVert w \rVert^2
+
+    Parameters
+    ----------
+    X : array_like, shape (N, p)
+        One row a sample.
+    y : array_like, shape (N,)
+        What is to be met.
+    l2 : float
+        The penalty :math:`\lambda \ge 0`.
+    bias : bool
+        Whether there is an intercept b.
+
+    Returns
+    -------
+    FiniteSum
+        Of the parameters w, then b, with the minimum in `minima` where it is unique.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> fit = gd.problems.linear_regression([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> fit.minima
+    array([[2., 1.]])
+    """
+    X, y = checked_table(X, y, "real")
+    l2 = checked_penalty(l2)
+    design = np.hstack([X, np.ones((len(X), 1))]) if bias else X
+    penalty = np.append(np.full(X.shape[1], l2), 0.0) if bias else np.full(X.shape[1], l2)
+    normal = design.T @ design / len(X) + np.diag(penalty)
+    minima = None
+    if np.linalg.matrix_rank(normal, hermitian=True) == len(normal):
+        rows = np.vstack([design / math.sqrt(len(X)), np.diag(np.sqrt(penalty))])
+        minima = np.linalg.lstsq(rows, np.append(y / math.sqrt(len(X)), np.zeros(len(penalty))))[0]
+    value, gradient = one_output(squared, residual, bool(bias), l2 > 0)
+    return FiniteSum(value, gradient, data=(X, y, l2), dim=design.shape[1], minima=minima, name="linear_regression")
+
+
+def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
+    r"""Logistic regression, with labels 0 and 1.
+
+    .. math::
+
+        f(w, b) = \frac1N \sum_i \left[\log(1 + e^{z_i}) - y_i z_i\right] + \tfrac{\lambda}{2} \lVert w \rVert^2,
+        \qquad z_i = w \cdot X_i + b
+
+    Parameters
+    ----------
+    X : array_like, shape (N, p)
+        One row a sample.
+    y : array_like, shape (N,)
+        The labels, 0 or 1.
+    l2 : float
+        The penalty :math:`\lambda \ge 0`. Without one, there is no minimum where a plane separates the labels.
+    bias : bool
+        Whether there is an intercept b.
+
+    Returns
+    -------
+    FiniteSum
+        Of the parameters w, then b.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not as described.
+
+    References
+    ----------
+    D. R. Cox, The regression analysis of binary sequences, doi:10.1111/j.2517-6161.1958.tb00292.x.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> X, y = gd.datasets.iris()
+    >>> problem = gd.problems.logistic_regression(X, y == 2, l2=0.01)
+    >>> run = gd.minimize(problem, [0.0] * problem.dim, gd.Momentum(lr=0.5))
+    >>> round(float(run.fun), 6)
+    0.196099
+    """
+    X, labels = checked_table(X, np.asarray(y), "label")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"y must hold the labels 0 and 1, got {np.unique(labels)[:5].tolist()}")
+    value, gradient = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
+    data = X, labels.astype(float), checked_penalty(l2)
+    return FiniteSum(value, gradient, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression")
+
+
+def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, Any]:
+    """Loss and gradient of a sample; the parameters are classes rows of weights, then the biases."""
+
+    @inlined
+    def scores(x, i, X, z):
+        """The scores less the largest into `z`; the logarithm of the sum of their exponentials is returned."""
+        p = X.shape[1]
+        for c in range(classes):
+            z[c] = x[classes * p + c] if bias else 0.0
+        for k in range(p):
+            value = X[i, k]
+            for c in range(classes):
+                z[c] = z[c] + x[c * p + k] * value
+        top = z[0]
+        for c in range(1, classes):
+            top = max(top, z[c])
+        total = 0.0 * top
+        for c in range(classes):
+            z[c] = z[c] - top
+            total = total + math.exp(z[c])
+        return math.log(total)
+
+    def value(x, i, X, y, l2):
+        z = scratch(x, classes)
+        total = scores(x, i, X, z)
+        for c in range(classes):
+            total = total - select(y[i] == c, z[c], 0.0)
+        if penalized:
+            for k in range(classes * X.shape[1]):
+                total = total + 0.5 * l2 * x[k] * x[k]
+        return total
+
+    def gradient(x, i, out, X, y, l2):
+        z = scratch(x, classes)
+        total = scores(x, i, X, z)
+        p = X.shape[1]
+        for c in range(classes):
+            z[c] = math.exp(z[c] - total) - select(y[i] == c, 1.0, 0.0)
+            if bias:
+                out[classes * p + c] += z[c]
+        for k in range(p):
+            value = X[i, k]
+            for c in range(classes):
+                out[c * p + k] += z[c] * value
+        if penalized:
+            for k in range(classes * p):
+                out[k] += l2 * x[k]
+
+    return value, gradient
+
+
+def softmax_regression(X: Any, y: Any, *, classes: int | None = None, l2: float = 0.0, bias: bool = True) -> FiniteSum:
+    r"""Softmax (multinomial logistic) regression.
+
+    .. math::
+
+        f(W, b) = \frac1N \sum_i \left[\log \sum_c e^{z_{ic}} - z_{i y_i}\right] + \tfrac{\lambda}{2} \lVert W \rVert^2,
+        \qquad z_{ic} = W_c \cdot X_i + b_c
+
+    Parameters
+    ----------
+    X : array_like, shape (N, p)
+        One row a sample.
+    y : array_like of int, shape (N,)
+        The classes 0, 1, ...
+    classes : int, optional
+        Their number K; by default the largest label and one.
+    l2 : float
+        The penalty :math:`\lambda \ge 0` on the weights.
+    bias : bool
+        Whether there are intercepts.
+
+    Returns
+    -------
+    FiniteSum
+        Of the parameters W, row by row, shape (K, p), then b, shape (K,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not as described.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> problem = gd.problems.softmax_regression(*gd.datasets.iris(), l2=0.01)
+    >>> problem
+    FiniteSum('softmax_regression', samples=150, dim=15)
+    """
+    X, labels = checked_table(X, np.asarray(y), "label")
+    count = checked_classes(labels, classes)
+    l2 = checked_penalty(l2)
+    value, gradient = softmax_functions(count, bool(bias), l2 > 0)
+    dim = count * (X.shape[1] + bool(bias))
+    return FiniteSum(value, gradient, data=(X, labels, l2), dim=dim, name="softmax_regression")
+
+
+def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """`X` of shape (N, p) and `y` with a first axis of N: reals, or labels as int64."""
+    table = real_array(X, "X")
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"X must have shape (N, p), one row a sample, got shape {np.shape(X)}")
+    if kind == "real":
+        target = real_array(y, "y")
+    else:
+        target = np.asarray(y)
+        if target.dtype.kind not in "biu":
+            if target.dtype.kind != "f" or not (target == np.round(target)).all():
+                raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
+        target = target.astype(np.int64)
+    if target.ndim < 1 or len(target) != len(table) or (kind != "real" and target.ndim != 1):
+        raise ValueError(f"y must have one entry for each of the {len(table)} rows of X, got shape {np.shape(y)}")
+    for name, numbers in (("X", table), ("y", target)):
+        if not np.all(np.isfinite(numbers)):
+            raise ValueError(f"{name} must be finite")
+    return table, target
+
+
+def checked_classes(labels: np.ndarray, classes: Any) -> int:
+    least = int(labels.max()) + 1
+    if labels.min() < 0:
+        raise ValueError(f"y must hold the classes 0, 1, ..., got {labels.min()}")
+    if classes is None:
+        return max(least, 2)
+    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < least:
+        raise ValueError(f"classes must be an integer >= {least}, the largest label and one, got {classes!r}")
+    return int(classes)
+
+
+def checked_penalty(l2: Any) -> float:
+    if isinstance(l2, bool) or not isinstance(l2, (int, float, np.number)) or not 0 <= l2 < math.inf:
+        raise ValueError(f"l2 must be a finite number >= 0, got {l2!r}")
+    return float(l2)

@@ -1,0 +1,141 @@
+"""What is drawn for each step: the settings of mini-batches and noise, checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastgd.boxes import real_array
+
+from .seeds import checked_seed
+from .shuffle import rounds_for
+
+__all__ = ["Sampling", "make_sampling"]
+
+MOST = 2**31 - 1  # samples, and samples in a batch
+EPOCHS = 10  # between two looks at the full gradient, so that they cost a tenth of the steps
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """How the gradient of a step is drawn."""
+
+    samples: int
+    batch_size: int | np.ndarray | None  # None: all samples at each step
+    replace: bool
+    shuffle: bool
+    noise: float | np.ndarray | None
+    shared: int | None  # the seed of the batches, where all runs see the same ones
+    every: int
+
+    @property
+    def own_sizes(self) -> bool:
+        """Whether the batch size differs from run to run."""
+        return isinstance(self.batch_size, np.ndarray)
+
+    @property
+    def features(self) -> tuple[bool, ...]:
+        """What a kernel depends on: batches, replace, shuffle, noise, shared batches, batch sizes of the runs' own."""
+        batches = self.batch_size is not None
+        in_order = batches and not self.shuffle and not self.own_sizes
+        shared = in_order or self.shared is not None
+        return batches, self.replace, self.shuffle, self.noise is not None, shared, self.own_sizes
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """What a kernel is given: steps between looks, batch size, samples, rounds of the shuffle, shared seed."""
+        size = self.batch_size if isinstance(self.batch_size, int) else 0
+        return self.every, size, self.samples, rounds_for(self.samples), self.shared or 0
+
+
+def make_sampling(
+    samples: int | None,
+    batch_size: Any,
+    replace: Any,
+    shuffle: Any,
+    noise: Any,
+    shared_batches: Any,
+    check_every: Any,
+    seed: Any,
+) -> Sampling | None:
+    """Check what `fastgd.minimize` was given; None where nothing is drawn and every step is looked at.
+
+    `samples` is None where the problem is no sum over samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what came and what was expected.
+    """
+    for name, flag in (("replace", replace), ("shuffle", shuffle)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, got {flag!r}")
+    size = None if batch_size is None else checked_size(batch_size, samples, bool(replace))
+    if size is None:
+        for name, given in (("replace", replace), ("shuffle", not shuffle), ("shared_batches", shared_batches is not False)):
+            if given:
+                raise ValueError(f"{name} is about mini-batches: give batch_size too, as in batch_size=32")
+    elif replace and not shuffle:
+        raise ValueError("shuffle=False goes through the samples in order, and replace=True draws them: give one of them")
+    shared = checked_shared(shared_batches, size, seed)
+    scale = checked_noise(noise)
+    every = checked_every(check_every, samples, size)
+    if size is None and scale is None and every == 1:
+        return None
+    return Sampling(samples or 1, size, bool(replace), bool(shuffle), scale, shared, every)
+
+
+def checked_size(batch_size: Any, samples: int | None, replace: bool) -> int | np.ndarray:
+    if samples is None:
+        raise TypeError(
+            "batch_size needs a problem that is a mean over samples: write it as fastgd.FiniteSum(loss, grad, data=..., "
+            "dim=...)"
+        )
+    sizes = np.asarray(batch_size)
+    if not np.issubdtype(sizes.dtype, np.integer) or (sizes < 1).any():
+        raise ValueError(f"batch_size must be None, an integer >= 1 or an array of them, got {batch_size!r}")
+    most = MOST if replace else samples
+    if (sizes > most).any():
+        hint = "" if replace else "; replace=True draws more"
+        raise ValueError(f"batch_size must be at most {most}, the number of samples{hint}, got {sizes.max()}")
+    return int(sizes) if sizes.ndim == 0 else sizes.astype(np.int64)
+
+
+def checked_shared(shared: Any, size: int | np.ndarray | None, seed: Any) -> int | None:
+    if shared is False or size is None:
+        return None
+    if isinstance(size, np.ndarray):
+        raise ValueError(f"shared_batches needs one batch_size for all runs, got an array of shape {size.shape}")
+    try:
+        number = checked_seed(seed if shared is True else shared)
+    except ValueError:
+        raise ValueError(
+            f"shared_batches must be True, False or the seed of the batches, an integer >= 0, got {shared!r}"
+        ) from None
+    if number.ndim:
+        raise ValueError(
+            "shared_batches=True draws the batches of all runs by `seed`, which must be one integer then, got an array of "
+            f"shape {number.shape}; give the seed of the batches instead, as in shared_batches=0"
+        )
+    return int(number)
+
+
+def checked_noise(noise: Any) -> float | np.ndarray | None:
+    numbers = real_array(noise, "noise")
+    good = np.isfinite(numbers) & (numbers >= 0)
+    if not good.all():
+        raise ValueError(f"noise must be a standard deviation >= 0, or an array of them, got {numbers[~good].flat[0]:g}")
+    if numbers.ndim == 0:
+        return float(numbers) or None
+    return numbers
+
+
+def checked_every(every: Any, samples: int | None, size: int | np.ndarray | None) -> int:
+    if every is None:
+        return 1 if size is None or samples is None else max(1, math.ceil(EPOCHS * samples / int(np.min(size))))
+    if isinstance(every, (bool, np.bool_)) or not isinstance(every, (int, np.integer)) or every < 1:
+        raise ValueError(f"check_every must be None or an integer >= 1, got {every!r}")
+    return int(every)
