@@ -1,6 +1,6 @@
 """The figure of true_basin.md: the share of starts that go elsewhere than by the gradient flow, against the rate.
 
-``python docs/true_basin.py [--starts N] [--rates N] [--out FILE]`` prints the figures and draws the picture.
+``python docs/figures/true_basin.py [--starts N] [--rates N] [--out FILE]`` prints the figures and draws the picture.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import fastgd as gd
 from fastgd.plot import style
 
-OUT = Path(__file__).parent / "_static" / "true-basin.png"
+OUT = Path(__file__).parent.parent / "_static" / "true-basin.png"
 # Optimizers with a learning rate, and the ends of the rates
 SWEPT = {
     "gradient descent": (lambda lr: gd.GradientDescent(lr=lr), 1e-4, 0.0248),
