@@ -118,9 +118,20 @@ def test_the_nearest_pairs_come_first(flow: gd.Basins) -> None:
     assert set(found.labels[ours.labels == 0].tolist()) == {4}
 
 
+def ring_value(x):
+    rest = x[0] * x[0] + x[1] * x[1] - 1.0
+    return rest * rest
+
+
+def ring_gradient(x, out):
+    rest = 4.0 * (x[0] * x[0] + x[1] * x[1] - 1.0)
+    out[0] = rest * x[0]
+    out[1] = rest * x[1]
+
+
 def test_curves_of_minima_are_matched_along_their_length() -> None:
     """The circle x² + y² = 1: each side shows another point of it as the representative."""
-    ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2, dim=2, bounds=(-2, 2), name="ring")
+    ring = gd.Problem(ring_value, ring_gradient, dim=2, bounds=(-2, 2), name="ring")
     starts = ring.sample(4000, seed=0)
     one = gd.find_basins(gd.minimize(ring, starts, gd.GradientFlow(), gtol=1e-8), tol=0.02)
     other = gd.find_basins(gd.minimize(ring, starts, gd.GradientDescent(lr=0.05), gtol=1e-8), tol=0.02)

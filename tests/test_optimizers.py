@@ -6,6 +6,7 @@ import dataclasses
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import naive
@@ -288,3 +289,68 @@ def test_unknown_names_get_the_nearest_one_suggested(name: str, options: dict[st
         gd.optimizers.make(name, **options)
     for word in words:
         assert word in str(caught.value)
+
+
+# Methods that are no update rules
+
+
+class Still:
+    """An engine whose runs stay where they start, and which writes down what it is asked."""
+
+    def __init__(self, stopped: bool) -> None:
+        self.stopped, self.asked = stopped, []
+
+    def plan(self, problem: gd.Problem, x0: Any, optimizer: Any, stop: Any, *rest: Any) -> Any:
+        self.asked.append(("plan", stop.gtol, *rest))
+        return SimpleNamespace(problem=problem, optimizer=optimizer, x0=np.asarray(x0), runs=len(x0))
+
+    def run(self, plan: Any, threads: int, report: Any) -> np.ndarray:
+        self.asked.append(("run", threads))
+        report(plan.runs, plan.runs)
+        if self.stopped:
+            raise gd.Interrupted("stopped", partial=plan.x0)
+        return plan.x0
+
+    def result(self, plan: Any, arrays: np.ndarray) -> gd.Result:
+        zeros = np.zeros(len(arrays))
+        fun, status = plan.problem.value(arrays), zeros.astype(np.int8)
+        return gd.Result(arrays, fun, zeros, status, status, problem=plan.problem, optimizer=plan.optimizer)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stay(gd.optimizers.Method):
+    name = "stay"
+    engine: Any = None
+
+    @property
+    def label(self) -> str:
+        return "staying"
+
+
+def test_a_method_brings_its_own_engine() -> None:
+    engine, heard = Still(False), []
+    runs = gd.minimize(
+        gd.problems.himmelblau(), [[3.0, 2.0], [0.0, 0.0]], Stay(engine), gtol=0.5, threads=3, record=7,
+        progress=lambda *count: heard.append(count),
+    )  # fmt: skip
+    assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None), ("run", 3)]
+    assert heard == [(2, 2)]
+    assert runs.fun.tolist() == [0.0, 170.0]
+    assert "by staying" in str(runs)
+    stopped = Stay(Still(True))
+    with pytest.raises(gd.Interrupted, match="stopped") as caught:
+        gd.minimize(gd.problems.himmelblau(), [[3.0, 2.0]], stopped, progress=lambda *count: None)
+    assert isinstance(caught.value.partial, gd.Result)
+
+
+def test_a_method_without_an_engine_has_to_be_a_rule() -> None:
+    with pytest.raises(TypeError, match="optimizer must be an optimizer such as"):
+        gd.minimize(gd.problems.himmelblau(), [0.0, 0.0], Stay())
+
+
+def test_registered_methods_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gd.optimizers, "REGISTRY", dict(gd.optimizers.REGISTRY))
+    assert gd.optimizers.register(Stay) is Stay
+    assert isinstance(gd.optimizers.make("stay"), Stay)
+    assert "stay" in gd.optimizers.names()
+    assert "stay" not in gd.optimizers.rules()

@@ -24,10 +24,11 @@ OPTIONS: dict[str, dict[str, float]] = {
 # Rates at which gradient descent leaves some runs short of the tolerance in 200 steps and others not; of a
 # few problems some runs diverge.
 RATES = {
-    "ackley": 0.02, "beale": 0.01, "double_well": 0.05, "goldstein_price": 1e-5, "griewank": 1.5, "himmelblau": 0.01,
-    "lennard_jones": 2e-3, "levy": 0.05, "monkey_saddle": 0.05, "mueller_brown": 2e-4, "phase_oscillators": 0.3,
-    "quadratic": 0.1, "rastrigin": 1e-3, "rosenbrock": 1e-3, "six_hump_camel": 0.03, "styblinski_tang": 5e-3,
-    "three_hump_camel": 0.02,
+    "ackley": 0.02, "beale": 0.01, "brown_badly_scaled": 2e-12, "double_well": 0.05, "goldstein_price": 1e-5,
+    "griewank": 1.5, "helical_valley": 0.011, "himmelblau": 0.01, "lennard_jones": 2e-3, "levy": 0.05,
+    "monkey_saddle": 0.05, "mueller_brown": 2e-4, "phase_oscillators": 0.3, "powell_singular": 0.01, "quadratic": 0.1,
+    "rastrigin": 1e-3, "rosenbrock": 1e-3, "six_hump_camel": 0.03, "styblinski_tang": 5e-3, "three_hump_camel": 0.02,
+    "wood": 3.4e-4,
 }  # fmt: skip
 NAMES = gd.problems.names()
 PROBLEMS = {name: gd.problems.make(name) for name in NAMES} | {

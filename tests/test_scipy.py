@@ -279,7 +279,7 @@ def test_an_interruption_keeps_what_is_done(processes: bool) -> None:
         gd.minimize(HIMMELBLAU, STARTS, gd.SciPyCG(), threads=2, progress=progress)
     partial = caught.value.partial
     done = partial.status >= 0
-    assert done[:32].all()
+    assert done.sum() >= 32
     assert f"{done.sum()} of 60" in str(caught.value)
     assert_same_runs(partial, whole, done, done)
     assert np.isnan(partial.x[~done]).all()

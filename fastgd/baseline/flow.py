@@ -194,8 +194,8 @@ class FlowEngine:
     def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
         ends, limit = Ends.empty(task.runs, task.problem.dim), task.stop.max_steps
         if task.optimizer.method != "rk":
-            every = np.arange(task.runs)
-            self.reference.fill(task, ends, every, lambda k: (task.start(k), limit), threads, report)
+            starts = task.starts_of(0, task.runs)
+            self.reference.fill(task, ends, np.arange(task.runs), lambda k: (starts[k], limit), threads, report)
             return ends
         try:
             self.abreast(task, ends, threads, report)

@@ -47,7 +47,8 @@ class OneByOne:
 
     def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
         ends = Ends.empty(task.runs, task.problem.dim)
-        self.fill(task, ends, np.arange(task.runs), lambda k: (task.start(k),), threads, report)
+        starts = task.starts_of(0, task.runs)
+        self.fill(task, ends, np.arange(task.runs), lambda k: (starts[k],), threads, report)
         return ends
 
     def result(self, task: Task, ends: Ends) -> Result:

@@ -19,6 +19,8 @@ from fastgd.stopping import Status, StopTests
 
 __all__ = ["Ends", "Task", "is_good", "make_task", "result_of"]
 
+LARGEST = float(np.finfo(np.float64).max)
+
 
 class Ends(NamedTuple):
     """A result's arrays over all runs in a row: x of shape (runs, n), the others of shape (runs,)."""
@@ -77,9 +79,6 @@ class Task:
         """The limit of the largest gradient component; one that nothing meets where the test is off."""
         return -1.0 if self.stop.gtol is None else float(self.stop.gtol)
 
-    def start(self, run: int) -> np.ndarray:
-        return self.starts_of(run, run + 1)[0]
-
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.problem.dim
         return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)
@@ -117,7 +116,7 @@ def make_task(
 
 def is_good(x: np.ndarray, bound: float) -> bool:
     """Whether a point is finite and inside the bound, so that a run may stand there."""
-    return bool(np.all(np.abs(x) <= min(bound, np.finfo(np.float64).max)))
+    return float(np.abs(x).max()) <= min(bound, LARGEST)  # a NaN is the maximum, and compares as false
 
 
 def result_of(task: Task, ends: Ends) -> Result:

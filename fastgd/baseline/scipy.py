@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -233,6 +234,10 @@ class Functions(NamedTuple):
     gradient: Callable[[np.ndarray], np.ndarray]
     hessian: Callable[[np.ndarray], np.ndarray] | None = None
 
+    def norm(self, x: np.ndarray) -> float:
+        """The largest absolute component of the gradient; NaN if any is."""
+        return float(np.abs(self.gradient(x)).max())
+
     @classmethod
     def of(cls, problem: Problem, hessian: bool) -> Functions:
         n, data = problem.dim, problem.data
@@ -256,9 +261,9 @@ def make_runner(problem: Problem, optimizer: SciPy, stop: StopTests, cancel: np.
     limit = None if form.maxiter else stop.max_steps
 
     def run(start: np.ndarray) -> tuple[Any, ...] | None:
-        value, slope = functions.value(start), functions.gradient(start)
-        if not np.isfinite(value) or not np.all(np.isfinite(slope)):  # some of the methods would go on and on
-            return start, value, float(np.max(np.abs(slope))), 0, Status.DIVERGED, 1, 1
+        value, norm = functions.value(start), functions.norm(start)
+        if not math.isfinite(value) or not math.isfinite(norm):  # some of the methods would go on and on
+            return start, value, norm, 0, Status.DIVERGED, 1, 1
         seen = Attempt(functions, stop.bound, limit, cancel)
         x, status = start, Status.NO_PROGRESS
         counts: tuple[int, int, int] | None = None
@@ -278,9 +283,8 @@ def make_runner(problem: Problem, optimizer: SciPy, stop: StopTests, cancel: np.
         if counts is None or not is_good(x, stop.bound):
             status = status if is_good(x, stop.bound) else Status.DIVERGED
             x = start if seen.x is None else seen.x
-        value, slope = functions.value(x), functions.gradient(x)
-        norm = float(np.max(np.abs(slope)))  # NaN if any component is
-        if not np.isfinite(value) or not np.isfinite(norm):
+        value, norm = functions.value(x), functions.norm(x)
+        if not math.isfinite(value) or not math.isfinite(norm):
             status = Status.DIVERGED
         elif status != Status.DIVERGED and norm <= gtol:
             status = Status.CONVERGED

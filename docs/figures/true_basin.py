@@ -1,6 +1,6 @@
 """The figure of true_basin.md: the share of starts that go elsewhere than by the gradient flow, against the rate.
 
-``python docs/true_basin.py [--starts N] [--rates N] [--out FILE]`` prints the figures and draws the picture.
+``python docs/figures/true_basin.py [--starts N] [--rates N] [--out FILE]`` prints the figures and draws the picture.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 import fastgd as gd
 from fastgd.plot import style
 
-OUT = Path(__file__).parent / "_static" / "true-basin.png"
+OUT = Path(__file__).parent.parent / "_static" / "true-basin.png"
 # Optimizers with a learning rate, and the ends of the rates
 SWEPT = {
     "gradient descent": (lambda lr: gd.GradientDescent(lr=lr), 1e-4, 0.0248),
     "momentum 0.9": (lambda lr: gd.Momentum(lr=lr), 1e-4, 0.04),
-    "Adam": (lambda lr: gd.Adam(lr=lr), 1e-3, 1.0),
+    "Adam": (lambda lr: gd.Adam(lr=lr), 3e-5, 1.0),
 }
 # Optimizers that find their own: by the names under which this version of fastgd may have them
 SINGLE = {
@@ -29,7 +29,7 @@ SINGLE = {
 
 
 def share(problem: gd.Problem, starts: np.ndarray, flow: gd.Basins, optimizer: Any) -> gd.Agreement:
-    runs = gd.minimize(problem, starts, optimizer, max_steps=100_000)
+    runs = gd.minimize(problem, starts, optimizer, max_steps=1_000_000)
     return gd.basin_agreement(gd.find_basins(runs), flow)
 
 
@@ -45,7 +45,16 @@ def measure(starts: int, rates: int) -> tuple[dict[str, list[tuple[float, gd.Agr
     made = {name: getattr(gd, kind)(*given) for name, (kind, given) in SINGLE.items() if hasattr(gd, kind)}
     few = x0[: min(starts, 10_000)]  # SciPy takes a millisecond for each
     flow = gd.find_basins(gd.minimize(problem, few, gd.GradientFlow()))
-    return swept, {name: share(problem, few, flow, optimizer) for name, optimizer in made.items()}
+    single = {name: share(problem, few, flow, optimizer) for name, optimizer in made.items()}
+    return swept, single | {"flow of the signs": gd.basin_agreement(by_signs(problem, few), flow.known[flow.labels])}
+
+
+def by_signs(problem: gd.Problem, x0: np.ndarray, step: float = 1e-3) -> np.ndarray:
+    """Where dx/dt = -sign(grad f) leads, to which Adam comes at small rates: the number of the nearest minimum."""
+    x = x0.copy()
+    for _ in range(int(12.0 / step)):  # twice the way across half of the box
+        x -= step * np.sign(problem.gradient(x))
+    return np.argmin(np.sum((x[:, None] - problem.minima) ** 2, axis=-1), axis=1)
 
 
 def limits() -> list[float]:
@@ -65,7 +74,8 @@ def draw(swept: Any, single: Any, out: Path) -> None:
         ax.plot(x, y, markers[k] + "-", color=style.PALETTE[k], label=name, markersize=3.5)
     dashes = ("-", "--", "-.", ":")
     for k, (name, each) in enumerate(single.items()):
-        ax.axhline(100 * each.share, color=style.PALETTE[len(swept) + k], linestyle=dashes[k % 4], label=name)
+        colour = style.PALETTE[len(swept) + k].replace("#F0E442", "#000000")  # yellow is no colour for a line
+        ax.axhline(100 * each.share, color=colour, linestyle=dashes[k % 4], label=name)
     for k, limit in enumerate(limits()):
         label = "2 / curvature of\nthe four minima\n(gradient descent)" if k == 0 else None
         ax.axvline(limit, color="#888888", linestyle=":", linewidth=1, label=label)
