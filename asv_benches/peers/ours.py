@@ -6,30 +6,31 @@ nothing meets, so that every run takes all of its steps, as the C counts them.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
-from peers import HIMMELBLAU_BOX, RASTRIGIN_BOX, starts
+from peers import HIMMELBLAU_BOX, starts
 from serve import Work, serve
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.cases import CASES
 
 import fastgd as gd
 
 
-def fixed_steps(case: str, threads: int | None) -> Work:
-    problem, optimizer, runs, box, steps = {
-        "himmelblau-adam": (gd.problems.himmelblau(), gd.Adam(lr=0.05), 16384, HIMMELBLAU_BOX, 1000),
-        "rosenbrock10-momentum": (
-            gd.problems.rosenbrock(dim=10), gd.Momentum(lr=1e-5, momentum=0.9), 4096, 2.0, 1000
-        ),
-        "rastrigin10-adam": (gd.problems.rastrigin(dim=10), gd.Adam(lr=0.05), 4096, RASTRIGIN_BOX, 300),
-    }[case]  # fmt: skip
-    x0 = starts(runs, problem.dim, box)
+def fixed_steps(name: str, threads: int | None) -> Work:
+    case = CASES[name]
+    problem, x0 = case.make(), case.starts(case.runs)
 
     def count(result: gd.Result) -> float:
         if (result.status > 2).any():
-            raise RuntimeError(f"{case}: {np.mean(result.status > 2):.2%} of the runs failed")
+            raise RuntimeError(f"{name}: {np.mean(result.status > 2):.2%} of the runs failed")
         return float(result.nit.sum())
 
     return Work(
-        lambda: gd.minimize(problem, x0, optimizer, max_steps=steps, gtol=None, threads=threads), count
+        lambda: gd.minimize(problem, x0, case.optimizer, max_steps=case.steps, gtol=None, threads=threads), count
     )
 
 
