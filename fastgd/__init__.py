@@ -41,10 +41,10 @@ from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "DeviceError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
-    "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers", "plot",
-    "problems", "schedules", "select", "wilson",
+    "Basins", "DerivationError", "DeviceError", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum",
+    "NAdam", "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD",
+    "Status", "Yogi", "__version__", "ewma", "find_basins", "gradient_check", "map_basins", "minimize", "optimizers",
+    "plot", "problems", "schedules", "select", "wilson",
 ]  # fmt: skip
 
 

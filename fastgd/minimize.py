@@ -176,8 +176,9 @@ def wrapped_on_gpu(plan: Plan, arrays: Arrays, optimizer: Optimizer, x0: Any) ->
 
     n = plan.length
     trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)
+    fun, norm, nit, status = map(shaped, arrays[1:5])
     result = Result(
-        shaped(arrays.x, n), *(shaped(array) for array in arrays[1:5]), trace, problem=plan.problem, optimizer=optimizer
+        shaped(arrays.x, n), fun, norm, nit, status, trace, problem=plan.problem, optimizer=optimizer
     )
     if plan.average is None:
         return result

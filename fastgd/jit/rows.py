@@ -48,9 +48,9 @@ class RowsGet(AbstractTemplate):
 class RowsSet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index, value = args
-        if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            if value == rows.lanes or isinstance(value, types.Number):
-                return signature(types.none, rows, types.intp, types.unliteral(value))
+        fits = isinstance(rows, Rows) and (value == rows.lanes or isinstance(value, types.Number))
+        if fits and isinstance(index, types.Integer):
+            return signature(types.none, rows, types.intp, types.unliteral(value))
         return None
 
 

@@ -197,7 +197,8 @@ def to_gpu(state: State) -> None:
     """Bring the state to where the parameters are."""
     if not state.on_gpu:
         rows = [state.apart(k) for k in range(len(state.shapes))]
-        state.blocks = [cuda.to_device(np.ascontiguousarray(row) if row.size else np.zeros((1, 1), row.dtype)) for row in rows]
+        nothing = np.zeros((1, 1), state.dtype)  # no array without numbers can be made on a GPU
+        state.blocks = [cuda.to_device(np.ascontiguousarray(row) if row.size else nothing) for row in rows]
         state.on_gpu = True
 
 

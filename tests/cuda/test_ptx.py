@@ -1,4 +1,9 @@
-"""What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round."""
+"""What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round.
+
+``pytest -s tests/cuda/test_ptx.py`` prints the table.
+"""
+
+import sys
 
 import numpy as np
 import ptx
@@ -24,9 +29,10 @@ def table():
     """Rows that are printed when the module's tests are done."""
     rows: list[tuple[str, str, ptx.Use]] = []
     yield rows
-    print(f"\n{'kernel':<44}{'capability':>12}{'registers':>12}{'stack':>8}{'spills':>8}")
+    lines = [f"{'kernel':<44}{'capability':>12}{'registers':>12}{'stack':>8}{'spills':>8}"]
     for name, capability, use in rows:
-        print(f"{name:<44}{capability:>12}{use.registers:>12}{use.stack:>8}{use.spills:>8}")
+        lines.append(f"{name:<44}{capability:>12}{use.registers:>12}{use.stack:>8}{use.spills:>8}")
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
 def check(table, name, plan, capability, width=32):
@@ -74,7 +80,7 @@ def test_a_memory_of_the_schedule(table):
 
 def test_problems_that_branch_take_plain_numbers(table):
     plan = ptx.plan_of(folded(), optimizer_of("adam"))
-    with pytest.raises(Exception, match="Mask|bool"):
+    with pytest.raises(Exception, match=r"Mask|bool"):
         ptx.kernels_of(plan, (9, 0))
     check(table, "folded adam", plan, (9, 0), width=1)
 

@@ -1,7 +1,7 @@
 """The GPU target on Numba's simulator, against the CPU's scalar target.
 
-Both are the same functions.  In plain Python (``NUMBA_DISABLE_JIT=1``) their arithmetic is the same to the last bit, so any
-difference is one of the launches around it.  `make test` runs this file a second time with the simulator turned on.
+Both are the same functions.  In plain Python (``NUMBA_DISABLE_JIT=1``) their arithmetic is the same to the last bit, so
+any difference is one of the launches around it.  `make test` runs this file a second time with the simulator turned on.
 """
 
 import os
@@ -117,7 +117,8 @@ def test_single_precision(rule):
 )  # fmt: skip
 def test_stop_tests_and_records(options):
     found = assert_same(plan_of(gd.Adam(lr=0.4), **options))
-    assert found.trace.shape[1] == (options.get("max_steps", STEPS) // options["record"] + 1 if "record" in options else 0)
+    every = options.get("record")
+    assert found.trace.shape[1] == (0 if every is None else options.get("max_steps", STEPS) // every + 1)
 
 
 def test_runs_that_end_at_many_different_steps():
@@ -159,7 +160,8 @@ def test_chunks_smaller_than_the_batch_give_the_same(own):
 def test_memory_that_does_not_suffice_halves_the_chunk():
     from fastgd.engine.cuda import memory
 
-    plan, sizes, whole = plan_of(gd.Adam(lr=0.05), starts=BOWL.sample(300, seed=2), max_steps=2), [], memory.device_array
+    plan, sizes = plan_of(gd.Adam(lr=0.05), starts=BOWL.sample(300, seed=2), max_steps=2), []
+    whole = memory.device_array
 
     def scarce(shape, dtype):
         if len(shape) == 3 and shape[2] == 32 and dtype == np.float64:
@@ -265,7 +267,7 @@ def compiled(tmp_path_factory):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_against_the_compiled_scalar_target(rule, compiled):
-    """To the last bit where every operation is one that IEEE rounds; else powers and their like differ in a few units."""
+    """To the last bit where IEEE rounds every operation; elsewhere powers and their like differ in a few units."""
     found = on_gpu(rule_plans()[rule])
     for name in ("nit", "status", "x", "fun", "grad_norm"):
         expected = compiled[f"{rule}.{name}"]
@@ -305,7 +307,7 @@ def test_one_start_on_the_gpu_for_many_rates():
 def test_starts_on_the_gpu_are_checked():
     from numba import cuda
 
-    with pytest.raises(ValueError, match="x0 must be finite .*, got 2 numbers that are not"):
+    with pytest.raises(ValueError, match=r"x0 must be finite .*, got 2 numbers that are not"):
         gd.minimize(BOWL, cuda.to_device(np.array([[1.0, np.nan], [np.inf, 0.0]])), gd.Adam())
     with pytest.raises(ValueError, match=r"shape \(\*batch, 2\)"):
         gd.minimize(BOWL, cuda.to_device(np.zeros((4, 3))), gd.Adam())

@@ -20,7 +20,7 @@ from fastgd.stopping import Status
 
 from .compaction import make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
-from .memory import Lane, allocate, device_array, device_data, result_kinds
+from .memory import Lane, allocate, device_array, device_data, result_shapes
 
 __all__ = ["run"]
 
@@ -71,7 +71,7 @@ class Job:
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
-        self.arrays = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
+        self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.lane(WARP)
 
     def lane(self, runs: int) -> Lane:
@@ -101,8 +101,8 @@ class Job:
         self, lane: Lane, old: Any, new: Any, order: Any, slots: int, span: tuple[int, int], out: Arrays
     ) -> tuple[Any, ...]:
         return (
-            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record, self.limits,
-            self.written(out), lane.survivors,
+            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record,
+            self.limits, self.written(out), lane.survivors,
         )  # fmt: skip
 
     def descend(self, lane: Lane, low: int, high: int) -> Iterator[int]:
@@ -208,12 +208,10 @@ class Job:
         return self.arrays
 
 
-def results_on_gpu(plan: Plan) -> Arrays:
+def results_on_gpu(plan: Plan) -> Any:
     """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
-    points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
-    runs, n, averages = plan.runs, plan.length, plan.runs if plan.average is not None else 0
-    shapes = [(runs, n), (runs,), (runs,), (runs,), (runs,), (runs if points else 0, points, n), (averages, n), (averages,)]
-    made = Arrays(*(device_array(shape, kind) for shape, kind in zip(shapes, result_kinds(plan.dtype), strict=True)))
+    runs = plan.runs
+    made: Any = Arrays(*(device_array(shape, kind) for shape, kind in result_shapes(plan, runs)))
     made.status.copy_to_device(np.full(runs, Status.NOT_RUN, np.int8))
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from fastgd.jit.cuda import is_out_of_memory
 
 from .kernels import WARP, Layout
 
-__all__ = ["Lane", "allocate", "device_data"]
+__all__ = ["Lane", "allocate", "device_array", "device_data", "result_shapes"]
 
 CHUNK_RUNS = 1 << 22  # more do not make a GPU faster, and one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
@@ -59,9 +60,15 @@ def device_array(shape: tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(whole(shape), dtype)
 
 
-def result_kinds(dtype: np.dtype) -> list[Any]:
-    """The dtypes of a result's arrays, in their order."""
-    return [dtype, dtype, dtype, np.int64, np.int8, dtype, dtype, dtype]
+def result_shapes(plan: Plan, runs: int) -> list[tuple[tuple[int, ...], Any]]:
+    """Shapes and dtypes of the result's arrays of so many runs, in their order."""
+    n, dtype = plan.length, plan.dtype
+    points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
+    recorded, averaged = runs if points else 0, runs if plan.average is not None else 0
+    return [
+        ((runs, n), dtype), ((runs,), dtype), ((runs,), dtype), ((runs,), np.int64), ((runs,), np.int8),
+        ((recorded, points, n), dtype), ((averaged, n), dtype), ((averaged,), dtype),
+    ]  # fmt: skip
 
 
 class Lane:
@@ -87,8 +94,6 @@ class Lane:
         self, plan: Plan, layout: Layout, runs: int, threads: int, steps: int, results: Arrays | None = None
     ) -> None:
         n, blocks, dtype = plan.length, -(-runs // WARP), plan.dtype
-        points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
-        averages = 0 if plan.average is None else runs
         self.stream, self.event = cuda.stream(), cuda.event()
         self.starts = Pair.of((runs, n), dtype) if results is None else None
         self.hyper = Pair.of((len(plan.hyper), runs), np.float64) if plan.per_run else None
@@ -98,11 +103,12 @@ class Lane:
         self.table = device_array((1 if plan.per_run else steps, count, 1), np.float64)
         self.buffers = [
             (
-                device_array((blocks, layout.rows, WARP), dtype), device_array((blocks, layout.memory, WARP), np.float64),
+                device_array((blocks, layout.rows, WARP), dtype),
+                device_array((blocks, layout.memory, WARP), np.float64),
                 device_array((blocks, layout.tags, WARP), np.int32),
             )
             for _ in range(2)
-        ]  # fmt: skip
+        ]
         self.identity, self.order = (device_array((runs,), np.int32) for _ in range(2))
         counted = -(-runs // threads)
         self.survivors, self.offsets = (device_array((counted,), np.int64) for _ in range(2))
@@ -110,9 +116,7 @@ class Lane:
         self.results = results
         self.own: tuple[Pair, ...] | None = None
         if results is None:
-            shapes = [(runs, n), (runs,), (runs,), (runs,), (runs,), (runs if points else 0, points, n), (averages, n),
-                      (averages,)]  # fmt: skip
-            self.own = tuple(Pair.of(shape, kind) for shape, kind in zip(shapes, result_kinds(dtype), strict=True))
+            self.own = tuple(Pair.of(shape, kind) for shape, kind in result_shapes(plan, runs))
 
     def targets(self, low: int, high: int) -> Arrays:
         """The arrays on the GPU that the runs from `low` to `high` write to."""
@@ -125,12 +129,13 @@ class Lane:
     def bytes_a_run(plan: Plan, layout: Layout) -> int:
         """Memory of the GPU that each run of a chunk takes."""
         on_device = plan.on_gpu
-        n, item = plan.length, plan.dtype.itemsize
-        points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
+        item = plan.dtype.itemsize
         state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + 8 + 1
-        given = 8 * len(plan.hyper) * plan.per_run + (0 if on_device else n * item)
-        results = 0 if on_device else (n + 2 + points * n + (n + 1) * (plan.average is not None)) * item + 9
-        return state + given + results
+        given = 8 * len(plan.hyper) * plan.per_run
+        if on_device:
+            return state + given
+        results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in result_shapes(plan, 1))
+        return state + given + plan.length * item + results
 
 
 def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) -> tuple[list[Lane], int]:
