@@ -152,7 +152,7 @@ def environment() -> str:
     """What all entries depend on: our sources, the versions, the processor and its vector functions."""
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
-    sources = [package / "stopping.py", package / "evaluate.py", package / "optimizers" / "passes.py"]
+    sources = [package / name for name in ("stopping.py", "evaluate.py", "optimizers/passes.py", "optimizers/cuda.py")]
     for folder in ("jit", "engine", "symbolic"):
         sources += sorted((package / folder).rglob("*.py"))
     for source in sources:

@@ -14,8 +14,8 @@ RULES = gd.optimizers.names()
 PROBLEMS = {name: gd.problems.make(name) for name in gd.problems.names()} | {"folded": folded()}
 # Rates at which the runs neither stand still nor leave the box
 RATES = {
-    "ackley": 0.02, "beale": 2e-4, "double_well": 0.02, "goldstein_price": 1e-6, "griewank": 0.5, "himmelblau": 0.005,
-    "lennard_jones": 1e-3, "levy": 0.02, "monkey_saddle": 2e-3, "mueller_brown": 1e-4, "phase_oscillators": 0.1,
+    "ackley": 0.02, "beale": 5e-5, "double_well": 0.02, "goldstein_price": 1e-6, "griewank": 0.5, "himmelblau": 0.005,
+    "lennard_jones": 1e-3, "levy": 0.02, "monkey_saddle": 1e-3, "mueller_brown": 1e-4, "phase_oscillators": 0.1,
     "quadratic": 0.05, "rastrigin": 1e-3, "rosenbrock": 1e-4, "six_hump_camel": 0.01, "styblinski_tang": 5e-3,
     "three_hump_camel": 3e-3, "folded": 0.005,
 }  # fmt: skip

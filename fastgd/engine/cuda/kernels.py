@@ -126,8 +126,9 @@ def make_burst_kernel(
 ) -> Callable:
     """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors)``.
 
-    Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the first
-    places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its survivors.
+    Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
+    first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
+    survivors.
     """
     views = views_of(parts, shape)
     step, points_of = make_step(parts, shape, views), views.points
