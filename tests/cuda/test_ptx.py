@@ -127,15 +127,17 @@ def test_division_and_root_are_rounded_as_ieee_asks():
     assert ".ftz" not in burst
 
 
-def test_the_compaction_compiles(table):
+def test_the_kernels_that_all_plans_share(table):
     import numba
 
     from fastgd.engine.cuda.compaction import make_place, make_scan
     from fastgd.jit.cuda import ptx_of
+    from fastgd.jit.cuda_arrays import make_counter
 
     counts, tags, order = np.zeros(4, np.int64), np.zeros((1, 2, 32), np.int32), np.zeros(4, np.int32)
     for kernel, arguments in (
         (make_scan(1024), (counts, 4, counts, counts)), (make_place(128), (tags, 4, counts, order)),
+        (make_counter(), (np.zeros(4), 4, 1e300, counts)),
     ):  # fmt: skip
         source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))
         use = ptx.assembled(source, (9, 0))
@@ -159,6 +161,7 @@ def test_the_step_in_place_reads_and_writes_each_number_once(rule, dtype, table)
         x, state = np.zeros(8, dtype), np.zeros((slots, 8), dtype)
         c = (0.5,) * kernels.stepper.count
         source = ptx_of(kernels.update.function, [numba.typeof(v) for v in (x, x, state, 8, c)], (9, 0))
+        assert (kernels.look is not None) == (optimizer.rule().probe is not None)
     use = ptx.assembled(source, (9, 0))
     table.append((f"{rule} in place {np.dtype(dtype)}", "9.0", use))
     assert (use.spills, use.stack) == (0, 0)
@@ -168,3 +171,23 @@ def test_the_step_in_place_reads_and_writes_each_number_once(rule, dtype, table)
     if dtype == np.float32:
         assert "mul.rn.f64" not in source
         assert "div.rn.f64" not in source
+
+
+def test_the_norm_of_the_gradients_compiles(table):
+    import numba
+
+    from fastgd.jit.cuda import ptx_of
+    from fastgd.optimizers.cuda import DeviceStepper
+    from fastgd.optimizers.inplace import stepper_of
+
+    optimizer = gd.Nesterov(lr=0.1, momentum=0.9, look_ahead=True, clip_value=5.0, clip_norm=1.0)
+    with ptx.no_device((9, 0)):
+        kernels = DeviceStepper(optimizer, stepper_of(optimizer, np.dtype(np.float32)))
+        x, state, c = np.zeros(8, np.float32), np.zeros((1, 8), np.float32), (0.5,) * kernels.stepper.count
+        for kernel, arguments in (
+            (kernels.squares, (x, 8, c, 1.0, np.zeros(4))), (kernels.look, (x, x, state, 8, c)),
+        ):  # fmt: skip
+            source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))
+            use = ptx.assembled(source, (9, 0))
+            table.append((f"nesterov in place {kernel.key.split()[-1]}", "9.0", use))
+            assert (use.spills, use.stack) == (0, 0)

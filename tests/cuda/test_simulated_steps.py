@@ -154,3 +154,11 @@ def test_bad_arrays():
         optimizer.step(x, x, state)
     with pytest.raises(ValueError, match="must have dtype float32 or float64, got int64"):
         optimizer.init(on_gpu([np.zeros(3, int)])[0])
+
+
+def test_arrays_of_jax_are_refused():
+    jax = pytest.importorskip("jax")
+    from fastgd.optimizers import cuda
+
+    with pytest.raises(TypeError, match="arrays of JAX never change; use optax"):
+        cuda.init(gd.Adam(), jax.numpy.zeros(3))

@@ -83,7 +83,7 @@ def assert_same(plan, **options):
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_with_every_schedule(rule, schedule):
     optimizer = optimizer_of(rule, lr=schedules_of(rate_of(rule))[schedule])
-    found = assert_same(plan_of(optimizer, starts=STARTS[:2], max_steps=8))
+    found = assert_same(plan_of(optimizer, starts=STARTS[:2], max_steps=7))
     assert np.all(found.nit > 0)
 
 
@@ -212,6 +212,30 @@ def test_an_interruption_keeps_the_runs_that_had_ended():
     assert np.all(found.nit[~ended] == 0)
 
 
+def test_an_interruption_leaves_chunks_alone_that_have_not_begun():
+    from fastgd.engine.cuda import memory
+
+    starts = BOWL.sample(150, seed=0)
+    plan, expected = (plan_of(gd.GradientDescent(lr=0.01), starts=starts, max_steps=8, gtol=5.0) for _ in range(2))
+
+    def interrupt(done, total):
+        if done >= 64:
+            raise KeyboardInterrupt
+
+    with mock.patch.object(memory, "CHUNK_RUNS", 32), pytest.raises(gd.Interrupted) as caught:
+        on_gpu(plan, interrupt)
+    found, ended = caught.value.partial, caught.value.partial.status >= 0
+    assert 64 <= ended.sum() < 150
+    assert not ended[128:].any()
+    np.testing.assert_array_equal(found.x[ended], scalar_cpu(expected).x[ended])
+
+
+def test_a_run_too_large_for_a_thread_is_refused():
+    many = gd.problems.quadratic(dim=20_000)
+    with pytest.raises(gd.DeviceError, match=r'a run of 20000 parameters has .* use device="cpu"'):
+        gd.minimize(many, np.ones(20_000), gd.Adam(), device="cuda")
+
+
 def test_the_order_of_the_survivors_does_not_change():
     """Which run ends when is read off the places that the survivors are given."""
     from fastgd.engine.cuda import job
@@ -253,6 +277,9 @@ def test_minimize_takes_the_gpu_that_is_asked_for():
     assert runs.x.shape == (2, 3, 2)
     np.testing.assert_array_equal(runs.x.reshape(6, 2), expected.x)
     np.testing.assert_array_equal(runs.nit.reshape(6), expected.nit)
+    cpu = gd.minimize(BOWL, starts, gd.Adam(lr=0.3), device="cpu", max_steps=10, gtol=1.0, record=5)
+    np.testing.assert_array_equal(runs.x, cpu.x)
+    np.testing.assert_array_equal(runs.trace, cpu.trace)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from .kernels import WARP, Layout
 
 __all__ = ["Lane", "allocate", "device_array", "device_data", "result_shapes"]
 
-CHUNK_RUNS = 1 << 22  # more do not make a GPU faster, and one chunk's transfers hide behind the other's work
+CHUNK_RUNS = 1 << 20  # enough to fill any GPU several times; one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
 DATA: weakref.WeakKeyDictionary[Any, dict[str, tuple[Any, ...]]] = weakref.WeakKeyDictionary()
 
