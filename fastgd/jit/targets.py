@@ -106,7 +106,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
             f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
-            stacklevel=4,
+            stacklevel=5,
         )
     if marker not in REFUSED:
         REFUSED[marker] = reason
