@@ -10,11 +10,13 @@ With `--dry-run` it runs at tiny sizes on Numba's CUDA simulator, where the figu
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,8 @@ def say(text: str) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=460.0, help="for everything (default: %(default)g)")
-    parser.add_argument("--json", type=Path, default=Path("gpu_report.json"), help="where to write (default: %(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("gpu_report.json"), help="where to (default: %(default)s)")
+    parser.add_argument("--tests-only", action="store_true", help="no figures")
     parser.add_argument("--no-tests", action="store_true", help="leave out the tests marked gpu")
     parser.add_argument("--no-peers", action="store_true", help="leave out JAX and PyTorch")
     parser.add_argument("--runs", type=float, nargs="+", default=[1e4, 1e5, 1e6, 1e7, 1e8], help="numbers of runs")
@@ -43,7 +46,9 @@ def arguments() -> argparse.Namespace:
 
 def run_tests(seconds: float) -> dict[str, Any]:
     """The tests that need a GPU, in a process of their own."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "-rA", TESTS]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu and not slow", "-p", "no:cacheprovider", "-rA", TESTS]
+    if importlib.util.find_spec("xdist"):
+        command += ["-n", str(min(8, os.cpu_count() or 1))]
     start = time.monotonic()
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
@@ -72,27 +77,11 @@ def table(rows: list[dict[str, Any]]) -> None:
     print()
 
 
-def main() -> int:
-    options = arguments()
-    if options.dry_run:
-        os.environ |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-        options.runs, options.parameters, options.side, options.peer_runs = [2, 4], 40, 2, 2
-    from fastgd.jit.cuda import missing
+def figures(options: argparse.Namespace, clock: Any, keep: Callable[[str, Any], None]) -> None:
+    """Measure everything, show it, and keep it."""
+    from comparison.rows import show
+    from gpu import measure
 
-    if reason := missing():
-        say(f"no figures: {reason}")
-        return 1
-    from comparison.rows import machine, show
-    from gpu import card, measure
-
-    clock = measure.Clock(options.seconds)
-    report: dict[str, Any] = {"gpu": card.facts(), "machine": machine(), "dry_run": options.dry_run}
-
-    def keep(name: str, content: Any) -> None:
-        report[name] = content
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-    print(json.dumps(report["gpu"]), report["machine"]["date"], "\n")
     dtypes, sizes = ["float64", "float32"], [int(runs) for runs in options.runs]
     whole = measure.whole_map(options.side, say)
     table([whole])
@@ -113,6 +102,31 @@ def main() -> int:
     table(crossing["rows"])
     print(f"the GPU is faster from {crossing['gpu_faster_from']} runs on\n")
     keep("crossover", crossing)
+
+
+def main() -> int:
+    options = arguments()
+    if options.dry_run:
+        os.environ |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
+        options.runs, options.parameters, options.side, options.peer_runs = [2, 4], 40, 2, 2
+    from fastgd.jit.cuda import missing
+
+    if reason := missing():
+        say(f"no figures: {reason}")
+        return 1
+    from comparison.rows import machine
+    from gpu import card, measure
+
+    clock = measure.Clock(options.seconds)
+    report: dict[str, Any] = {"gpu": card.facts(), "machine": machine(), "dry_run": options.dry_run}
+
+    def keep(name: str, content: Any) -> None:
+        report[name] = content
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    print(json.dumps(report["gpu"]), report["machine"]["date"], "\n")
+    if not options.tests_only:
+        figures(options, clock, keep)
     if not options.no_tests:
         tests = run_tests(max(10.0, clock.left() - 10))
         print("tests:", tests["summary"], *tests["lines"], sep="\n  ")

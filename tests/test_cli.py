@@ -200,6 +200,10 @@ def test_info_tells_versions_and_the_engine(capsys):
 
     assert {name: facts[name] for name in jit.info()} == jit.info()
     assert int(facts["threads"]) >= 1
+    from fastgd.jit.cuda import missing
+
+    reason = missing()
+    assert facts["gpu"].startswith(f"none: {reason}") if reason else "100,000 runs" in facts["gpu"]
 
 
 def test_info_tells_the_size_of_the_cache(capsys, monkeypatch, tmp_path):

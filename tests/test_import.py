@@ -1,10 +1,15 @@
 """`import fastgd` is cheap: it loads nothing that only a part of its users needs."""
 
+import ast
+import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import fastgd
 
 HEAVY = (
     "numba.cuda",
@@ -53,17 +58,42 @@ def test_plot_is_loaded_on_first_use() -> None:
     assert "fastgd.plot" in after
 
 
+def imports_of_numba_cuda(path: Path) -> list[int]:
+    """The lines at which a file imports ``numba.cuda``."""
+    lines = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import) and any(alias.name.startswith("numba.cuda") for alias in node.names):
+            lines.append(node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            lines += [node.lineno] if any(name.startswith("numba.cuda") for name in whole) else []
+    return lines
+
+
+def test_only_modules_named_after_it_import_numba_cuda() -> None:
+    package = Path(fastgd.__file__).parent
+    found = {path.relative_to(package) for path in package.rglob("*.py") if imports_of_numba_cuda(path)}
+    assert Path("engine/cuda/kernels.py") in found
+    others = [str(path) for path in found if not any(part.startswith("cuda") for part in path.parts)]
+    assert others == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is not None, reason="numba-cuda is installed")
+def test_a_large_batch_without_the_extra_loads_no_cuda() -> None:
+    code = """
+import numpy, fastgd as gd
+gd.minimize(gd.problems.himmelblau(), numpy.zeros((100_000, 2)), gd.Adam(lr=0.05), max_steps=1)
+"""
+    assert "numba.cuda" not in modules_after(code)
+
+
 def test_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
-
-    import fastgd
 
     assert fastgd.__version__ == version("fastgd")
 
 
 def test_public_names_exist_and_are_unique() -> None:
-    import fastgd
-
     assert len(set(fastgd.__all__)) == len(fastgd.__all__)
     for name in fastgd.__all__:
         assert hasattr(fastgd, name), name

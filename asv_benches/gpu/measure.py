@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from comparison.rows import Row
+from comparison.speed import NEEDS
 from numba import cuda
 from peers.serve import Server
 
@@ -88,11 +89,22 @@ def steps(sizes: list[int], dtypes: list[str], clock: Clock, say: Callable[[str]
                 each = seconds / (runs * count)
                 operations, limit = burst_operations(problem, optimizer, dtype), card.limit(dtype)
                 yield {
-                    "case": case, "dtype": dtype, "runs": runs, "steps": count, "ns_per_step": each * 1e9, "failed": failed,
-                    "operations_per_step": operations,
+                    "case": case, "dtype": dtype, "runs": runs, "steps": count, "ns_per_step": each * 1e9,
+                    "failed": failed, "operations_per_step": operations,
                     "share_of_limit": operations / each / limit if operations and limit else None,
                 }  # fmt: skip
                 del x0, found
+
+
+def step_and_copy(count: int, dtype: str) -> tuple[float, float]:
+    """Seconds of ten steps of Adam, and of ten copies from device to device, of so many parameters."""
+    x, g = (cuda.to_device(np.ones(count, dtype)) for _ in range(2))
+    optimizer = gd.Adam(lr=1e-3)
+    state = optimizer.init(x)
+    optimizer.step(x, g, state)
+    taken, _ = card.timed(lambda: [optimizer.step(x, g, state) for _ in range(10)])
+    copied, _ = card.timed(lambda: [g.copy_to_device(x) for _ in range(10)])
+    return taken, copied
 
 
 def in_place(parameters: int, dtypes: list[str], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
@@ -101,18 +113,12 @@ def in_place(parameters: int, dtypes: list[str], say: Callable[[str], None]) -> 
         size = np.dtype(dtype).itemsize
         count = int(min(parameters, card.free_memory() / (10 * size)))
         say(f"the step in place on {count:,} parameters, {dtype}")
-        x, g = (cuda.to_device(np.ones(count, dtype)) for _ in range(2))
-        optimizer = gd.Adam(lr=1e-3)
-        state = optimizer.init(x)
-        optimizer.step(x, g, state)
-        taken, _ = card.timed(lambda: [optimizer.step(x, g, state) for _ in range(10)])  # noqa: B023
-        copied, _ = card.timed(lambda: [g.copy_to_device(x) for _ in range(10)])  # noqa: B023
+        taken, copied = step_and_copy(count, dtype)
         step_rate, copy_rate = 10 * 7 * size * count / taken, 10 * 2 * size * count / copied
         yield {
             "dtype": dtype, "parameters": count, "ms_per_step": taken * 100, "GB_per_s": step_rate / 1e9,
             "copy_GB_per_s": copy_rate / 1e9, "share_of_copy": step_rate / copy_rate,
         }  # fmt: skip
-        del x, g, state
 
 
 def crossover(sizes: list[int], clock: Clock, say: Callable[[str], None]) -> dict[str, Any]:
@@ -177,9 +183,14 @@ def peers(runs: int, clock: Clock, say: Callable[[str], None]) -> list[Row]:
         for name, peer, case, target in JOBS:
             row = Row(f"{case}, {runs:,} runs", peer, "ns/step", target=target)
             rows.append(row)
-            absent = [need for need in {"jax": ("jax", "optax"), "torch": ("torch",)}[name] if not importlib.util.find_spec(need)]
-            if absent or simulated() or clock.left() < 30:
-                row.missing = f"{absent[0]} not installed" if absent else "no time left" if not simulated() else "simulated"
+            absent = [need for need in NEEDS[name] if not importlib.util.find_spec(need)]
+            if absent:
+                row.missing = f"{absent[0]} not installed"
+            elif simulated():
+                row.missing = "simulated"
+            elif clock.left() < 30:
+                row.missing = "no time left"
+            if row.missing:
                 continue
             say(f"{peer}: {case}")
             try:

@@ -10,6 +10,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import pickle
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -149,4 +150,7 @@ class DeviceKernel:
     def launch(self, blocks: int, threads: int, stream: Any, *arguments: Any) -> None:
         """Put a launch into the stream."""
         self.compile(arguments)
-        self.dispatcher[blocks, threads, stream](*arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that few blocks do not fill the GPU
+            configured = self.dispatcher[blocks, threads, stream]
+        configured(*arguments)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import cuda
 
 from .cuda import DeviceKernel, require
-from .exchange import is_numbas
+from .exchange import is_numbas, library_of
 
 __all__ = ["adopt", "count_not_finite"]
 
@@ -25,6 +25,8 @@ def adopt(x: Any, name: str) -> Any:
         If it is not C-contiguous.
     """
     require()
+    if library_of(x) == "torch":
+        x = x.detach()  # the same memory; of parameters with a gradient PyTorch gives no address
     if is_numbas(x):
         array = x
     elif hasattr(x, "__cuda_array_interface__"):

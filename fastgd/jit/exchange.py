@@ -11,11 +11,13 @@ CUDA_DEVICES = (2, 13)  # kDLCUDA and kDLCUDAManaged of DLPack
 
 
 def on_gpu(x: Any) -> bool:
-    """Whether `x` is an array on a GPU: of Numba, by ``__cuda_array_interface__``, or by DLPack."""
-    if is_numbas(x) or hasattr(x, "__cuda_array_interface__"):
+    """Whether `x` is an array on a GPU: of Numba, by DLPack, or by ``__cuda_array_interface__``."""
+    if is_numbas(x):
         return True
     device = getattr(x, "__dlpack_device__", None)
-    return device is not None and int(device()[0]) in CUDA_DEVICES
+    if device is not None:  # asked first, as PyTorch's parameters raise where they are asked for the other
+        return int(device()[0]) in CUDA_DEVICES
+    return hasattr(x, "__cuda_array_interface__")
 
 
 def is_numbas(x: Any) -> bool:

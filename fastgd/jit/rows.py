@@ -48,10 +48,10 @@ class RowsGet(AbstractTemplate):
 class RowsSet(AbstractTemplate):
     def generic(self, args, kws):
         rows, index, value = args
-        if isinstance(rows, Rows) and isinstance(index, types.Integer):
-            if isinstance(value, types.Number) or value == rows.lanes or common_lanes(value, rows.lanes) == rows.lanes:
-                return signature(types.none, rows, types.intp, types.unliteral(value))
-        return None
+        if not isinstance(rows, Rows) or not isinstance(index, types.Integer):
+            return None
+        fits = isinstance(value, types.Number) or value == rows.lanes or common_lanes(value, rows.lanes) == rows.lanes
+        return signature(types.none, rows, types.intp, types.unliteral(value)) if fits else None
 
 
 def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: ir.Value) -> ir.Value:

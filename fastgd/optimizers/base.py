@@ -207,7 +207,8 @@ class Optimizer(Method):
         Parameters
         ----------
         x : ndarray of any shape, or list of them
-            The parameters, float32 or float64, C-contiguous and writable.  They are not changed, nor kept.
+            The parameters, float32 or float64, C-contiguous and writable.  They are not changed, nor kept.  Arrays on a
+            GPU (of CuPy, PyTorch, JAX or Numba) have their state there.
 
         Returns
         -------

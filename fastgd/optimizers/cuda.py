@@ -15,7 +15,7 @@ from numba import cuda
 
 from fastgd.jit.cuda import DeviceKernel, simulated
 from fastgd.jit.cuda_arrays import adopt
-from fastgd.jit.exchange import as_like, on_gpu
+from fastgd.jit.exchange import as_like, library_of, on_gpu
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes, row_view
 from fastgd.jit.targets import named
@@ -154,19 +154,21 @@ def flat(array: Any) -> Any:
     return array.reshape(array.size)
 
 
-def listed(x: Any, name: str) -> tuple[list[Any], bool]:
-    """The arrays of an argument, as Numba's."""
+def listed(x: Any, name: str, written: bool = False) -> tuple[list[Any], bool]:
+    """The arrays of an argument, as Numba's; TypeError where they cannot be what is `written` to."""
     is_list = isinstance(x, (list, tuple))
     arrays = list(x) if is_list else [x]
     for k, array in enumerate(arrays):
+        if written and library_of(array) == "jax":
+            raise TypeError(f"{place_of(name, k, is_list)} must be writable, and arrays of JAX never change; use optax")
         if not on_gpu(array):
             kind = type(array).__name__
             raise TypeError(f"{place_of(name, k, is_list)} must lie on the GPU, as x does, got {kind} of the host")
     return [adopt(array, place_of(name, k, is_list)) for k, array in enumerate(arrays)], is_list
 
 
-def matched(x: Any, name: str, state: State) -> list[Any]:
-    arrays, is_list = listed(x, name)
+def matched(x: Any, name: str, state: State, written: bool = False) -> list[Any]:
+    arrays, is_list = listed(x, name, written)
     check_shapes(arrays, is_list, name, state)
     return arrays
 
@@ -186,7 +188,7 @@ def check_apart(arrays: list[Any], message: str) -> None:
 
 def init(optimizer: Optimizer, x: Any) -> State:
     """See `Optimizer.init`."""
-    arrays, is_list = listed(x, "x")
+    arrays, is_list = listed(x, "x", written=True)
     check_dtypes(arrays, is_list)
     state = new_state(optimizer, arrays, is_list)
     to_gpu(state)
@@ -197,7 +199,8 @@ def to_gpu(state: State) -> None:
     """Bring the state to where the parameters are."""
     if not state.on_gpu:
         rows = [state.apart(k) for k in range(len(state.shapes))]
-        state.blocks = [cuda.to_device(np.ascontiguousarray(row) if row.size else np.zeros((1, 1), row.dtype)) for row in rows]
+        nothing = np.zeros((1, 1), state.dtype)  # no array without numbers can be made on a GPU
+        state.blocks = [cuda.to_device(np.ascontiguousarray(row) if row.size else nothing) for row in rows]
         state.on_gpu = True
 
 
@@ -214,7 +217,7 @@ def to_host(state: State) -> None:
 def step(optimizer: Optimizer, x: Any, grad: Any, state: State, value: float | None) -> None:
     """See `Optimizer.step`."""
     kernels = device_stepper(optimizer, state)
-    targets, sources = matched(x, "x", state), matched(grad, "grad", state)
+    targets, sources = matched(x, "x", state, written=True), matched(grad, "grad", state)
     check_apart(targets, "x: its arrays must not overlap in memory, or parameters would be updated twice")
     for target, source in zip(targets, sources, strict=True):
         check_apart([target, source], "grad must not share memory with x; pass a copy")
@@ -239,7 +242,7 @@ def probe(optimizer: Optimizer, x: Any, state: State, out: Any) -> Any:
     if out is None:
         targets = [cuda.device_array(array.shape, array.dtype) for array in sources]
     else:
-        targets = matched(out, "out", state)
+        targets = matched(out, "out", state, written=True)
         for target, source in zip(targets, sources, strict=True):
             check_apart([target, source], "out must not share memory with x; pass a copy")
     to_gpu(state)

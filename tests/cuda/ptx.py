@@ -53,7 +53,7 @@ def no_device(capability: tuple[int, int]) -> Iterator[None]:
         "device_array": np.empty, "pinned_array": np.empty, "to_device": np.array, "stream": lambda: 0,
         "event": lambda: None,
     }  # fmt: skip
-    with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device), contextlib.ExitStack() as stack:
+    with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device), contextlib.ExitStack() as stack:
         for name, stand_in in stand_ins.items():
             stack.enter_context(mock.patch.object(cuda, name, stand_in))
         yield

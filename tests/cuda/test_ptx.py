@@ -1,4 +1,9 @@
-"""What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round."""
+"""What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round.
+
+``pytest -s tests/cuda/test_ptx.py`` prints the table.
+"""
+
+import sys
 
 import numpy as np
 import ptx
@@ -24,9 +29,10 @@ def table():
     """Rows that are printed when the module's tests are done."""
     rows: list[tuple[str, str, ptx.Use]] = []
     yield rows
-    print(f"\n{'kernel':<44}{'capability':>12}{'registers':>12}{'stack':>8}{'spills':>8}")
+    lines = [f"{'kernel':<44}{'capability':>12}{'registers':>12}{'stack':>8}{'spills':>8}"]
     for name, capability, use in rows:
-        print(f"{name:<44}{capability:>12}{use.registers:>12}{use.stack:>8}{use.spills:>8}")
+        lines.append(f"{name:<44}{capability:>12}{use.registers:>12}{use.stack:>8}{use.spills:>8}")
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
 def check(table, name, plan, capability, width=32):
@@ -74,7 +80,7 @@ def test_a_memory_of_the_schedule(table):
 
 def test_problems_that_branch_take_plain_numbers(table):
     plan = ptx.plan_of(folded(), optimizer_of("adam"))
-    with pytest.raises(Exception, match="Mask|bool"):
+    with pytest.raises(Exception, match=r"Mask|bool"):
         ptx.kernels_of(plan, (9, 0))
     check(table, "folded adam", plan, (9, 0), width=1)
 
@@ -121,15 +127,17 @@ def test_division_and_root_are_rounded_as_ieee_asks():
     assert ".ftz" not in burst
 
 
-def test_the_compaction_compiles(table):
+def test_the_kernels_that_all_plans_share(table):
     import numba
 
     from fastgd.engine.cuda.compaction import make_place, make_scan
     from fastgd.jit.cuda import ptx_of
+    from fastgd.jit.cuda_arrays import make_counter
 
     counts, tags, order = np.zeros(4, np.int64), np.zeros((1, 2, 32), np.int32), np.zeros(4, np.int32)
     for kernel, arguments in (
         (make_scan(1024), (counts, 4, counts, counts)), (make_place(128), (tags, 4, counts, order)),
+        (make_counter(), (np.zeros(4), 4, 1e300, counts)),
     ):  # fmt: skip
         source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))
         use = ptx.assembled(source, (9, 0))
@@ -153,6 +161,7 @@ def test_the_step_in_place_reads_and_writes_each_number_once(rule, dtype, table)
         x, state = np.zeros(8, dtype), np.zeros((slots, 8), dtype)
         c = (0.5,) * kernels.stepper.count
         source = ptx_of(kernels.update.function, [numba.typeof(v) for v in (x, x, state, 8, c)], (9, 0))
+        assert (kernels.look is not None) == (optimizer.rule().probe is not None)
     use = ptx.assembled(source, (9, 0))
     table.append((f"{rule} in place {np.dtype(dtype)}", "9.0", use))
     assert (use.spills, use.stack) == (0, 0)
@@ -162,3 +171,23 @@ def test_the_step_in_place_reads_and_writes_each_number_once(rule, dtype, table)
     if dtype == np.float32:
         assert "mul.rn.f64" not in source
         assert "div.rn.f64" not in source
+
+
+def test_the_norm_of_the_gradients_compiles(table):
+    import numba
+
+    from fastgd.jit.cuda import ptx_of
+    from fastgd.optimizers.cuda import DeviceStepper
+    from fastgd.optimizers.inplace import stepper_of
+
+    optimizer = gd.Nesterov(lr=0.1, momentum=0.9, look_ahead=True, clip_value=5.0, clip_norm=1.0)
+    with ptx.no_device((9, 0)):
+        kernels = DeviceStepper(optimizer, stepper_of(optimizer, np.dtype(np.float32)))
+        x, state, c = np.zeros(8, np.float32), np.zeros((1, 8), np.float32), (0.5,) * kernels.stepper.count
+        for kernel, arguments in (
+            (kernels.squares, (x, 8, c, 1.0, np.zeros(4))), (kernels.look, (x, x, state, 8, c)),
+        ):  # fmt: skip
+            source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))
+            use = ptx.assembled(source, (9, 0))
+            table.append((f"nesterov in place {kernel.key.split()[-1]}", "9.0", use))
+            assert (use.spills, use.stack) == (0, 0)

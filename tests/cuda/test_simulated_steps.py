@@ -45,12 +45,13 @@ class Plain:
         kind = arrays[0].dtype.type
         c = tuple(kind(v) for v in self.coefficients())
         return [
-            np.array([self.rule.probe(v, s, c) for v, s in zip(a.ravel(), states, strict=True)], a.dtype).reshape(a.shape)
+            np.reshape([self.rule.probe(v, s, c) for v, s in zip(a.ravel(), states, strict=True)], a.shape)
             for a, states in zip(arrays, self.state, strict=True)
         ]
 
     def step(self, arrays, grads, value=None):
-        kind, limits = arrays[0].dtype.type, dict(zip(self.clips, self.numbers[len(self.numbers) - len(self.clips) :], strict=True))
+        kind = arrays[0].dtype.type
+        limits = dict(zip(self.clips, self.numbers[len(self.numbers) - len(self.clips) :], strict=True))
         if "clip_value" in limits:
             limit = kind(limits["clip_value"])
             grads = [np.clip(g, -limit, limit) for g in grads]
@@ -107,7 +108,9 @@ def test_schedules(name):
     check(optimizer, np.float64, steps=6, values=[3.0, 3.0, 3.0, 2.0, 2.0, 2.0] if name == "ReduceOnPlateau" else None)
 
 
-@pytest.mark.parametrize("clips", [{"clip_value": 0.3}, {"clip_norm": 0.5}, {"clip_norm": 1e9}, {"clip_value": 0.7, "clip_norm": 2.0}])
+@pytest.mark.parametrize(
+    "clips", [{"clip_value": 0.3}, {"clip_norm": 0.5}, {"clip_norm": 1e9}, {"clip_value": 0.7, "clip_norm": 2.0}]
+)
 def test_clips(clips):
     check(gd.Adam(lr=0.1, **clips), np.float64, exact="clip_norm" not in clips)
 
@@ -151,3 +154,11 @@ def test_bad_arrays():
         optimizer.step(x, x, state)
     with pytest.raises(ValueError, match="must have dtype float32 or float64, got int64"):
         optimizer.init(on_gpu([np.zeros(3, int)])[0])
+
+
+def test_arrays_of_jax_are_refused():
+    jax = pytest.importorskip("jax")
+    from fastgd.optimizers import cuda
+
+    with pytest.raises(TypeError, match="arrays of JAX never change; use optax"):
+        cuda.init(gd.Adam(), jax.numpy.zeros(3))

@@ -1,8 +1,8 @@
 """Moving the survivors of a launch together, in the order they had.
 
-Each block of threads has counted its own (see `kernels.make_burst_kernel`).  A sum over the counts tells where a block's
-survivors begin, and a sum within the block where each one goes: no atomic operation, so the order never depends on which
-block ran first.
+Each block of threads has counted its own (see `kernels.make_burst_kernel`).  A sum over the counts tells where a
+block's survivors begin, and a sum within the block where each one goes: no atomic operation, so the order never depends
+on which block ran first.
 """
 
 from __future__ import annotations

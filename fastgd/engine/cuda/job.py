@@ -11,8 +11,8 @@ from numba import cuda
 
 from fastgd.engine.cpu import parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.errors import Interrupted
-from fastgd.jit.cuda import DeviceKernel, require, simulated
+from fastgd.errors import DeviceError, Interrupted
+from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
 from fastgd.stopping import Status
 
@@ -26,6 +26,8 @@ THREADS = 128  # in a block
 SCAN_THREADS = 1024
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
+
+LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
 
 KERNELS: dict[tuple[str, bool], Any] = {}
 
@@ -50,6 +52,14 @@ def kernels_of(plan: Plan, bare: bool) -> Kernels:
     return KERNELS[key]
 
 
+class Flight:
+    """A chunk in flight: its lane, its runs, and the steps that remain."""
+
+    def __init__(self, lane: Lane, part: tuple[int, int], steps: Iterator[int]) -> None:
+        self.lane, self.part, self.steps = lane, part, steps
+        self.begun = False  # until then the lane holds the results of the chunk before
+
+
 class Job:
     """A plan in execution on the GPU.
 
@@ -63,12 +73,18 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
+        own = plan.length * (4 + plan.rule.slots) * plan.dtype.itemsize
+        if own > LOCAL_BYTES:
+            raise DeviceError(
+                f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
+                f'{LOCAL_BYTES:,}; use device="cpu", or the optimizer\'s step on arrays of yours'
+            )
         self.kernels = kernels_of(plan, bare=width == 1)
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
-        self.arrays = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
+        self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.lane(WARP)
 
     def lane(self, runs: int) -> Lane:
@@ -98,8 +114,8 @@ class Job:
         self, lane: Lane, old: Any, new: Any, order: Any, slots: int, span: tuple[int, int], out: Arrays
     ) -> tuple[Any, ...]:
         return (
-            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record, self.limits,
-            self.written(out), lane.survivors,
+            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record,
+            self.limits, self.written(out), lane.survivors,
         )  # fmt: skip
 
     def descend(self, lane: Lane, low: int, high: int) -> Iterator[int]:
@@ -175,38 +191,55 @@ class Job:
             target[...] = pair.host[:runs]
 
     def run(self, report: Callable[[int, int], None] | None) -> Arrays:
-        """Run all chunks, and return the results."""
+        """Run all chunks, and return the results.
+
+        Raises
+        ------
+        MemoryError
+            If the GPU's memory does not suffice for the smallest chunk, or for the threads' own arrays.
+        """
+        try:
+            return self.all_chunks(report)
+        except Exception as error:
+            if is_out_of_memory(error) and not isinstance(error, MemoryError):
+                many = self.plan.length
+                raise MemoryError(f"the GPU's memory does not suffice for {many} parameters: {error}") from error
+            raise
+
+    def all_chunks(self, report: Callable[[int, int], None] | None) -> Arrays:
         plan = self.plan
         each = Lane.bytes_a_run(plan, self.kernels.layout)
         lanes, size = allocate(self.lane, plan.runs, each)
         parts = iter([(low, min(low + size, plan.runs)) for low in range(0, plan.runs, size)])
-        active: deque[tuple[Lane, tuple[int, int], Iterator[int]]] = deque()
+        active: deque[Flight] = deque()
         done = 0
         try:
             for lane, part in zip(lanes, parts, strict=False):
-                active.append((lane, part, self.descend(lane, *part)))
+                active.append(Flight(lane, part, self.descend(lane, *part)))
             while active:
-                lane, part, steps = active.popleft()
-                ended = next(steps, None)
-                if ended is not None:
-                    active.append((lane, part, steps))
-                elif (following := next(parts, None)) is not None:
-                    active.append((lane, following, self.descend(lane, *following)))
+                flight = active[0]
+                ended = next(flight.steps, None)
+                flight.begun = True
+                active.rotate(-1)
+                if ended is None:
+                    active.pop()
+                    if (following := next(parts, None)) is not None:
+                        active.append(Flight(flight.lane, following, self.descend(flight.lane, *following)))
                 if ended:
                     done += ended
                     if report is not None:
                         report(done, plan.runs)
         except KeyboardInterrupt:
-            for lane, part, _ in active:
-                deque(self.finish(lane, *part), maxlen=0)
-            status: Any = self.arrays.status
-            status = status.copy_to_host() if plan.on_gpu else status
+            for flight in active:
+                if flight.begun:
+                    deque(self.finish(flight.lane, *flight.part), maxlen=0)
+            status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
             done = int(np.count_nonzero(status >= 0))
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
         return self.arrays
 
 
-def results_on_gpu(plan: Plan) -> Arrays:
+def results_on_gpu(plan: Plan) -> Any:
     """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
     arrays = [device_array(shape, kind) for shape, kind in plan.layout(plan.runs)]
     arrays[Arrays._fields.index("status")].copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))

@@ -55,7 +55,8 @@ def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple
     layout = layout_of(parts, shape)
     fill, coefficients_of = make_sources(parts, shape, views_of(parts, shape))
     burst = make_burst_kernel(parts, shape, layout, coefficients_of, recorded)
-    return Sources(make_begin(parts, shape, layout, recorded), make_fill(fill), burst, make_ends_kernel(parts, shape)), layout
+    begin, ends = make_begin(parts, shape, layout, recorded), make_ends_kernel(parts, shape)
+    return Sources(begin, make_fill(fill), burst, ends), layout
 
 
 def views_of(parts: Parts, shape: Shape) -> Views:
@@ -125,9 +126,9 @@ def make_burst_kernel(
 ) -> Callable:
     """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors)``.
 
-    Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all.  Those that
-    go on are put into `new`, without gaps between the places that were asked for; of those that have ended the results
-    are written out.  Each block of threads counts its survivors.
+    Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
+    first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
+    survivors.
     """
     views = views_of(parts, shape)
     step, points_of = make_step(parts, shape, views), views.points
@@ -169,9 +170,8 @@ def make_burst_kernel(
                 x, g, y = points_of(block, 0), points_of(scratch, 0), points_of(scratch, 1)
                 t, going = first, True
                 while going and t < last:
-                    if recorded:
-                        if t % record == 0:
-                            record_point(out[4], run, t // record, block)
+                    if recorded and t % record == 0:
+                        record_point(out[4], run, t // record, block)
                     c = coefficients_of(table, own, 0, t - first, t)
                     going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
                     for k in range(length):
@@ -188,9 +188,8 @@ def make_burst_kernel(
                     for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
                         point, average = block[0, k, 0], block[0, first_average + k, 0]
                         out[3][run, k] = average if ended >= average_start else point
-                    if recorded:
-                        if ended % record == 0:
-                            record_point(out[4], run, ended // record, block)
+                    if recorded and ended % record == 0:
+                        record_point(out[4], run, ended // record, block)
                 numbers, memories, tags = new
                 b, lane = i // WARP, i % WARP
                 for k in range(rows):

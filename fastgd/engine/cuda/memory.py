@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,9 +15,9 @@ from fastgd.jit.cuda import is_out_of_memory
 
 from .kernels import WARP, Layout
 
-__all__ = ["Lane", "allocate", "device_data"]
+__all__ = ["Lane", "allocate", "device_array", "device_data"]
 
-CHUNK_RUNS = 1 << 22  # more do not make a GPU faster, and one chunk's transfers hide behind the other's work
+CHUNK_RUNS = 1 << 20  # enough to fill any GPU several times; one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
 DATA: weakref.WeakKeyDictionary[Any, dict[str, tuple[Any, ...]]] = weakref.WeakKeyDictionary()
 
@@ -91,11 +92,12 @@ class Lane:
         self.table = device_array((1 if plan.per_run else steps, count, 1), np.float64)
         self.buffers = [
             (
-                device_array((blocks, layout.rows, WARP), dtype), device_array((blocks, layout.memory, WARP), np.float64),
+                device_array((blocks, layout.rows, WARP), dtype),
+                device_array((blocks, layout.memory, WARP), np.float64),
                 device_array((blocks, layout.tags, WARP), np.int32),
             )
             for _ in range(2)
-        ]  # fmt: skip
+        ]
         self.identity, self.order = (device_array((runs,), np.int32) for _ in range(2))
         counted = -(-runs // threads)
         self.survivors, self.offsets = (device_array((counted,), np.int64) for _ in range(2))
@@ -116,12 +118,13 @@ class Lane:
     def bytes_a_run(plan: Plan, layout: Layout) -> int:
         """Memory of the GPU that each run of a chunk takes."""
         on_device = plan.on_gpu
-        n, item = plan.length, plan.dtype.itemsize
-        points = 0 if plan.record is None else plan.stop.max_steps // plan.record + 1
+        item = plan.dtype.itemsize
         state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + 8 + 1
-        given = 8 * len(plan.hyper) * plan.per_run + (0 if on_device else n * item)
-        results = 0 if on_device else (n + 2 + points * n + (n + 1) * (plan.average is not None)) * item + 9
-        return state + given + results
+        given = 8 * len(plan.hyper) * plan.per_run
+        if on_device:
+            return state + given
+        results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in result_shapes(plan, 1))
+        return state + given + plan.length * item + results
 
 
 def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) -> tuple[list[Lane], int]:

@@ -1,0 +1,210 @@
+"""The GPU target on a real GPU, against the CPU.  Lines "measured: ..." are what `gpu_report.py` shows."""
+
+import warnings
+from unittest import mock
+
+import numpy as np
+import pytest
+from cases import FIELDS, folded, same_bits
+
+import fastgd as gd
+
+pytestmark = pytest.mark.gpu
+RULES = gd.optimizers.names()
+PROBLEMS = {name: gd.problems.make(name) for name in gd.problems.names()} | {"folded": folded()}
+# Rates at which the runs neither stand still nor leave the box
+RATES = {
+    "ackley": 0.02, "beale": 5e-5, "double_well": 0.02, "goldstein_price": 1e-6, "griewank": 0.5, "himmelblau": 0.005,
+    "lennard_jones": 1e-3, "levy": 0.02, "monkey_saddle": 1e-3, "mueller_brown": 1e-4, "phase_oscillators": 0.1,
+    "quadratic": 0.05, "rastrigin": 1e-3, "rosenbrock": 1e-4, "six_hump_camel": 0.01, "styblinski_tang": 5e-3,
+    "three_hump_camel": 3e-3, "folded": 0.005,
+}  # fmt: skip
+PLAIN = {"gradient_descent", "momentum", "nesterov", "schedule_free_sgd"}  # whose steps are as large as the gradients
+# Coefficients without logarithms and exponentials, which the devices' libraries round each in its own way
+SAME_BITS = ("gradient_descent", "momentum", "nesterov", "lion", "rprop", "adam", "adamw", "rmsprop", "adagrad", "yogi")
+STEPS = 50
+
+
+def descend(problem, x0, optimizer, device, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the scalar target is slower
+        return gd.minimize(problem, x0, optimizer, device=device, **options)
+
+
+def optimizer_of(rule, name="himmelblau", **options):
+    lr = RATES.get(name, 0.01) * (0.5 if rule in ("momentum", "nesterov") else 1.0) if rule in PLAIN else 0.01
+    return gd.optimizers.make(rule, **{"lr": lr, **options})
+
+
+def assert_close(cpu, gpu, early, late):
+    """Traces that differ by rounding, which a descent may enlarge from step to step."""
+    np.testing.assert_array_equal(np.isnan(cpu.trace), np.isnan(gpu.trace))
+    size = np.nanmax(np.abs(cpu.trace), axis=-1, initial=1e-300)
+    error = np.nanmax(np.abs(cpu.trace - gpu.trace), axis=-1, initial=0.0) / size
+    assert np.nanmax(error[..., :11]) <= early
+    assert np.nanmax(error) <= late
+
+
+# By default every problem with Adam and every rule with Himmelblau's function: a kernel compiles for seconds
+PRODUCT = [
+    pytest.param(name, rule, marks=() if rule == "adam" or name == "himmelblau" else pytest.mark.slow)
+    for name in PROBLEMS
+    for rule in RULES
+]
+
+
+@pytest.mark.parametrize(("name", "rule"), PRODUCT)
+def test_every_problem_with_every_rule(name, rule):
+    problem = PROBLEMS[name]
+    x0, options = problem.sample(64, seed=1), {"max_steps": STEPS, "gtol": None, "record": 1}
+    runs = [descend(problem, x0, optimizer_of(rule, name), device, **options) for device in ("cpu", "cuda")]
+    assert_close(*runs, early=1e-9, late=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["adam", "momentum", "schedule_free_adamw"])
+def test_single_precision(rule):
+    problem = PROBLEMS["himmelblau"]
+    options = {"max_steps": STEPS, "gtol": None, "record": 1, "dtype": np.float32}
+    x0 = problem.sample(64, seed=1)
+    runs = [descend(problem, x0, optimizer_of(rule), device, **options) for device in ("cpu", "cuda")]
+    assert runs[1].trace.dtype == np.float32
+    assert_close(*runs, early=1e-5, late=1e-3)
+
+
+@pytest.mark.parametrize("rule", SAME_BITS)
+def test_sums_products_quotients_and_roots_are_the_same_to_the_last_bit(rule):
+    """Both devices fuse the same products and sums, and round every operation as IEEE asks."""
+    problem = PROBLEMS["himmelblau"]
+    x0, options = problem.sample(5000, seed=2), {"max_steps": 300, "gtol": 1e-6}
+    cpu, gpu = (descend(problem, x0, optimizer_of(rule), device, **options) for device in ("cpu", "cuda"))
+    for field in FIELDS:
+        assert same_bits(getattr(cpu, field), getattr(gpu, field)), field
+
+
+@pytest.mark.parametrize("schedule", [
+    gd.schedules.Cosine(0.05, 30, 0.001), gd.schedules.OneCycle(0.05, 40), gd.schedules.ReduceOnPlateau(0.1, 0.5, 2),
+    gd.schedules.sequence(gd.schedules.LinearWarmup(0.05, 5), gd.schedules.Exponential(0.05, 0.95), at=5),
+], ids=lambda schedule: type(schedule).__name__)  # fmt: skip
+def test_schedules_stop_tests_clips_and_averages(schedule):
+    problem, optimizer = PROBLEMS["himmelblau"], gd.Adam(lr=schedule, clip_value=50.0, clip_norm=20.0)
+    options = {"max_steps": 200, "gtol": 1e-4, "xtol": 1e-7, "ftol": 1e-9, "patience": 5, "average": gd.SWA(start=20)}
+    x0 = problem.sample(2000, seed=3)
+    cpu, gpu = (descend(problem, x0, optimizer, device, **options) for device in ("cpu", "cuda"))
+    assert np.mean(cpu.status != gpu.status) < 0.01
+    same = cpu.nit == gpu.nit
+    assert np.mean(same) > 0.9
+    np.testing.assert_allclose(gpu.x[same], cpu.x[same], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(gpu.x_avg[same], cpu.x_avg[same], rtol=1e-6, atol=1e-6)
+
+
+def test_repeats_chunks_batches_and_own_hyperparameters_do_not_change_a_bit():
+    from fastgd.engine.cuda import memory
+
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(100_000, seed=4)
+    optimizer, options = gd.Adam(lr=0.05), {"max_steps": 400, "gtol": 1e-6}
+    first = descend(problem, x0, optimizer, "cuda", **options)
+    with mock.patch.object(memory, "CHUNK_RUNS", 7000):
+        chunks = descend(problem, x0, optimizer, "cuda", **options)
+    own = descend(problem, x0, gd.Adam(lr=np.full(100_000, 0.05)), "cuda", **options)
+    for other in (descend(problem, x0, optimizer, "cuda", **options), chunks, own):
+        for field in FIELDS:
+            assert same_bits(getattr(first, field), getattr(other, field)), field
+    order = np.random.default_rng(0).permutation(100_000)[:1000]
+    few = descend(problem, x0[order], optimizer, "cuda", **options)
+    for field in FIELDS:
+        assert same_bits(getattr(first, field)[order], getattr(few, field)), field
+
+
+def test_the_basins_of_a_map_differ_on_boundaries_only(capsys):
+    problem, shape = PROBLEMS["himmelblau"], (1024, 1024)
+    maps = [gd.map_basins(problem, gd.Adam(lr=0.05), shape=shape, device=device) for device in ("cpu", "cuda")]
+    labels = [found.labels for found in maps]
+    assert len(maps[0].basins) == len(maps[1].basins) == 4
+    np.testing.assert_allclose(maps[0].basins.points, maps[1].basins.points, atol=1e-6)
+    differs = labels[0] != labels[1]
+    with capsys.disabled():
+        print(f"\nmeasured: {differs.mean():.2e} of the labels of a 1024 x 1024 map differ")  # noqa: T201
+    assert differs.mean() < 1e-3
+    padded = np.pad(labels[0], 1, mode="edge")
+    around = np.stack([padded[1 + i : 1025 + i, 1 + j : 1025 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    boundary = (around != labels[0]).any(axis=0)
+    assert boundary[differs].all()
+
+
+def test_diverging_runs_keep_their_last_finite_point():
+    problem = PROBLEMS["himmelblau"]
+    runs = descend(problem, problem.sample(1000, seed=5), gd.GradientDescent(lr=1.0), "cuda", gtol=None, bound=np.inf)
+    assert np.all(runs.status == 3)
+    assert np.isfinite(runs.x).all()
+
+
+def test_compiled_kernels_are_found_again(tmp_path, monkeypatch):
+    from fastgd.engine.cuda import job
+    from fastgd.jit.cuda import DeviceKernel
+
+    monkeypatch.setenv("FASTGD_CACHE_DIR", str(tmp_path))
+    problem, x0 = PROBLEMS["beale"], PROBLEMS["beale"].sample(10)
+    monkeypatch.setattr(job, "KERNELS", {})
+    first = descend(problem, x0, gd.Adam(lr=0.02), "cuda", max_steps=60)
+    assert list(tmp_path.rglob("*.cubin"))
+    monkeypatch.setattr(job, "KERNELS", {})
+    with mock.patch.object(DeviceKernel, "built", side_effect=AssertionError("compiled again")):
+        again = descend(problem, x0, gd.Adam(lr=0.02), "cuda", max_steps=60)
+    assert same_bits(first.x, again.x)
+
+
+def test_arrays_of_other_libraries():
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(1000, seed=6)
+    expected = descend(problem, x0, gd.Adam(lr=0.05), "cuda")
+    tried = []
+    for name in ("cupy", "torch", "jax"):
+        try:
+            module = pytest.importorskip(name)
+        except pytest.skip.Exception:
+            continue
+        if name == "cupy":
+            given, kind = module.asarray(x0), module.ndarray
+        elif name == "torch":
+            given, kind = module.tensor(x0, device="cuda"), module.Tensor
+        else:
+            if module.default_backend() != "gpu":
+                continue
+            module.config.update("jax_enable_x64", True)
+            given, kind = module.numpy.asarray(x0), module.Array
+        runs = gd.minimize(problem, given, gd.Adam(lr=0.05))
+        assert isinstance(runs.x, kind), name
+        found = runs.x.get() if name == "cupy" else runs.x.cpu().numpy() if name == "torch" else np.asarray(runs.x)
+        assert same_bits(found, expected.x), name
+        tried.append(name)
+    if not tried:
+        pytest.skip("none of CuPy, PyTorch and JAX has a GPU here")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_step_in_place(rule, dtype):
+    from numba import cuda
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=100_003).astype(dtype)
+    given, optimizer = cuda.to_device(x), optimizer_of(rule)
+    states = optimizer.init(x), optimizer.init(given)
+    for _ in range(5):
+        g = generator.normal(size=x.size).astype(dtype)
+        optimizer.step(x, g, states[0])
+        optimizer.step(given, cuda.to_device(g), states[1])
+    np.testing.assert_allclose(given.copy_to_host(), x, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-12)
+
+
+def test_the_step_in_place_on_a_tensor_of_pytorch():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch has no GPU here")
+    x, optimizer = torch.ones(1000, device="cuda"), gd.Adam(lr=0.1)
+    twin = torch.nn.Parameter(x.clone())
+    theirs, state = torch.optim.Adam([twin], lr=0.1), optimizer.init(x)
+    for _ in range(3):
+        twin.grad = 2 * twin.detach()
+        optimizer.step(x, 2 * x, state)
+        theirs.step()
+    np.testing.assert_allclose(x.cpu().numpy(), twin.detach().cpu().numpy(), rtol=1e-5)
