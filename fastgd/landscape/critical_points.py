@@ -303,7 +303,9 @@ class _Search:
             low, high = self.problem.bounds.T
             good &= np.all((x >= low - 1e-9 * (high - low)) & (x <= high + 1e-9 * (high - low)), axis=1)
         source = np.flatnonzero(good)
-        _, (kind, index, _) = judged(self.problem, x[source], self.method, self.zero_modes, self.derivatives.rtol)
+        _, (kind, index, _) = judged(
+            self.problem, x[source], g[source], self.method, self.zero_modes, self.derivatives.rtol
+        )
         return _Pool(x[source], error[source], kind, index, source)
 
     def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
