@@ -376,3 +376,33 @@ def test_classify_refuses(options, error, match):
 def test_find_critical_points_refuses(options, error, match):
     with pytest.raises(error, match=match):
         gd.find_critical_points(gd.problems.himmelblau(), **{"n_starts": 20, **options})
+
+
+def test_unusual_problems():
+    tilted = gd.find_critical_points(gd.Problem(lambda x: x[0] + 2 * x[1], dim=2, bounds=(-1, 1)), 50)
+    assert len(tilted) == 0
+    assert tilted.tree().minima.size == 0
+    line = gd.find_critical_points(gd.Problem(lambda x: x[0] ** 4 - x[0] ** 2, dim=1, bounds=(-2, 2)), 50)
+    assert line.kind.tolist() == ["minimum", "minimum", "maximum"]
+    np.testing.assert_allclose(line.x[:, 0], [-(0.5**0.5), 0.5**0.5, 0], atol=1e-12)
+    free = gd.Problem(lambda x: x[0] ** 4 + x[1] ** 2, dim=2)
+    flat = gd.find_critical_points(free, x0=np.random.default_rng(0).normal(size=(30, 2)))
+    assert flat.kind.tolist() == ["degenerate"]
+    with pytest.raises(ValueError, match="x0 must be given"):
+        gd.find_critical_points(free)
+
+
+def test_products_of_one_dimension():
+    """Styblinski and Tang's function has two minima and a maximum per dimension: all combinations, 3**3."""
+    found = gd.find_critical_points(gd.problems.styblinski_tang(dim=3), 3000)
+    assert np.bincount(found.index, minlength=4).tolist() == [8, 12, 6, 1]
+    assert (found.links[found.saddles] >= 0).all()
+    assert found.tree().roots.size == 1
+
+
+def test_the_second_minimum_of_rosenbrock_in_four_dimensions():
+    """Shang and Qiu, doi:10.1162/evco.2006.14.1.119: one more minimum, near (-0.776, 0.613, 0.382, 0.146)."""
+    found = gd.find_critical_points(gd.problems.rosenbrock(dim=4), 500)
+    assert found.kind.tolist() == ["minimum", "minimum", "saddle"]
+    np.testing.assert_allclose(found.x[1], [-0.775659, 0.613093, 0.382063, 0.145972], atol=5e-5)
+    assert found.links[2].tolist() == [0, 1]

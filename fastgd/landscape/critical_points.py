@@ -223,6 +223,8 @@ def find_critical_points(
     source = checked_method(problem, method)
     rtol = RTOL[source]
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
+    if x0 is None and problem.bounds is None:
+        raise ValueError(f"x0 must be given: {problem.name} has no box to draw starts from; or Problem(..., bounds=)")
     if x0 is None:
         starts = problem.sample(positive_integer(n_starts, "n_starts"), seed, "sobol")
     else:
