@@ -220,7 +220,12 @@ class KernelCache(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         content = load(self.name(sig, target_context.codegen()), "kernel") if self._enabled else None
-        return None if content is None else CompileResult._rebuild(target_context, *pickle.loads(content))
+        if content is None:
+            return None
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(content))
+        except ImportError:  # the module of the user's function is not there to be imported: compile anew
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if self._enabled and not data.lifted and not data.library.has_dynamic_globals:

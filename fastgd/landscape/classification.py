@@ -25,6 +25,7 @@ RTOL = {"derived": 1e-10, "differences": 1e-7}
 _DENSE_UP_TO = 512
 _ENDS = 4
 _RESOLUTION = 1e-8
+_NEAR = 1e-3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -137,7 +138,9 @@ def classify(
         By default all are computed for up to 512 parameters, and 4 at each end beyond.
     rtol : float, optional
         An eigenvalue counts as zero below this fraction of the largest in absolute value; by default 1e-10 with
-        derived second derivatives and 1e-7 with differences.
+        derived second derivatives and 1e-7 with differences. It also does where it is smaller than the change of the
+        Hessian on the way to where the gradient would be zero, so that a point beside a curve of minima is
+        degenerate, and neither minimum nor saddle.
 
     Returns
     -------
@@ -181,14 +184,15 @@ def classify(
     dense = ends is None or 2 * (ends + zero_modes) >= problem.dim
     source = checked_method(problem, method) if dense else "differences"
     zero = RTOL[source] if rtol is None else float(rtol)
+    gradient = few_gradients(problem, flat)
     if dense:
-        eigenvalues, (kind, index, nullity) = judged(problem, flat, source, zero_modes, zero)
+        eigenvalues, (kind, index, nullity) = judged(problem, flat, gradient, source, zero_modes, zero)
     else:
         assert ends is not None
         eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
         kind, index, nullity = kinds_of(lowest, eigenvalues, zero * largest(eigenvalues))
     with np.errstate(invalid="ignore"):
-        grad_norm = np.abs(few_gradients(problem, flat)).max(axis=1)
+        grad_norm = np.abs(gradient).max(axis=1)
     batch = array.shape[:-1]
     return Classification(
         x=array,
@@ -235,18 +239,27 @@ def without_smallest(eigenvalues: NDArray[np.float64], count: int) -> NDArray[np
 
 
 def judged(
-    problem: Problem, points: NDArray[np.float64], source: str, zero_modes: int, rtol: float
+    problem: Problem,
+    points: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    source: str,
+    zero_modes: int,
+    rtol: float,
 ) -> tuple[NDArray[np.float64], tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]]:
     """Return all eigenvalues at points of shape (m, n), and kind, index and nullity.
 
-    No point is known better than to about a hundred-millionth of its scale. Where the Hessian changes by as much as
-    itself over such a distance, as in the middle of a monkey saddle, the eigenvalues are rounding.
+    A point is not quite where the gradient is zero, and is known to about a hundred-millionth of its scale at best.
+    Where the Hessian changes by as much as an eigenvalue over that distance, the eigenvalue may as well be zero: in the
+    middle of a monkey saddle, or along a curve of minima that a descent has nearly reached.
     """
     here = hessians(problem, points, source)
-    # A direction along which no simple function is symmetric
-    aside = np.cos(np.arange(problem.dim)) * _RESOLUTION * length_scale(problem, points)
-    there = hessians(problem, points + aside, source)
-    eigenvalues = without_smallest(symmetric_eigenvalues(here), zero_modes)
+    eigenvalues = symmetric_eigenvalues(here)
+    scale, top = length_scale(problem, points), largest(eigenvalues)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        way = np.nan_to_num(np.clip(gradient / top, -_NEAR * scale, _NEAR * scale))
+    # The cosines are a direction along which no simple function is symmetric.
+    there = hessians(problem, points - way + np.cos(np.arange(problem.dim)) * _RESOLUTION * scale, source)
+    eigenvalues = without_smallest(eigenvalues, zero_modes)
     change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
     return eigenvalues, kinds_of(eigenvalues, eigenvalues, np.maximum(rtol * largest(eigenvalues), change))
 

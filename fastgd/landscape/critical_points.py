@@ -223,6 +223,8 @@ def find_critical_points(
     source = checked_method(problem, method)
     rtol = RTOL[source]
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
+    if x0 is None and problem.bounds is None:
+        raise ValueError(f"x0 must be given: {problem.name} has no box to draw starts from; or Problem(..., bounds=)")
     if x0 is None:
         starts = problem.sample(positive_integer(n_starts, "n_starts"), seed, "sobol")
     else:
@@ -303,7 +305,9 @@ class _Search:
             low, high = self.problem.bounds.T
             good &= np.all((x >= low - 1e-9 * (high - low)) & (x <= high + 1e-9 * (high - low)), axis=1)
         source = np.flatnonzero(good)
-        _, (kind, index, _) = judged(self.problem, x[source], self.method, self.zero_modes, self.derivatives.rtol)
+        _, (kind, index, _) = judged(
+            self.problem, x[source], g[source], self.method, self.zero_modes, self.derivatives.rtol
+        )
         return _Pool(x[source], error[source], kind, index, source)
 
     def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -215,7 +215,9 @@ def bands(
     filled = ax.contourf(a, b, shown, levels=levels, cmap=greys, norm=norm)
     ax.contour(a, b, shown, levels=levels[1:-1], colors="0.35", linewidths=0.4)
     if scale:
-        bar = figure.colorbar(filled, ax=ax, label="value", ticks=levels[:: max(1, levels.size // 8)])
+        # As high as the axes, whatever their aspect
+        beside = ax.inset_axes((1.03, 0.0, 0.045, 1.0))
+        bar = figure.colorbar(filled, cax=beside, label="value", ticks=levels[:: max(1, levels.size // 8)])
         bar.ax.set_yticklabels([f"{level:.3g}" for level in bar.get_ticks()])
     ratio = float((b[-1] - b[0]) / (a[-1] - a[0]))
     ax.set_aspect("equal" if 0.4 <= ratio <= 2.5 else "auto")

@@ -116,7 +116,7 @@ def trajectories(
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
     if several:
-        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.12), ncols=min(3, len(named)), frameon=False)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, len(named)), frameon=False)
     only = "" if several else f", {next(iter(named))}"
     ax.set_title(f"{problem.name}{only}" if title is None else title)
     style.save(figure, path, own)

@@ -287,6 +287,22 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert {path: path.read_bytes() for path in entries(tmp_path)} == stored
 
 
+NOWHERE = """
+import warnings
+import fastgd as gd
+warnings.simplefilter("error")
+scope = {"__name__": "a_module_that_is_not_there"}
+exec("def fun(x):\\n    return (x[0] - 3.5) ** 2", scope)
+problem = gd.Problem(scope["fun"], dim=1)
+print(float(gd.minimize(problem, [0.0], gd.GradientDescent(lr=0.5)).x[0]))
+"""
+
+
+def test_a_function_from_no_module_is_compiled_anew_and_still_for_lanes(tmp_path):
+    assert in_process(NOWHERE, tmp_path) == ["3.5"]
+    assert in_process(NOWHERE, tmp_path) == ["3.5"]
+
+
 DAMAGE = {
     "empty": lambda content: b"",
     "cut short": lambda content: content[: len(content) // 2],

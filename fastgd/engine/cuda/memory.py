@@ -123,7 +123,7 @@ class Lane:
         given = 8 * len(plan.hyper) * plan.per_run
         if on_device:
             return state + given
-        results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in result_shapes(plan, 1))
+        results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in plan.layout(1))
         return state + given + plan.length * item + results
 
 
