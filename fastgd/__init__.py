@@ -39,15 +39,17 @@ from .optimizers import (
 )
 from .problem import Problem
 from .result import Result
-from .schedules import groups
 from .sampling import seeds
+from .schedules import groups
 from .stopping import Status
 
 __all__ = [
     "EMA", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan", "BasinMap",
-    "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum", "NAdam",
+    "Basins", "DerivationError", "FiniteSum", "GradientCheck", "GradientDescent", "Interrupted", "Lion", "Momentum",
+    "NAdam",
     "Nesterov", "Problem", "RAdam", "RMSprop", "Result", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Status",
-    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "groups", "layer_gradients", "map_basins", "minimize", "optimizers", "plot",
+    "Yogi", "__version__", "datasets", "ewma", "find_basins", "gradient_check", "groups", "layer_gradients",
+    "map_basins", "minimize", "optimizers", "plot",
     "problems", "schedules", "scratch", "seeds", "select", "wilson",
 ]  # fmt: skip
 

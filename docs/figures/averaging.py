@@ -28,7 +28,13 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for lr in (0.003, 0.01, 0.03, 0.06):
         runs = gd.minimize(
-            network, start, gd.Momentum(lr=lr, momentum=0.9), batch_size=4, max_steps=3000, gtol=None, average=gd.SWA(1500)
+            network,
+            start,
+            gd.Momentum(lr=lr, momentum=0.9),
+            batch_size=4,
+            max_steps=3000,
+            gtol=None,
+            average=gd.SWA(1500),
         )
         values = [test.value(x).mean() for x in (runs.x, runs.x_avg)]
         shares = [test.accuracy(x, others, y[held_out]).mean() for x in (runs.x, runs.x_avg)]

@@ -2,8 +2,8 @@
 
 python docs/figures/layers.py [STARTS] [FILE]
 
-Seven hidden layers of 10 nodes on the iris data, full batch, Xavier's initializer (He's for relu).  With the squared error
-the outputs are sigmoids, with cross-entropy they have their softmax.
+Seven hidden layers of 10 nodes on the iris data, full batch, Xavier's initializer (He's for relu).  With the squared
+error the outputs are sigmoids, with cross-entropy they have their softmax.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def main() -> None:
     X, y = gd.datasets.iris()
     norms = {}
     for activation, method in (("sigmoid", "xavier"), ("tanh", "xavier"), ("relu", "he")):
-        for loss, output, words in (("mse", "sigmoid", "squared error"), ("cross_entropy", "identity", "cross-entropy")):
+        for loss, output, words in (
+            ("mse", "sigmoid", "squared error"),
+            ("cross_entropy", "identity", "cross-entropy"),
+        ):
             network = gd.problems.mlp(X, y, hidden=(10,) * 7, activation=activation, loss=loss, output=output)
             start = network.sample(count, seed=0, method=method)
             runs = gd.minimize(network, start, gd.GradientDescent(lr=0.1), gtol=None, max_steps=STEPS, record=EVERY)

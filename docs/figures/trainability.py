@@ -2,9 +2,9 @@
 
 python docs/figures/trainability.py [SIDE] [FILE]
 
-One hidden layer of 16 tanh units without bias, 4 inputs, 16 samples; data and targets are normal.  Full batch, 500 steps.
-Training has converged where the mean of the last 20 losses is below the first, as in J. Sohl-Dickstein, The boundary of
-neural network trainability is fractal, arXiv:2402.06184.
+One hidden layer of 16 tanh units without bias, 4 inputs, 16 samples; data and targets are normal.  Full batch, 500
+steps. Training has converged where the mean of the last 20 losses is below the first, as in J. Sohl-Dickstein, The
+boundary of neural network trainability is fractal, arXiv:2402.06184.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import fastgd as gd
 STEPS, LAST = 500, 20
 
 
-def losses(network: gd.problems.Network, start: np.ndarray, optimizer: gd.GradientDescent) -> tuple[np.ndarray, np.ndarray]:
+def losses(
+    network: gd.problems.Network, start: np.ndarray, optimizer: gd.GradientDescent
+) -> tuple[np.ndarray, np.ndarray]:
     """The mean of the last losses over the first, infinite where a run diverged; and the steps until then."""
     options = {"gtol": None, "bound": 1e6}
     runs = gd.minimize(network, start, optimizer, max_steps=STEPS - LAST, **options)
@@ -62,7 +64,9 @@ def main() -> None:
     began = time.perf_counter()
     ratio, steps = losses(network, start, optimizer)
     taken = time.perf_counter() - began
-    print(f"{side} x {side}: {taken:.1f} s, {np.mean(ratio < 1):.1%} converged, {np.mean(np.isinf(ratio)):.1%} diverged")
+    print(
+        f"{side} x {side}: {taken:.1f} s, {np.mean(ratio < 1):.1%} converged, {np.mean(np.isinf(ratio)):.1%} diverged"
+    )
     draw(ratio, steps, rates, file)
 
 

@@ -151,14 +151,15 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
-    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to stop
-    early.  It returns whether it finished.
+    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to
+    stop early.  It returns whether it finished.
     """
     length, width = shape.length, shape.width
     states = max(1, length * parts.slots)
     views = Views(
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
-        control=row_view(width, CONTROL if parts.draws else CONTROL_OF_PLAIN), hyper=row_view(width, parts.hyperparameters + parts.memory),
+        control=row_view(width, CONTROL if parts.draws else CONTROL_OF_PLAIN),
+        hyper=row_view(width, parts.hyperparameters + parts.memory),
         average=row_view(width, length, average_row(parts, shape)),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)

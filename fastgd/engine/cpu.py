@@ -37,7 +37,7 @@ def group_size(length: int, width: int, dtype: np.dtype) -> int:
 
 
 def width_of(plan: Plan) -> int:
-    """Runs abreast; twice as many for sums over samples, whose dot products wait for one another, if the cache allows."""
+    """Runs abreast; for sums over samples, whose dot products are chains, twice as many if the cache allows."""
     width = lane_width(plan.length, plan.dtype)
     wide = 3 * plan.length * 2 * width * plan.dtype.itemsize <= FIRST_CACHE and width * plan.dtype.itemsize < 256
     return 2 * width if plan.sums and wide else width
@@ -60,7 +60,7 @@ def table_shape(plan: Plan) -> tuple[int, int]:
     """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
     if plan.sampling is None or not plan.draws_for_all:
         return BURST, 0
-    size = int(plan.sampling.batch_size)
+    size = plan.sampling.numbers[1]
     return max(1, min(BURST, TABLE_PLACES // size)), size
 
 

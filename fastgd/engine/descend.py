@@ -34,8 +34,9 @@ __all__ = ["make_burst"]
 def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """Build ``step``, which takes block `b` of runs from the points `x` to the next points `y`.
 
-    ``step(x, y, g, b, block, hypers, control, c, data, t, limits, k, table, drawn)`` returns whether any run of the block goes on.  A
-    run that finishes is frozen there: its status and step count are set, and its point no longer changes.
+    ``step(x, y, g, b, block, hypers, control, c, data, t, limits, k, table, drawn)`` returns whether any run of the
+    block goes on.  A run that finishes is frozen there: its status and step count are set, and its point no longer
+    changes.
     """
     update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients

@@ -132,7 +132,7 @@ def make_coefficients(parts: Parts) -> Callable:
 
 
 def make_sweep(part: Callable, shape: Shape) -> Callable:
-    """``sweep(carried, c, ...)``: ``part(low, high, carried, c, ...)`` for each group of parameters, with its own of `c`.
+    """``sweep(carried, c, ...)``: ``part(low, high, carried, c, ...)`` for each group of parameters, with its own `c`.
 
     What `part` returns is carried on to the next group.
     """
