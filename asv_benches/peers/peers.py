@@ -33,7 +33,7 @@ class Digits:
     ``-shared``: one seed.  The batches are fastgd's own: `indices` has the shape (steps, seeds, 32).
     """
 
-    runs, size, steps = 4096, 32, 200
+    runs, size, steps = 4096, 32, 500
 
     def __init__(self, case: str) -> None:
         from fastgd import datasets
