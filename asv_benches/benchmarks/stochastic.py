@@ -65,7 +65,7 @@ class Noise:
 class Network:
     """A small network on the irises, full batch and by batches of 16."""
 
-    params = [0, 16]
+    params = (0, 16)
     param_names = ("batch_size",)
     repeat = (3, 10, 10.0)
     number = 1
@@ -78,9 +78,13 @@ class Network:
 
     def run(self, runs: int) -> gd.Result:
         return gd.minimize(
-            self.network, self.network.sample(runs, seed=0), gd.Adam(lr=0.01), batch_size=self.batch_size, max_steps=100,
+            self.network,
+            self.network.sample(runs, seed=0),
+            gd.Adam(lr=0.01),
+            batch_size=self.batch_size,
+            max_steps=100,
             gtol=None,
-        )  # fmt: skip
+        )
 
     def time_minimize(self, batch_size: int) -> None:
         self.run(256)
