@@ -23,18 +23,18 @@ __all__ = ["FiniteSum"]
 
 
 class FiniteSum(Problem):
-    r"""A mean over samples, :math:`f(x) = \frac1N \sum_{i=0}^{N-1} \ell(x, i)`, to be minimized by all or by mini-batches.
+    r"""A mean over samples, :math:`f(x) = \frac1N \sum_{i=0}^{N-1} \ell(x, i)`, to be minimized in full or in batches.
 
     It is used wherever a `Problem` is; its value and gradient there are those of all samples.
 
     Parameters
     ----------
     loss : callable
-        ``loss(x, i, *data) -> float``: the loss of sample i at the point x, plain scalar Python as for `Problem`. It reads
-        the data by ``X[i, k]`` and ``y[i]``.
+        ``loss(x, i, *data) -> float``: the loss of sample i at the point x, plain scalar Python as for `Problem`. It
+        reads the data by ``X[i, k]`` and ``y[i]``.
     grad : callable, optional
-        ``grad(x, i, out, *data)``: **adds** the gradient of sample i to ``out``, as in ``out[k] += ...``, so that a batch is
-        summed without another array. Without it, the gradient is derived from `loss` at first use.
+        ``grad(x, i, out, *data)``: **adds** the gradient of sample i to ``out``, as in ``out[k] += ...``, so that a
+        batch is summed without another array. Without it, the gradient is derived from `loss` at first use.
     data : tuple
         Arrays and numbers, as for `Problem`. The length of the first array is the number N of samples.
     dim : int
@@ -54,8 +54,8 @@ class FiniteSum(Problem):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described. `loss` and `grad` are called once in plain Python; a `grad` that writes in the
-        place of adding is found out.
+        If an argument is not as described. `loss` and `grad` are called once in plain Python; a `grad` that writes in
+        the place of adding is found out.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class FiniteSum(Problem):
         if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
             got = described(kept[0]) if kept else "an empty tuple"
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
-        self._describe(grad is None, dim, bounds, data, minima, name or getattr(loss, "__name__", "finite_sum"))
+        self._describe(grad is None, dim, bounds, data, minima, name or self.loss.__name__)
         check_sample_value(self.loss, self.dim, self.bounds, self.data)
         if self._sample_grad is not None:
             check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)

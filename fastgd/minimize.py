@@ -81,10 +81,10 @@ def minimize(
     bound : float, default 1e10
         A run has diverged (status 3) when its next point is not finite, or has a component beyond this.
     seed : int or array_like of int, default 0
-        Where something is drawn (`batch_size`, `noise`), a run draws by a seed of its own, in [0, 2⁶³), and by the step's
-        number.  An array, which takes part in the batch shape, gives these seeds; runs with the same one draw the same.
-        One integer stands for ``fastgd.seeds(seed, batch_shape)``, a different seed for each run, the first run's being
-        the integer itself.  So run k alone is repeated by ``seed=fastgd.seeds(seed, batch_shape)[k]``.
+        Where something is drawn (`batch_size`, `noise`), a run draws by a seed of its own, in [0, 2⁶³), and by the
+        step's number.  An array, which takes part in the batch shape, gives these seeds; runs with the same one draw
+        the same. One integer stands for ``fastgd.seeds(seed, batch_shape)``, a different seed for each run, the first
+        run's being the integer itself.  So run k alone is repeated by ``seed=fastgd.seeds(seed, batch_shape)[k]``.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
         are so many that it pays; ``fastgd info`` tells from what number on.
@@ -96,8 +96,8 @@ def minimize(
     average : Average, optional
         Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``.
     batch_size : int or array_like of int, optional
-        For a `FiniteSum`: each step takes the mean gradient over so many samples instead of all of them.  An array takes part
-        in the batch shape.
+        For a `FiniteSum`: each step takes the mean gradient over so many samples instead of all of them.  An array
+        takes part in the batch shape.
     replace : bool, default False
         Draw each sample independently of the others.  By default the samples come in epochs, each of which visits every
         sample once, in an order of its own; a batch that reaches the end of an epoch is filled up from the next.
@@ -107,14 +107,14 @@ def minimize(
         Standard deviation of independent normal numbers that are added to each component of the gradient at each step,
         for any problem.
     shared_batches : bool or int, default False
-        True: all runs see the same samples at the same step (common random numbers), those that a run with the seed `seed`
-        sees, which must be one integer then.  It is faster too, as a sample is loaded once for many runs.  An integer is the
-        seed of these batches, whatever `seed` is.
+        True: all runs see the same samples at the same step (common random numbers), those that a run with the seed
+        `seed` sees, which must be one integer then.  It is faster too, as a sample is loaded once for many runs.  An
+        integer is the seed of these batches, whatever `seed` is.
     check_every : int, optional
-        With `batch_size` or `noise` the tests on the gradient and the value (`gtol`, `ftol`, `patience`), and schedules that
-        watch the value, look at those of all samples, without noise, at the steps 0, check_every, 2 check_every, ...;
-        `patience` then counts looks.  By default every step where all samples are used anyway, else once in ten epochs of
-        the smallest batch, so that the looks take a tenth of the time.
+        With `batch_size` or `noise` the tests on the gradient and the value (`gtol`, `ftol`, `patience`), and schedules
+        that watch the value, look at those of all samples, without noise, at the steps 0, check_every,
+        2 check_every, ...; `patience` then counts looks.  By default every step where all samples are used anyway, else
+        once in ten epochs of the smallest batch, so that the looks take a tenth of the time.
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional

@@ -103,17 +103,17 @@ class Problem:
     ) -> None:
         self.fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
-        self._describe(grad is None, dim, bounds, data, minima, name or getattr(fun, "__name__", "problem"))
+        self._describe(grad is None, dim, bounds, data, minima, name or fun.__name__)
         check_value(self.fun, self.dim, self.bounds, self.data)
         if self._grad is not None:
             check_gradient(self._grad, self.dim, self.bounds, self.data)
 
     def _describe(
-        self, derived: bool, dim: int, bounds: Any, data: tuple[Any, ...], minima: ArrayLike | None, name: str
+        self, derived: bool, dim: int, bounds: Any, data: tuple[Any, ...], minima: ArrayLike | None, name: Any
     ) -> None:
         """Check and keep what is known of the problem besides its functions."""
         self._hess: Callable[..., Any] | None = None
-        self.layers: tuple[slice, ...] | None = None
+        self.layers: Any = None
         self.has_derived_gradient = derived
         self.dim = positive_integer(dim, "dim")
         self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)

@@ -72,8 +72,16 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: gd.groups(-0.1), ValueError, "lr must be finite"),
     (lambda: gd.groups(gd.schedules.ReduceOnPlateau(0.1)), TypeError, "without memory"),
     (lambda: gd.minimize(BOWL, START, gd.GradientDescent(lr=gd.groups(0.1, 0.2))), ValueError, "has no layers"),
-    (lambda: gd.minimize(BOWL, START, gd.GradientDescent(lr=gd.groups(0.1, 0.2, sizes=(2, 2)))), ValueError, "sum to the 5"),
-    (lambda: gd.GradientDescent(lr=gd.groups(0.1, 0.2, sizes=(2, 2))).init(np.zeros(4)), ValueError, "are for fastgd.minimize"),
+    (
+        lambda: gd.minimize(BOWL, START, gd.GradientDescent(lr=gd.groups(0.1, 0.2, sizes=(2, 2)))),
+        ValueError,
+        "sum to the 5",
+    ),
+    (
+        lambda: gd.GradientDescent(lr=gd.groups(0.1, 0.2, sizes=(2, 2))).init(np.zeros(4)),
+        ValueError,
+        "are for fastgd.minimize",
+    ),
 ]
 
 

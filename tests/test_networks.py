@@ -198,3 +198,18 @@ def test_what_cannot_be_drawn(norms, kind, words):
 def test_steps_and_points_have_to_fit():
     with pytest.raises(ValueError, match="one entry for each of the 7 points"):
         gd.plot.layer_gradients({"a": np.ones((2, 7, 3))}, steps=[1, 2])
+
+
+def test_weight_averaging_helps_on_held_out_data_where_the_rate_is_high():
+    X, y = gd.datasets.iris()
+    order = np.random.default_rng(0).permutation(150)
+    train, held_out = order[:75], order[75:]
+    network = gd.problems.mlp(X[train], y[train], hidden=(8,))
+    test = gd.problems.mlp(X[held_out], y[held_out], hidden=(8,))
+    runs = gd.minimize(
+        network, network.sample(200, seed=1), gd.GradientDescent(lr=0.5), batch_size=4, max_steps=1500, gtol=None,
+        average=gd.SWA(300),
+    )  # fmt: skip
+    end, average = test.value(runs.x), test.value(runs.x_avg)
+    assert np.mean(average < end) > 0.8
+    assert np.median(average) < 0.9 * np.median(end)

@@ -17,7 +17,11 @@ TARGET = X @ np.array([1.0, -2.0, 0.5, 0.0]) + 0.3 + 0.1 * RNG.normal(size=150)
 
 def scipys_minimum(problem: gd.FiniteSum) -> np.ndarray:
     found = optimize.minimize(
-        problem.value, np.zeros(problem.dim), jac=problem.gradient, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000}
+        problem.value,
+        np.zeros(problem.dim),
+        jac=problem.gradient,
+        method="BFGS",
+        options={"gtol": 1e-9, "maxiter": 5000},
     )
     return found.x
 
@@ -29,7 +33,9 @@ PROBLEMS: dict[str, gd.FiniteSum] = {
     "logistic": gd.problems.logistic_regression(X, Y == 1, l2=0.01),
     "softmax": gd.problems.softmax_regression(X, Y, l2=0.01),
     "softmax without bias": gd.problems.softmax_regression(X, Y, l2=0.01, bias=False),
-    "factorization": gd.problems.matrix_factorization(np.where(RNG.random((5, 4)) < 0.8, RNG.normal(size=(5, 4)), 0.5), 2, l2=0.1),
+    "factorization": gd.problems.matrix_factorization(
+        np.where(RNG.random((5, 4)) < 0.8, RNG.normal(size=(5, 4)), 0.5), 2, l2=0.1
+    ),
 }
 
 
@@ -112,7 +118,11 @@ def test_factorization_by_mini_batches_of_single_entries():
     matrix = np.outer([1.0, -2.0, 3.0], [2.0, 1.0])
     problem = gd.problems.matrix_factorization(matrix, rank=1)
     runs = gd.minimize(
-        problem, problem.sample(50, seed=2, method="normal"), gd.GradientDescent(lr=0.05), batch_size=1, max_steps=20_000
+        problem,
+        problem.sample(50, seed=2, method="normal"),
+        gd.GradientDescent(lr=0.05),
+        batch_size=1,
+        max_steps=20_000,
     )
     assert (runs.fun < 1e-10).mean() > 0.95  # the rest wait at the saddle
     order = gd.minimize(problem, [0.5] * 5, gd.GradientDescent(lr=0.05), batch_size=1, max_steps=3, gtol=None, record=1)

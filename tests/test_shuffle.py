@@ -65,9 +65,11 @@ def many(count: int, n: int, places: int, first: int = 0) -> np.ndarray:
 def test_every_permutation_is_equally_likely(n):
     found = many(200_000, n, n) @ n ** np.arange(n)
     codes = [sum(p * n**i for i, p in enumerate(order)) for order in itertools.permutations(range(n))]
-    counts = np.array([np.count_nonzero(found == code) for code in codes]) if n < 6 else np.unique(
-        found, return_counts=True
-    )[1]
+    counts = (
+        np.array([np.count_nonzero(found == code) for code in codes])
+        if n < 6
+        else np.unique(found, return_counts=True)[1]
+    )
     assert len(counts) == math.factorial(n)
     assert stats.chisquare(counts).pvalue > 1e-5
 

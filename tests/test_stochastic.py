@@ -1,4 +1,4 @@
-"""Mini-batches and noise: what is drawn, what the means and variances are, and that a run depends on its own seed alone."""
+"""Mini-batches and noise: what is drawn, means and variances, and that a run depends on its own seed alone."""
 
 from __future__ import annotations
 
@@ -176,6 +176,37 @@ def test_the_stationary_variance_of_noisy_descent_on_a_quadratic():
     assert abs(found.var() / expected - 1) < 5 * math.sqrt(2 / found.size)
 
 
+@pytest.mark.parametrize("sigma", [0.005, 0.02, 0.1])
+def test_escape_from_a_saddle_has_the_probability_of_linear_theory(sigma):
+    """y <- (1 + lr) y - lr s z leaves |y| < c with probability 2 Q(c / spread), a sum of independent normals."""
+    runs, lr, steps, far = 10_000, 0.05, 100, 0.25
+    saddle = form(*[1.0] * 6, -1.0)
+    found = gd.minimize(
+        saddle, np.zeros(7), gd.GradientDescent(lr=lr), noise=sigma, gtol=None, max_steps=steps, seed=np.arange(runs)
+    ).x[:, -1]
+    growth = (1 + lr) ** 2
+    spread = lr * sigma * math.sqrt((growth**steps - 1) / (growth - 1))
+    escaped = np.count_nonzero(np.abs(found) > far)
+    assert stats.binomtest(escaped, runs, 2 * stats.norm.sf(far / spread)).pvalue > 1e-4
+    assert stats.kstest(found / spread, "norm").pvalue > 1e-4
+
+
+def test_without_noise_no_run_leaves_a_saddle():
+    saddle = form(*[1.0] * 6, -1.0)
+    assert not gd.minimize(saddle, np.zeros(7), gd.GradientDescent(lr=0.05), gtol=None, max_steps=100).x.any()
+
+
+def test_the_average_of_noisy_runs_is_nearer_to_the_minimum_than_their_ends():
+    """Weight averaging takes the stationary noise out: variance falls with the number of correlation times averaged."""
+    bowl = form(*[2.0] * 7)
+    runs = gd.minimize(
+        bowl, np.zeros((500, 7)), gd.GradientDescent(lr=0.1), noise=1.0, gtol=None, max_steps=2000, average=gd.SWA(200)
+    )
+    # of an AR(1) process with coefficient a, the mean of n has about (1 + a) / (1 - a) / n of its variance
+    expected = (1 + 0.8) / (1 - 0.8) / 1801
+    assert runs.x_avg.var() / runs.x.var() == pytest.approx(expected, rel=0.2)
+
+
 # Against a loop that is written out
 
 
@@ -306,7 +337,10 @@ def test_the_first_run_of_a_batch_is_the_run_alone():
     x0 = FIT.sample(10, seed=4)
     many = gd.minimize(FIT, x0, gd.GradientDescent(lr=0.1), batch_size=3, max_steps=50, seed=8)
     assert_same_runs(many, gd.minimize(FIT, x0[0], gd.GradientDescent(lr=0.1), batch_size=3, max_steps=50, seed=8), 0)
-    assert len(np.unique(gd.minimize(FIT, [[0.0, 0.0]] * 10, gd.GradientDescent(lr=0.1), batch_size=3, max_steps=9).x)) == 20
+    assert (
+        len(np.unique(gd.minimize(FIT, [[0.0, 0.0]] * 10, gd.GradientDescent(lr=0.1), batch_size=3, max_steps=9).x))
+        == 20
+    )
 
 
 def test_seeds_broadcast_against_hyperparameters():
@@ -350,7 +384,9 @@ def test_by_default_the_tests_look_once_in_ten_epochs():
 
 def test_plateau_watches_the_full_value_at_looks():
     rate = gd.schedules.ReduceOnPlateau(0.1, patience=1, factor=0.5)
-    runs = gd.minimize(FIT, [2.0, 2.0], gd.GradientDescent(lr=rate), batch_size=4, gtol=None, check_every=17, max_steps=200)
+    runs = gd.minimize(
+        FIT, [2.0, 2.0], gd.GradientDescent(lr=rate), batch_size=4, gtol=None, check_every=17, max_steps=200
+    )
     assert np.isfinite(runs.x).all()
 
 
@@ -388,10 +424,18 @@ def branching_loss(x, i, t, y):
 
 
 BAD: list[tuple[Any, type[Exception], str]] = [
-    (lambda: gd.FiniteSum(fit_loss, overwriting, data=(T, Y), dim=2), ValueError, r"grad must add .* write out\[0\] \+="),
+    (
+        lambda: gd.FiniteSum(fit_loss, overwriting, data=(T, Y), dim=2),
+        ValueError,
+        r"grad must add .* write out\[0\] \+=",
+    ),
     (lambda: gd.FiniteSum(fit_loss, data=(), dim=2), ValueError, "data must begin with an array"),
     (lambda: gd.FiniteSum(fit_loss, data=(1.0, Y), dim=2), ValueError, "data must begin with an array"),
-    (lambda: gd.FiniteSum(lambda x: x[0], data=(T, Y), dim=2), TypeError, r"loss must be a function loss\(x, i, \*data\)"),
+    (
+        lambda: gd.FiniteSum(lambda x: x[0], data=(T, Y), dim=2),
+        TypeError,
+        r"loss must be a function loss\(x, i, \*data\)",
+    ),
     (lambda: gd.FiniteSum(lambda x, i, t, y: "a", data=(T, Y), dim=2), TypeError, "loss must return one real number"),
     (lambda: gd.FiniteSum(3, data=(T, Y), dim=2), TypeError, "loss must be a plain Python function"),
     (lambda: gd.FiniteSum(branching_loss, data=(T, Y), dim=2).grad, gd.DerivationError, r"grad\(x, i, out, t, y\)"),

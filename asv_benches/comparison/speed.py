@@ -46,6 +46,11 @@ PAIRS = [
     Pair("jax", "JAX vmap of scan", "rastrigin10-adam", 15.0),
     # Twenty seconds a call on two cores: two rounds must do.
     Pair("jax", "JAX vmap of while_loop", TOLERANCE, 60.0, repeats=1, rounds=2),
+    Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32", 3.0),
+    # Where runs share batches, JAX has products of matrices, which the gradient of one sample is not.
+    Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32-grid", None),
+    Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32-shared", None),
+    Pair("torch", "PyTorch, a loop over runs", "digits-sgd32", None),
     Pair("torch", "PyTorch fused", "himmelblau-adam", 20.0),
     Pair("torch", "PyTorch fused", "rastrigin10-adam", None),
     Pair("scipy", "SciPy CG", "himmelblau-to-1e-6", 500.0, STARTS, unit=US),

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from peers import HIMMELBLAU_BOX, starts
+from peers import HIMMELBLAU_BOX, Digits, starts
 from serve import Work, serve
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -52,6 +52,31 @@ def by_scipy(runs: int) -> Work:
     return Work(lambda: gd.minimize(problem, x0, gd.SciPyCG(), gtol=1e-6, threads=1), lambda _: float(runs))
 
 
+def mini_batches(case: str, threads: int | None) -> Work:
+    """The runs of `Digits`; that the batches are those of the peers is seen in the first run."""
+    digits = Digits(case)
+    problem = gd.problems.logistic_regression(digits.X, digits.y)
+    shared = digits.layout == "shared"
+    rates, seeds = np.tile(digits.rates, 64), 0 if shared else digits.seeds
+    if digits.layout == "grid":
+        rates, seeds = digits.rates, digits.seeds[:, None]
+    start = np.zeros(problem.dim)
+
+    def descend() -> gd.Result:
+        return gd.minimize(
+            problem, start, gd.GradientDescent(lr=rates), batch_size=digits.size, seed=seeds, shared_batches=shared,
+            max_steps=digits.steps, gtol=None, threads=threads,
+        )  # fmt: skip
+
+    first, w = descend().x.reshape(-1, problem.dim)[0], start
+    for batch in digits.indices[:, 0]:
+        rows = np.hstack([digits.X[batch], np.ones((digits.size, 1))])
+        w = w - digits.rates[0] * rows.T @ (1 / (1 + np.exp(-rows @ w)) - digits.y[batch]) / digits.size
+    if not np.allclose(first, w, rtol=1e-9, atol=1e-12):
+        raise RuntimeError("the batches are not those that the peers are given")
+    return Work(descend, lambda result: float(result.nit.sum()))
+
+
 class InPlace:
     """The arrays of the one case whose turn it is; those of all rules at once would not fit into memory."""
 
@@ -83,6 +108,8 @@ def fastgd_work(case: str, threads: int | None = None, runs: int = 1 << 18, unit
     if case.startswith("inplace-"):
         _, rule, dtype = case.split("-")
         return IN_PLACE.work(rule, dtype, runs, threads)
+    if case.startswith("digits"):
+        return mini_batches(case, threads)
     if case == "himmelblau-adam-to-1e-6":
         return to_tolerance(runs, threads, unit)
     if case == "himmelblau-scipy-cg-to-1e-6":

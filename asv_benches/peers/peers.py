@@ -28,8 +28,89 @@ def himmelblau(x):
     return (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2
 
 
+class Digits:
+    """Logistic regression of odd and even digits by mini-batches of 32, from zeros, 4,096 runs.
+
+    ``digits-sgd32``: 4,096 seeds, each with one of 64 learning rates; ``-grid``: 64 seeds times 64 learning rates;
+    ``-shared``: one seed.  The batches are fastgd's own: `indices` has the shape (steps, seeds, 32).
+    """
+
+    runs, size, steps = 4096, 32, 500
+
+    def __init__(self, case: str) -> None:
+        from fastgd import datasets
+        from fastgd.sampling import shuffled
+
+        self.X, digit = datasets.digits()
+        self.y = (digit % 2).astype(float)
+        self.rates = np.logspace(-3, -1, 64)
+        self.layout = case.removeprefix("digits-sgd32").strip("-") or "own"
+        self.seeds = np.arange({"own": 4096, "grid": 64, "shared": 1}[self.layout])
+        places, samples = self.steps * self.size, len(self.X)
+        epochs = range(places // samples + 1)
+        orders = [np.concatenate([shuffled(samples, int(s), e) for e in epochs])[:places] for s in self.seeds]
+        in_steps = np.array(orders, np.int32).reshape(len(self.seeds), self.steps, self.size)
+        self.indices = np.ascontiguousarray(in_steps.transpose(1, 0, 2))
+
+
+def jax_digits(case: str) -> Work:
+    """`vmap` of a `scan` over the steps, one Optax loop for each run; what runs share is not mapped over."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    digits = Digits(case)
+    X, y = jnp.asarray(digits.X), jnp.asarray(digits.y)
+
+    def loss(w, rows, labels):
+        z = rows @ w[:-1] + w[-1]
+        return jnp.mean(jnp.logaddexp(0.0, z) - labels * z)
+
+    def one(rate, indices):
+        rule, w = optax.sgd(rate), jnp.zeros(X.shape[1] + 1)
+
+        def body(carry, batch):
+            w, state = carry
+            change, state = rule.update(jax.grad(loss)(w, X[batch], y[batch]), state)
+            return (optax.apply_updates(w, change), state), None
+
+        return jax.lax.scan(body, (w, rule.init(w)), indices)[0][0]
+
+    rates, indices = jnp.asarray(digits.rates), jnp.asarray(digits.indices)
+    if digits.layout == "own":
+        run, arguments = jax.vmap(one, in_axes=(0, 1)), (jnp.tile(rates, 64), indices)
+    elif digits.layout == "grid":
+        run, arguments = jax.vmap(jax.vmap(one, in_axes=(0, None)), in_axes=(None, 1)), (rates, indices)
+    else:
+        run, arguments = jax.vmap(one, in_axes=(0, None)), (jnp.tile(rates, 64), indices[:, 0])
+    compiled = jax.jit(run)
+    return Work(lambda: compiled(*arguments).block_until_ready(), lambda _: digits.runs * digits.steps)
+
+
+def torch_digits(case: str) -> Work:
+    """A loop over the runs, of which one is timed: they all do the same."""
+    import torch
+
+    digits = Digits(f"{case}-shared")
+    X, y, batches = (torch.tensor(array) for array in (digits.X, digits.y, digits.indices[:, 0]))
+
+    def one():
+        layer = torch.nn.Linear(X.shape[1], 1, dtype=torch.float64)
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+        rule, loss = torch.optim.SGD(layer.parameters(), lr=0.01), torch.nn.BCEWithLogitsLoss()
+        for batch in batches:
+            rule.zero_grad()
+            loss(layer(X[batch])[:, 0], y[batch]).backward()
+            rule.step()
+
+    return Work(one, lambda _: digits.steps)
+
+
 def jax_work(case: str, runs: int | None = None) -> Work:
     """Fixed numbers of steps by `vmap` of `scan`; to a tolerance by `vmap` of `while_loop`."""
+    if case.startswith("digits"):
+        return jax_digits(case)
     import jax
     import jax.numpy as jnp
     import optax
@@ -89,6 +170,8 @@ def torch_work(case: str, runs: int | None = None) -> Work:
     """A hundred steps of the fused Adam, all runs as one array; or one step over thirty million numbers."""
     import torch
 
+    if case.startswith("digits"):
+        return torch_digits(case)
     torch.set_default_dtype(torch.float64)
     torch.set_default_device("cuda" if ON_GPU else "cpu")
     if case.startswith("adam-step-30M"):
@@ -142,11 +225,17 @@ PEERS: dict[str, tuple[Callable[..., Work], dict[str, int]]] = {
             "rosenbrock10-momentum": 3,
             "rastrigin10-adam": 3,
             "himmelblau-adam-to-1e-6": 1,
+            "digits-sgd32": 3,
+            "digits-sgd32-grid": 3,
+            "digits-sgd32-shared": 3,
         },
     ),
     "torch": (
         torch_work,
-        {"himmelblau-adam": 3, "rastrigin10-adam": 3, "adam-step-30M-float32": 7, "adam-step-30M-float64": 7},
+        {
+            "himmelblau-adam": 3, "rastrigin10-adam": 3, "adam-step-30M-float32": 7, "adam-step-30M-float64": 7,
+            "digits-sgd32": 3,
+        },
     ),
     "scipy": (scipy_work, {"himmelblau-to-1e-6": 3}),
 }

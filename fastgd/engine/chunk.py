@@ -17,7 +17,9 @@ from .descend import make_burst
 from .draws import make_deal, make_table
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
 
-__all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources"]
+__all__ = [
+    "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources",
+]  # fmt: skip
 
 CONTROL_OF_PLAIN, CONTROL = RUN + 1, SIZE + 1  # rows of integers for each run, without and with seed and batch size
 BURST = 32  # steps between two looks at who has finished
@@ -164,8 +166,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
-    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to stop
-    early.  It returns whether it finished.
+    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to
+    stop early.  It returns whether it finished.
     """
     length, width = shape.length, shape.width
     states, searches = shape.states, parts.search is not None

@@ -38,7 +38,7 @@ def group_size(length: int, width: int, dtype: np.dtype) -> int:
 
 
 def width_of(plan: Plan) -> int:
-    """Runs abreast; twice as many for sums over samples, whose dot products wait for one another, if the cache allows."""
+    """Runs abreast; for sums over samples, whose dot products are chains, twice as many if the cache allows."""
     if plan.search is not None:  # which keeps some tens of numbers in flight by itself: more lanes only spill
         return vector_width(plan.dtype)
     width = lane_width(plan.length, plan.dtype)
@@ -65,7 +65,7 @@ def table_shape(plan: Plan) -> tuple[int, int]:
         return SEARCH_BURST, 0
     if plan.sampling is None or not plan.draws_for_all:
         return BURST, 0
-    size = int(plan.sampling.batch_size)
+    size = plan.sampling.numbers[1]
     return max(1, min(BURST, TABLE_PLACES // size)), size
 
 

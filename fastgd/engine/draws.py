@@ -6,7 +6,7 @@ Where nothing is drawn, each of these functions does nothing and costs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import any_lane
@@ -24,7 +24,7 @@ GROUP = 4  # samples whose indices are worked out together, as their arithmetic 
 class Draws(NamedTuple):
     """What is drawn, and the gradient of one sample."""
 
-    add: Callable | None  # ``add(x, i, g, *data)``
+    add: Any  # ``add(x, i, g, *data)``, or None where there are no batches
     batches: bool
     replace: bool
     shuffle: bool
@@ -262,7 +262,7 @@ def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_p
 
     if draws is None:
         return as_it_is
-    batch = make_batch(draws, length) if draws.batches else None
+    batch: Any = make_batch(draws, length) if draws.batches else None
     noise = make_noise(length, noise_place)
 
     @inlined

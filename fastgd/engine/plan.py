@@ -92,7 +92,7 @@ class Plan:
     def sample_gradient(self) -> Callable | None:
         """The gradient of one sample, where steps take that of a batch."""
         batches = self.sampling is not None and self.sampling.batch_size is not None
-        return self.problem.sample_grad if batches and self.sums else None
+        return self.problem.sample_grad if batches and isinstance(self.problem, FiniteSum) else None
 
     @property
     def draws_for_all(self) -> bool:
@@ -100,7 +100,7 @@ class Plan:
         return self.sampling is not None and self.sampling.features[4]
 
     def drawn_of(self, low: int, high: int) -> tuple[Any, ...]:
-        """What the kernel draws by: the numbers of `Sampling`, then the seeds and the batch sizes of the runs [low, high)."""
+        """What the kernel draws by: the numbers of `Sampling`, then seeds and batch sizes of the runs [low, high)."""
         if self.sampling is None:
             return ()
         if self.seed.ndim:
@@ -108,7 +108,7 @@ class Plan:
         else:
             seeds = spawned(int(self.seed), low, high)
         sizes = np.zeros(1, np.int64)
-        if self.sampling.own_sizes:
+        if isinstance(self.sampling.batch_size, np.ndarray):
             sizes = np.broadcast_to(self.sampling.batch_size, self.batch).flat[low:high]
         return *self.sampling.numbers, seeds, sizes
 
@@ -273,7 +273,7 @@ def make_plan(
         numbers, clips = {**numbers, "noise": sampling.noise}, (*clips, "noise")
     shapes = {name: np.shape(value) for name, value in numbers.items()} | {"seed": seeds.shape}
     if sampling is not None:
-        shapes["batch_size"] = np.shape(sampling.batch_size)
+        shapes["batch_size"] = np.shape(sampling.batch_size) if sampling.own_sizes else ()  # type: ignore[arg-type]
     batch = checked_batch(starts, shapes)
     if not isinstance(starts, np.ndarray) and starts.shape != (*batch, problem.dim):
         starts = starts.copy_to_host()  # what is repeated for many runs is small

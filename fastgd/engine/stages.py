@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from .search import Searching
 
 __all__ = [
-    "Parts", "Shape", "Views",
-    "make_average", "make_clip", "make_coefficients", "make_everywhere", "make_gradient", "make_largest", "make_look_ahead", "make_memory",
-    "make_sweep",
+    "Parts", "Shape", "Views", "make_average", "make_clip", "make_coefficients", "make_everywhere", "make_gradient",
+    "make_largest", "make_look_ahead", "make_memory", "make_sweep",
 ]  # fmt: skip
 
 class Parts(NamedTuple):
@@ -138,7 +137,7 @@ def make_coefficients(parts: Parts) -> Callable:
 
 
 def make_sweep(part: Callable, shape: Shape) -> Callable:
-    """``sweep(carried, c, ...)``: ``part(low, high, carried, c, ...)`` for each group of parameters, with its own of `c`.
+    """``sweep(carried, c, ...)``: ``part(low, high, carried, c, ...)`` for each group of parameters, with its own `c`.
 
     What `part` returns is carried on to the next group.
     """

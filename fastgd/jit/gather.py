@@ -107,7 +107,7 @@ def lane_pointers(context, builder, rows, base, index, kind):
 @lower_builtin(operator.getitem, Rows, Lanes)
 def lower_rows_gather(context, builder, sig, args):
     result = ir.Constant(context.get_value_type(sig.return_type), ir.Undefined)
-    for lane, pointer in lane_pointers(context, builder, sig.args[0], *args, sig.args[1]):
+    for lane, pointer in lane_pointers(context, builder, sig.args[0], args[0], args[1], sig.args[1]):
         result = builder.insert_element(result, builder.load(pointer), lane)
     return result
 

@@ -36,7 +36,9 @@ def register(op: Any, operate: Any) -> None:
 
     def lower(context, builder, sig, args):
         lanes = sig.return_type
-        return operate(builder, lanes, *(splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True)))
+        return operate(
+            builder, lanes, *(splat(context, builder, v, k, lanes) for v, k in zip(args, sig.args, strict=True))
+        )
 
     infer_global(op)(type("Whole", (Whole,), {"key": op}))
     lower_builtin(op, Lanes, Lanes)(lower)

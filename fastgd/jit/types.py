@@ -27,7 +27,8 @@ class Lanes(types.Type):
 
     def can_convert_from(self, typingctx: Any, other: types.Type) -> Conversion | None:
         """A number becomes the same number in every lane, and lanes become those that they meet with."""
-        return Conversion.promote if isinstance(other, (types.Number, Lanes)) and self.unify(None, other) == self else None
+        meets = isinstance(other, (types.Number, Lanes)) and self.unify(typingctx, other) == self
+        return Conversion.promote if meets else None
 
     def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
         """A variable that starts as a number and takes lanes later, such as a sum over parameters, is lanes."""

@@ -204,9 +204,9 @@ class Power(AbstractTemplate):
 
     def generic(self, args, kws):
         lanes = common_lanes(*args) if len(args) == 2 else None
-        refused = lanes is None or any(isinstance(kind, types.Boolean) for kind in args)
-        refused = refused or not isinstance(lanes.dtype, types.Float)
-        return None if refused else signature(lanes, *args)
+        if lanes is None or not isinstance(lanes.dtype, types.Float):
+            return None
+        return None if any(isinstance(kind, types.Boolean) for kind in args) else signature(lanes, *args)
 
 
 def known_exponent(value: ir.Value, kind: types.Type) -> float | None:

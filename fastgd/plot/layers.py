@@ -32,8 +32,9 @@ def layer_gradients(
     Parameters
     ----------
     norms : mapping from str to ndarray
-        Titles of the panels, and what `fastgd.layer_gradients` returned: for starts, shape (runs, layers), which is drawn
-        over the layers; or for traces, shape (runs, points, layers), drawn over the steps with one line for each layer.
+        Titles of the panels, and what `fastgd.layer_gradients` returned: for starts, shape (runs, layers), which is
+        drawn over the layers; or for traces, shape (runs, points, layers), drawn over the steps with one line for each
+        layer.
     steps : array_like, shape (points,), optional
         The steps of the points of traces; by default 0, 1, ...
     out : path, optional

@@ -45,8 +45,8 @@ def matrix_factorization(M: Any, rank: int = 2, *, l2: float = 0.0) -> FiniteSum
         f(U, V) = \frac1N \sum_{(i, j)\ \text{known}} \tfrac12 (U_i \cdot V_j - M_{ij})^2
         + \tfrac{\lambda}{2} (\lVert U_i \rVert^2 + \lVert V_j \rVert^2)
 
-    The origin is a saddle, and without missing entries and penalty every other stationary point that is no global minimum is
-    one too.
+    The origin is a saddle, and without missing entries and penalty every other stationary point that is no global
+    minimum is one too.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def matrix_factorization(M: Any, rank: int = 2, *, l2: float = 0.0) -> FiniteSum
     References
     ----------
     Y. Koren, R. Bell, C. Volinsky, Matrix factorization techniques for recommender systems, doi:10.1109/MC.2009.263.
-    On the saddles: P. Baldi, K. Hornik, Neural networks and principal component analysis, doi:10.1016/0893-6080(89)90014-2.
+    On the saddles: P. Baldi, K. Hornik, Neural networks and principal component analysis,
+    doi:10.1016/0893-6080(89)90014-2.
 
     Examples
     --------
@@ -87,7 +88,9 @@ def matrix_factorization(M: Any, rank: int = 2, *, l2: float = 0.0) -> FiniteSum
     known = ~np.isnan(matrix)
     for axis, name in ((1, "row"), (0, "column")):
         if not known.any(axis=axis).all():
-            raise ValueError(f"every row and column of M needs a known entry; {name} {int(known.any(axis=axis).argmin())} has none")
+            raise ValueError(
+                f"every row and column of M needs a known entry; {name} {int(known.any(axis=axis).argmin())} has none"
+            )
     rank = positive_integer(rank, "rank")
     value, gradient = make_factorization(rank, len(matrix))
     data = np.argwhere(known), matrix[known], checked_penalty(l2)

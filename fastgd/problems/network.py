@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -90,7 +91,7 @@ def make_forward(sizes: tuple[int, ...], hidden: int, output: int, bias: bool) -
 
 
 def make_loss(loss: int, outputs: int) -> tuple[Any, Any]:
-    """``value(a, first, i, y)`` of the outputs ``a[first:]``, and ``slopes``, which puts its derivatives in their place."""
+    """``value(a, first, i, y)`` of the outputs ``a[first:]``, and ``slopes``, which puts its derivatives there."""
 
     @inlined
     def mean_square(a, first, i, y):
@@ -134,11 +135,11 @@ def make_loss(loss: int, outputs: int) -> tuple[Any, Any]:
 def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool) -> tuple[Any, Any]:
     """Loss of a sample and its gradient by back-propagation.
 
-    The activations of all layers lie in scratch memory of the call; going back, the derivatives with respect to the inputs
-    of each layer take their place.
+    The activations of all layers lie in scratch memory of the call; going back, the derivatives with respect to the
+    inputs of each layer take their place.
     """
     layers, nodes, outputs = len(sizes) - 1, sum(sizes), sizes[-1]
-    dim = sum((n + bool(bias)) * m for n, m in zip(sizes, sizes[1:], strict=False))
+    dim = sum((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))
     forward = make_forward(sizes, hidden, output, bias)
     loss_of, slopes_of = make_loss(loss, outputs)
     (_, slope_of_hidden), (_, slope_of_output) = make_activation(hidden), make_activation(output)
@@ -200,6 +201,7 @@ class Network(FiniteSum):
     """
 
     sizes: tuple[int, ...]
+    layers: tuple[slice, ...]
     activation: str
     output: str
     loss_name: str
@@ -215,9 +217,9 @@ class Network(FiniteSum):
         seed : int
             Not negative.
         method : {"xavier", "he", "normal", "zeros"}
-            "xavier": weights uniform in ±sqrt(6 / (inputs + outputs)) of their layer (Glorot and Bengio, 2010). "he": normal
-            with variance 2 / inputs (He et al., arXiv:1502.01852). "normal": normal with standard deviation `scale`.
-            "zeros": all 0.
+            "xavier": weights uniform in ±sqrt(6 / (inputs + outputs)) of their layer (Glorot and Bengio, 2010). "he":
+            normal with variance 2 / inputs (He et al., arXiv:1502.01852). "normal": normal with standard deviation
+            `scale`. "zeros": all 0.
         scale : float, optional
             For "normal", 1 by default; for the others the weights are multiplied by it.
 
@@ -238,8 +240,9 @@ class Network(FiniteSum):
         """
         n = positive_integer(n, "n")
         if method not in INITIALIZERS:
+            known = ", ".join(INITIALIZERS)
             raise ValueError(
-                f"method must be one of {', '.join(INITIALIZERS)} for a network, not {method!r}.{nearest(method, INITIALIZERS)}"
+                f"method must be one of {known} for a network, not {method!r}.{nearest(method, INITIALIZERS)}"
             )
         factor = 1.0 if scale is None else scale
         if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < math.inf:
@@ -319,23 +322,23 @@ def mlp(
 
     .. math:: a_0 = X_i, \qquad a_l = \sigma(W_l\, a_{l-1} + b_l), \qquad f(x) = \frac1N \sum_i \ell(a_L, y_i)
 
-    The parameters x are one row: for each layer the weights :math:`W_l` of shape (outputs, inputs), row by row as in PyTorch's
-    ``Linear``, then the biases :math:`b_l`.
+    The parameters x are one row: for each layer the weights :math:`W_l` of shape (outputs, inputs), row by row as in
+    PyTorch's ``Linear``, then the biases :math:`b_l`.
 
     Parameters
     ----------
     X : array_like, shape (N, p)
         One row a sample.
     y : array_like
-        For "mse" the targets, shape (N,) or (N, outputs), or classes as integers, which become rows of 0 and a single 1;
-        for "cross_entropy" classes 0, 1, ... as integers, shape (N,).
+        For "mse" the targets, shape (N,) or (N, outputs), or classes as integers, which become rows of 0 and a single
+        1; for "cross_entropy" classes 0, 1, ... as integers, shape (N,).
     hidden : tuple of int
         Nodes in each hidden layer; () is a network without one.
     activation : {"tanh", "sigmoid", "relu", "identity"}
         :math:`\sigma` of the hidden layers. The derivative of "relu" at 0 is 0.
     loss : {"mse", "cross_entropy"}, optional
-        The mean over the outputs of the squared error, or the logarithm of the softmax at the class; by default the latter
-        for integers in `y`.
+        The mean over the outputs of the squared error, or the logarithm of the softmax at the class; by default the
+        latter for integers in `y`.
     output : {"identity", "sigmoid", "tanh", "relu"}
         :math:`\sigma` of the last layer, for "mse" only.
     bias : bool
@@ -373,7 +376,11 @@ def mlp(
     widths = tuple(positive_integer(width, f"hidden[{k}]") for k, width in enumerate(widths))
     labels = np.asarray(y).dtype.kind in "biu"
     loss = loss or ("cross_entropy" if labels else "mse")
-    for name, value, known in (("activation", activation, ACTIVATIONS), ("output", output, ACTIVATIONS), ("loss", loss, LOSSES)):
+    for name, value, known in (
+        ("activation", activation, ACTIVATIONS),
+        ("output", output, ACTIVATIONS),
+        ("loss", loss, LOSSES),
+    ):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}.{nearest(value, known)}")
     if loss == "cross_entropy" and output != "identity":
@@ -389,9 +396,9 @@ def mlp(
     sizes = (table.shape[1], *widths, count)
     kinds = ACTIVATIONS.index(activation), ACTIVATIONS.index(output), LOSSES.index(loss)
     value, gradient = make_network(sizes, *kinds, bool(bias))
-    edges = np.cumsum([0, *((n + bool(bias)) * m for n, m in zip(sizes, sizes[1:], strict=False))]).tolist()
+    edges = np.cumsum([0, *((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))]).tolist()
     network = Network(value, gradient, data=(table, target), dim=edges[-1], name="mlp")
     network.sizes, network.activation, network.output = sizes, activation, output
-    network.layers = tuple(slice(low, high) for low, high in zip(edges, edges[1:], strict=False))
+    network.layers = tuple(slice(low, high) for low, high in itertools.pairwise(edges))
     network.loss_name, network.bias = loss, bool(bias)
     return network

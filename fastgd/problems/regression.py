@@ -271,9 +271,9 @@ def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
         target = real_array(y, "y")
     else:
         target = np.asarray(y)
-        if target.dtype.kind not in "biu":
-            if target.dtype.kind != "f" or not (target == np.round(target)).all():
-                raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
+        whole = target.dtype.kind in "biu" or (target.dtype.kind == "f" and (target == np.round(target)).all())
+        if not whole:
+            raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
         target = target.astype(np.int64)
     if target.ndim < 1 or len(target) != len(table) or (kind != "real" and target.ndim != 1):
         raise ValueError(f"y must have one entry for each of the {len(table)} rows of X, got shape {np.shape(y)}")

@@ -75,11 +75,17 @@ def make_sampling(
             raise TypeError(f"{name} must be True or False, got {flag!r}")
     size = None if batch_size is None else checked_size(batch_size, samples, bool(replace))
     if size is None:
-        for name, given in (("replace", replace), ("shuffle", not shuffle), ("shared_batches", shared_batches is not False)):
+        for name, given in (
+            ("replace", replace),
+            ("shuffle", not shuffle),
+            ("shared_batches", shared_batches is not False),
+        ):
             if given:
                 raise ValueError(f"{name} is about mini-batches: give batch_size too, as in batch_size=32")
     elif replace and not shuffle:
-        raise ValueError("shuffle=False goes through the samples in order, and replace=True draws them: give one of them")
+        raise ValueError(
+            "shuffle=False goes through the samples in order, and replace=True draws them: give one of them"
+        )
     shared = checked_shared(shared_batches, size, seed)
     scale = checked_noise(noise)
     every = checked_every(check_every, samples, size)
@@ -91,8 +97,8 @@ def make_sampling(
 def checked_size(batch_size: Any, samples: int | None, replace: bool) -> int | np.ndarray:
     if samples is None:
         raise TypeError(
-            "batch_size needs a problem that is a mean over samples: write it as fastgd.FiniteSum(loss, grad, data=..., "
-            "dim=...)"
+            "batch_size needs a problem that is a mean over samples: write it as "
+            "fastgd.FiniteSum(loss, grad, data=..., dim=...)"
         )
     sizes = np.asarray(batch_size)
     if not np.issubdtype(sizes.dtype, np.integer) or (sizes < 1).any():
@@ -117,8 +123,8 @@ def checked_shared(shared: Any, size: int | np.ndarray | None, seed: Any) -> int
         ) from None
     if number.ndim:
         raise ValueError(
-            "shared_batches=True draws the batches of all runs by `seed`, which must be one integer then, got an array of "
-            f"shape {number.shape}; give the seed of the batches instead, as in shared_batches=0"
+            "shared_batches=True draws the batches of all runs by `seed`, which must be one integer then, got an array "
+            f"of shape {number.shape}; give the seed of the batches instead, as in shared_batches=0"
         )
     return int(number)
 
@@ -127,7 +133,9 @@ def checked_noise(noise: Any) -> float | np.ndarray | None:
     numbers = real_array(noise, "noise")
     good = np.isfinite(numbers) & (numbers >= 0)
     if not good.all():
-        raise ValueError(f"noise must be a standard deviation >= 0, or an array of them, got {numbers[~good].flat[0]:g}")
+        raise ValueError(
+            f"noise must be a standard deviation >= 0, or an array of them, got {numbers[~good].flat[0]:g}"
+        )
     if numbers.ndim == 0:
         return float(numbers) or None
     return numbers

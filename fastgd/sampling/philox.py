@@ -64,8 +64,9 @@ def below(word: Any, n: Any) -> Any:
 def normals(w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
     """Four independent normal numbers of four words, by Box and Muller's transform.
 
-    Radius and angle have 2³² equally likely values each, so no number is beyond 6.8 (a normal one is, once in 10¹¹), and
-    the distribution function is met within 2⁻³².  Beyond that, their error is the rounding of `log`, `sqrt`, `cos` and `sin`.
+    Radius and angle have 2³² equally likely values each, so no number is beyond 6.8 (a normal one is, once in 10¹¹),
+    and the distribution function is met within 2⁻³².  Beyond that, their error is the rounding of `log`, `sqrt`, `cos`
+    and `sin`.
     """
     a, b = math.sqrt(-2.0 * math.log(unit(w0))), 2.0 * math.pi * unit(w1)
     c, d = math.sqrt(-2.0 * math.log(unit(w2))), 2.0 * math.pi * unit(w3)

@@ -17,8 +17,8 @@ MAX_SEED = 2**63 - 1
 def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     """Return the seeds that the runs of a batch have where `fastgd.minimize` is given one integer.
 
-    The first run has `seed` itself; the others have numbers that Philox makes of it and of their place in the batch, in C
-    order.  A run depends on its own seed alone, so run k of a batch with ``seed=s`` is repeated alone by
+    The first run has `seed` itself; the others have numbers that Philox makes of it and of their place in the batch, in
+    C order.  A run depends on its own seed alone, so run k of a batch with ``seed=s`` is repeated alone by
     ``seed=gd.seeds(s, batch_shape)[k]``.
 
     Parameters

@@ -1,7 +1,7 @@
 r"""Random permutations without memory: where a place goes to is worked out when it is asked for.
 
-Swap-or-not: in each round a pivot K pairs every place x with K - x (mod n), and one bit of each pair says whether the two
-change places.  It is a permutation of exactly n places, whatever n, and random access needs no table.
+Swap-or-not: in each round a pivot K pairs every place x with K - x (mod n), and one bit of each pair says whether the
+two change places.  It is a permutation of exactly n places, whatever n, and random access needs no table.
 
 Two places that are never told apart keep their distance; after r rounds that has a probability of :math:`2^{-r}`, so
 :math:`\lceil \log_2 n \rceil + 12` rounds leave the chance of any pair of values within :math:`2^{-11}` of itself.

@@ -12,7 +12,7 @@ from .plateau import ReduceOnPlateau
 from .warmup import LinearWarmup, sequence
 
 __all__ = [
-    "Constant", "Cosine", "CosineWarmRestarts", "ExpRange", "Exponential", "Groups", "InverseTime", "LinearWarmup", "OneCycle",
-    "PiecewiseConstant", "Polynomial", "ReduceOnPlateau", "Schedule", "StepDecay", "Triangular", "Triangular2",
-    "groups", "sequence",
+    "Constant", "Cosine", "CosineWarmRestarts", "ExpRange", "Exponential", "Groups", "InverseTime", "LinearWarmup",
+    "OneCycle", "PiecewiseConstant", "Polynomial", "ReduceOnPlateau", "Schedule", "StepDecay", "Triangular",
+    "Triangular2", "groups", "sequence",
 ]  # fmt: skip

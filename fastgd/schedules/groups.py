@@ -53,7 +53,9 @@ class Groups(Schedule):
         if len(sizes) != len(self.schedules):
             raise ValueError(f"lr: {len(self.schedules)} rates in groups, and the problem has {len(sizes)} layers")
         if sum(sizes) != dim:
-            raise ValueError(f"lr: the sizes of the groups must sum to the {dim} parameters of the problem, got {sizes}")
+            raise ValueError(
+                f"lr: the sizes of the groups must sum to the {dim} parameters of the problem, got {sizes}"
+            )
         return tuple(int(edge) for edge in np.cumsum([0, *sizes]))
 
     def rate_function(self) -> Callable[..., Any]:
@@ -84,14 +86,15 @@ def groups(*rates: Any, sizes: tuple[int, ...] | None = None) -> Groups:
     Raises
     ------
     TypeError, ValueError
-        If a rate is none, there are no rates, or the sizes are no positive integers.  Whether they fit the problem is checked
-        by `minimize`.
+        If a rate is none, there are no rates, or the sizes are no positive integers.  Whether they fit the problem is
+        checked by `minimize`.
 
     Examples
     --------
     >>> import fastgd as gd
     >>> bowl = gd.problems.quadratic(dim=3)
-    >>> run = gd.minimize(bowl, [1.0, 1.0, 1.0], gd.GradientDescent(lr=gd.groups(0.0, 0.1, sizes=(1, 2))), max_steps=100)
+    >>> rates = gd.groups(0.0, 0.1, sizes=(1, 2))
+    >>> run = gd.minimize(bowl, [1.0, 1.0, 1.0], gd.GradientDescent(lr=rates), max_steps=100)
     >>> float(run.x[0]), abs(run.x[1:]).max() < 1e-6  # the first group stays
     (1.0, np.True_)
     """
@@ -100,7 +103,9 @@ def groups(*rates: Any, sizes: tuple[int, ...] | None = None) -> Groups:
     schedules = tuple(rate if isinstance(rate, Schedule) else Constant(rate) for rate in rates)
     for k, schedule in enumerate(schedules):
         if schedule.memory or isinstance(schedule, Groups):
-            raise TypeError(f"groups: rate {k} must be a number, an array or a schedule without memory, got {schedule!r}")
+            raise TypeError(
+                f"groups: rate {k} must be a number, an array or a schedule without memory, got {schedule!r}"
+            )
     if sizes is not None:
         whole = isinstance(sizes, (tuple, list)) and all(
             isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 1 for size in sizes

@@ -245,7 +245,8 @@ def _advice(kind: str, fun: types.FunctionType, dim: int, extra: int, sample: bo
         body = [f"    out[{i}] {sign} ...  # the derivative with respect to x[{i}]" for i in range(dim)]
     else:
         k = "k" if sample else "i"
-        body = [f"    for {k} in range(len(x)):", f"        out[{k}] {sign} ...  # the derivative with respect to x[{k}]"]
+        line = f"        out[{k}] {sign} ...  # the derivative with respect to x[{k}]"
+        body = [f"    for {k} in range(len(x)):", line]
     lines = [f"def grad({', '.join(['x', *(['i'] if sample else []), 'out', *names])}):", *body]
     place = "FiniteSum(loss, grad, ...)" if sample else "Problem(fun, grad, ...)"
     return f"Write the gradient, and give it as {place}:\n\n" + "\n".join(f"    {line}" for line in lines)

@@ -267,7 +267,7 @@ class TracedData:
     def __getitem__(self, index: Any) -> Traced:
         places = index if isinstance(index, tuple) else (index,)
         if len(places) != self.ndim:
-            raise Refused(f"{len(places)} of the {self.ndim} indices of an array of the data; read one number at a time")
+            raise Refused(f"{len(places)} of the {self.ndim} indices of an array of the data; read one number")
         words = [
             "i" if isinstance(place, SampleNumber) else str(operator.index(place) % side)
             for place, side in zip(places, self.shape, strict=True)

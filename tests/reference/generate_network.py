@@ -1,10 +1,11 @@
 """Regenerate network.json: losses and gradients of small networks, by PyTorch's automatic differentiation (float64).
 
 Run with: pip install torch==2.14.1; python generate_network.py [OUTDIR]
-The data and parameters are the formulas in `inputs`, which the test repeats; parameters are in PyTorch's order: for each
-layer the weight, row by row, then the bias.
+The data and parameters are the formulas in `inputs`, which the test repeats; parameters are in PyTorch's order: for
+each layer the weight, row by row, then the bias.
 """
 
+import itertools
 import json
 import pathlib
 import sys
@@ -14,7 +15,9 @@ import torch
 
 SAMPLES, SIZES = 6, (3, 4, 2, 3)
 ACTIVATIONS = {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "identity": torch.nn.Identity}
-CASES = [(a, loss, "identity", bias) for a in ACTIVATIONS for loss in ("mse", "cross_entropy") for bias in (True, False)]
+CASES = [
+    (a, loss, "identity", bias) for a in ACTIVATIONS for loss in ("mse", "cross_entropy") for bias in (True, False)
+]
 CASES += [(a, "mse", a, True) for a in ("sigmoid", "tanh")]
 
 
@@ -26,7 +29,7 @@ def inputs(dim):
 
 def network(activation, output, bias):
     layers = []
-    for k, (n, m) in enumerate(zip(SIZES, SIZES[1:])):
+    for k, (n, m) in enumerate(itertools.pairwise(SIZES)):
         last = k == len(SIZES) - 2
         layers += [torch.nn.Linear(n, m, bias=bias, dtype=torch.float64), ACTIVATIONS[output if last else activation]()]
     return torch.nn.Sequential(*layers)
