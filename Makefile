@@ -1,6 +1,7 @@
 # Everything runs in .venv, made on first use from nothing but Python (3.10 or later):
 #   make basins         the basins of Himmelblau's function under Adam: a table, and a picture
 #   make test           the tests and doctests                   (ARGS="-k adam -x" goes to pytest)
+#                                                               (JOBS= for one process; pytest's own -n otherwise)
 #   make test-all       with the slow ones: every rule with every problem, long random streams
 #   make test-simulator the GPU target on Numba's CUDA simulator; `make test` ends with it
 #   make gpu-report     the GPU target's tests and figures, on a machine that has one
@@ -15,6 +16,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+JOBS ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -26,15 +28,15 @@ basins: $(VENV)/installed-plot+cli
 	$(BIN)/fastgd basins himmelblau --optimizer adam --lr 0.05 --shape 512x512 --out himmelblau-basins.png
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(JOBS) -m "not slow" $(ARGS)
 	$(if $(ARGS),,$(MAKE) test-simulator)
 
 test-all: $(VENV)/installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(JOBS) $(ARGS)
 	$(if $(ARGS),,$(MAKE) test-simulator)
 
 test-simulator: $(VENV)/installed-test
-	NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/cuda/test_simulator.py tests/cuda/test_simulated_steps.py
+	NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(JOBS) tests/cuda/test_simulator.py tests/cuda/test_simulated_steps.py
 
 gpu-report: $(VENV)/installed-bench+cuda
 	$(BIN)/python asv_benches/gpu_report.py $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import datasets, optimizers, problems, schedules
 from ._version import __version__
@@ -17,31 +17,14 @@ from .basins import (
     basin_agreement,
     find_basins,
     map_basins,
-    measures,
     sweep_basins,
     wilson,
 )
-from .compare import Comparison, compare
 from .errors import DerivationError, DeviceError, Interrupted
 from .ewma import ewma
 from .finite_sum import FiniteSum
 from .jit.gather import scratch
 from .jit.masks import select
-from .landscape import (
-    Classification,
-    CriticalPoints,
-    DisconnectivityTree,
-    GradientCheck,
-    LineSlice,
-    PlaneSlice,
-    classify,
-    find_critical_points,
-    gradient_check,
-    layer_gradients,
-    line_slice,
-    path_slice,
-    random_slice,
-)
 from .minimize import minimize
 from .optimizers import (
     LBFGS,
@@ -73,6 +56,26 @@ from .schedules import groups
 from .searches import Backtracking, HagerZhang, StrongWolfe
 from .stopping import Status
 
+if TYPE_CHECKING:
+    from . import plot
+    from .basins import measures
+    from .comparison import Comparison, compare
+    from .landscape import (
+        Classification,
+        CriticalPoints,
+        DisconnectivityTree,
+        GradientCheck,
+        LineSlice,
+        PlaneSlice,
+        classify,
+        find_critical_points,
+        gradient_check,
+        layer_gradients,
+        line_slice,
+        path_slice,
+        random_slice,
+    )
+
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
     "Agreement", "Backtracking", "BasinMap", "BasinSweep", "Basins", "Classification", "Comparison",
@@ -86,7 +89,28 @@ __all__ = [
 ]  # fmt: skip
 
 
+# What most sessions never ask for is imported when it is
+LAZY = {
+    "plot": ".plot", "measures": ".basins.measures", **dict.fromkeys(("Comparison", "compare"), ".comparison"),
+    **dict.fromkeys(
+        (
+            "Classification", "CriticalPoints", "DisconnectivityTree", "GradientCheck", "LineSlice",
+            "PlaneSlice", "classify", "find_critical_points", "gradient_check", "layer_gradients",
+            "line_slice", "path_slice", "random_slice",
+        ),
+        ".landscape",
+    ),
+}  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
-    if name == "plot":  # matplotlib is an extra, and slow to import
-        return importlib.import_module(".plot", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(LAZY[name], __name__)
+    value = module if LAZY[name].endswith(f".{name}") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -177,7 +177,9 @@ HYPERPARAMETERS: list[tuple[Any, dict[str, Any], type[Exception], list[str]]] = 
 
 
 @pytest.mark.parametrize(
-    ("make", "options", "kind", "words"), HYPERPARAMETERS, ids=[f"{m.__name__}-{o}" for m, o, *_ in HYPERPARAMETERS]
+    ("make", "options", "kind", "words"),
+    HYPERPARAMETERS,
+    ids=[f"{make.__name__}-{k}" for k, (make, *_) in enumerate(HYPERPARAMETERS)],
 )
 def test_hyperparameters(make: Any, options: dict[str, Any], kind: type[Exception], words: list[str]) -> None:
     refused(kind, words, lambda: make(**options))

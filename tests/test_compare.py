@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastgd as gd
-from fastgd.compare import named_optimizers
+from fastgd.comparison import named_optimizers
 
 HIMMELBLAU = gd.problems.himmelblau()
 STARTS = HIMMELBLAU.sample(400, seed=9)

@@ -9,7 +9,6 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.np import arrayobj
 
 from .operators import common_lanes, splat
 from .types import Lanes, Rows
@@ -64,8 +63,11 @@ lower_builtin(operator.getitem, types.Array, Lanes)(lower_gather)
 
 @lower_builtin(operator.getitem, types.Array, types.BaseTuple)
 def lower_gather_or_get(context, builder, sig, args):
-    gathers = isinstance(sig.return_type, Lanes)
-    return (lower_gather if gathers else arrayobj.getitem_array_tuple)(context, builder, sig, args)
+    if isinstance(sig.return_type, Lanes):
+        return lower_gather(context, builder, sig, args)
+    from numba.np import arrayobj  # which Numba itself has loaded by now, and not before
+
+    return arrayobj.getitem_array_tuple(context, builder, sig, args)
 
 
 @infer_global(operator.getitem)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED
-from fastgd.compare import Comparison, Contestant
+from fastgd.comparison import Comparison, Contestant
 from fastgd.plot import style
 from fastgd.plot.basins import pixel_edges
 
