@@ -178,7 +178,7 @@ def test_ten_thousand_points_in_a_second(method):
     gd.classify(problem, points, method=method)
     started = time.perf_counter()
     found = gd.classify(problem, points, method=method)
-    assert time.perf_counter() - started < 1.0
+    assert time.perf_counter() - started < 1.0  # about a hundredth of a second on an idle machine
     exact = np.linalg.eigvalsh(problem.hessian(points))
     np.testing.assert_allclose(found.eigenvalues, exact, rtol=1e-7, atol=1e-6)
     assert found.kind.shape == (100, 100)

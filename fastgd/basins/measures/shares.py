@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.intervals import wilson
-from fastgd.basins.measures.labels import label_array
+from fastgd.basins.measures.labels import coded, label_array
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def shares(labels: Any, confidence: float = 0.95) -> Shares:
     >>> shares([0, 1, 1, 1]).fractions
     array([0.25, 0.75])
     """
-    values, counts = np.unique(label_array(labels), return_counts=True)
+    codes, values = coded(label_array(labels).reshape(-1))
+    counts = np.bincount(codes, minlength=values.size)
     total = int(counts.sum())
     return Shares(values, counts.astype(np.int64), counts / total, wilson(counts, total, confidence))
 
