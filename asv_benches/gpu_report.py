@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = "tests/cuda/test_gpu.py"
+TESTS = "tests/gpu/test_gpu.py"
 
 
 def say(text: str) -> None:

@@ -18,7 +18,7 @@ from fastgd.stopping import Status
 
 from .compaction import make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
-from .memory import Lane, allocate, device_array, device_data
+from .memory import Buffers, allocate, device_array, device_data
 
 __all__ = ["run"]
 
@@ -53,11 +53,11 @@ def kernels_of(plan: Plan, bare: bool) -> Kernels:
 
 
 class Flight:
-    """A chunk in flight: its lane, its runs, and the steps that remain."""
+    """A chunk in flight: its buffers, its runs, and the steps that remain."""
 
-    def __init__(self, lane: Lane, part: tuple[int, int], steps: Iterator[int]) -> None:
-        self.lane, self.part, self.steps = lane, part, steps
-        self.begun = False  # until then the lane holds the results of the chunk before
+    def __init__(self, room: Buffers, part: tuple[int, int], steps: Iterator[int]) -> None:
+        self.room, self.part, self.steps = room, part, steps
+        self.begun = False  # until then the room holds the results of the chunk before
 
 
 class Job:
@@ -85,22 +85,22 @@ class Job:
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
-        self.sample = self.lane(WARP)
+        self.sample = self.room(WARP)
 
-    def lane(self, runs: int) -> Lane:
+    def room(self, runs: int) -> Buffers:
         results = self.arrays if self.plan.on_gpu else None
-        return Lane(self.plan, self.kernels.layout, runs, self.threads, self.steps, results)
+        return Buffers(self.plan, self.kernels.layout, runs, self.threads, self.steps, results)
 
     def compile(self) -> None:
         """Compile all kernels, or raise Numba's error."""
-        lane, runs = self.sample, 1
-        out = lane.targets(0, runs)
-        old, new = lane.buffers
-        starts = lane.starts.device if lane.starts else self.starts_on_gpu(0, runs)
-        self.kernels.begin.compile((starts, lane.hyper_device, new, lane.identity, self.written(out), runs))
-        if lane.shared is not None:
-            self.kernels.fill.compile((lane.shared, lane.table, 0, 1))
-        self.kernels.burst.compile(self.burst_arguments(lane, old, new, lane.order, runs, (0, 1), out))
+        room, runs = self.sample, 1
+        out = room.targets(0, runs)
+        old, new = room.states
+        starts = room.starts.device if room.starts else self.starts_on_gpu(0, runs)
+        self.kernels.begin.compile((starts, room.hyper_device, new, room.identity, self.written(out), runs))
+        if room.shared is not None:
+            self.kernels.fill.compile((room.shared, room.table, 0, 1))
+        self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
         self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
 
     def written(self, out: Arrays) -> tuple[Any, ...]:
@@ -111,82 +111,82 @@ class Job:
         return out.fun, out.grad_norm, out.fun_avg
 
     def burst_arguments(
-        self, lane: Lane, old: Any, new: Any, order: Any, slots: int, span: tuple[int, int], out: Arrays
+        self, room: Buffers, old: Any, new: Any, order: Any, slots: int, span: tuple[int, int], out: Arrays
     ) -> tuple[Any, ...]:
         return (
-            old, new, order, slots, lane.table, lane.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), lane.survivors,
+            old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
+            self.limits, self.written(out), room.survivors,
         )  # fmt: skip
 
-    def descend(self, lane: Lane, low: int, high: int) -> Iterator[int]:
+    def descend(self, room: Buffers, low: int, high: int) -> Iterator[int]:
         """Take the runs from `low` to `high` to their ends; yields how many have newly ended, and waits after that."""
-        kernels, stream, threads, runs = self.kernels, lane.stream, self.threads, high - low
-        out = lane.targets(low, high)
-        old, new = lane.buffers
+        kernels, stream, threads, runs = self.kernels, room.stream, self.threads, high - low
+        out = room.targets(low, high)
+        old, new = room.states
         blocks = -(-runs // threads)
-        starts = self.put(lane, low, high)
+        starts = self.put(room, low, high)
         kernels.begin.launch(
-            blocks, threads, stream, starts, lane.hyper_device, new, lane.identity, self.written(out), runs
+            blocks, threads, stream, starts, room.hyper_device, new, room.identity, self.written(out), runs
         )
-        t, alive, slots, order = 0, runs, runs, lane.identity
+        t, alive, slots, order = 0, runs, runs, room.identity
         while t < self.most and alive:
             last = min(t + self.steps, self.most)
             old, new = new, old
-            if lane.shared is not None:
-                kernels.fill.launch(-(-self.steps // threads), threads, stream, lane.shared, lane.table, t, last)
+            if room.shared is not None:
+                kernels.fill.launch(-(-self.steps // threads), threads, stream, room.shared, room.table, t, last)
             blocks = -(-slots // threads)
             kernels.burst.launch(
-                blocks, threads, stream, *self.burst_arguments(lane, old, new, order, slots, (t, last), out)
+                blocks, threads, stream, *self.burst_arguments(room, old, new, order, slots, (t, last), out)
             )
             make_scan(self.scan_threads).launch(
-                1, self.scan_threads, stream, lane.survivors, blocks, lane.offsets, lane.total.device
+                1, self.scan_threads, stream, room.survivors, blocks, room.offsets, room.total.device
             )
-            lane.total.fetch(1, stream)
-            lane.event.record(stream)
+            room.total.fetch(1, stream)
+            room.event.record(stream)
             yield 0
-            lane.event.synchronize()
-            ended = alive - int(lane.total.host[0])
-            alive, t, order = alive - ended, last, lane.identity
+            room.event.synchronize()
+            ended = alive - int(room.total.host[0])
+            alive, t, order = alive - ended, last, room.identity
             if 0 < alive <= FULL * slots:
-                make_place(threads).launch(blocks, threads, stream, new[2], slots, lane.offsets, lane.order)
-                slots, order = alive, lane.order
+                make_place(threads).launch(blocks, threads, stream, new[2], slots, room.offsets, room.order)
+                slots, order = alive, room.order
             yield ended
-        yield from self.finish(lane, low, high)
+        yield from self.finish(room, low, high)
 
     @property
     def scan_threads(self) -> int:
         return self.threads if simulated() else SCAN_THREADS
 
-    def put(self, lane: Lane, low: int, high: int) -> Any:
+    def put(self, room: Buffers, low: int, high: int) -> Any:
         """Send the chunk's starts and hyperparameters; return the starts on the GPU."""
-        if lane.hyper is not None:
+        if room.hyper is not None:
             own = self.plan.hyper_of(low, high)
-            lane.hyper.host[:, : high - low] = own.T
-            lane.hyper.device.copy_to_device(lane.hyper.host, stream=lane.stream)
-        if lane.starts is None:
+            room.hyper.host[:, : high - low] = own.T
+            room.hyper.device.copy_to_device(room.hyper.host, stream=room.stream)
+        if room.starts is None:
             return self.starts_on_gpu(low, high)
-        lane.starts.put(self.plan.starts_of(low, high), lane.stream)
-        return lane.starts.device
+        room.starts.put(self.plan.starts_of(low, high), room.stream)
+        return room.starts.device
 
     def starts_on_gpu(self, low: int, high: int) -> Any:
         """The caller's own starts, for the runs from `low` to `high`."""
         return self.plan.starts.reshape(self.plan.runs, self.plan.length)[low:high]
 
-    def finish(self, lane: Lane, low: int, high: int) -> Iterator[int]:
+    def finish(self, room: Buffers, low: int, high: int) -> Iterator[int]:
         """Evaluate the ends, and bring the results home."""
-        runs, out = high - low, lane.targets(low, high)
+        runs, out = high - low, room.targets(low, high)
         blocks = -(-runs // self.threads)
         self.kernels.ends.launch(
-            blocks, self.threads, lane.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
+            blocks, self.threads, room.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
         )
-        wanted = [] if lane.own is None else [
-            (pair, target) for pair, target in zip(lane.own, self.arrays.part(low, high), strict=True) if target.size
+        wanted = [] if room.own is None else [
+            (pair, target) for pair, target in zip(room.own, self.arrays.part(low, high), strict=True) if target.size
         ]  # fmt: skip
         for pair, _ in wanted:
-            pair.fetch(runs, lane.stream)
-        lane.event.record(lane.stream)
+            pair.fetch(runs, room.stream)
+        room.event.record(room.stream)
         yield 0
-        lane.event.synchronize()
+        room.event.synchronize()
         for pair, target in wanted:
             target[...] = pair.host[:runs]
 
@@ -208,14 +208,14 @@ class Job:
 
     def all_chunks(self, report: Callable[[int, int], None] | None) -> Arrays:
         plan = self.plan
-        each = Lane.bytes_a_run(plan, self.kernels.layout)
-        lanes, size = allocate(self.lane, plan.runs, each)
+        each = Buffers.bytes_a_run(plan, self.kernels.layout)
+        rooms, size = allocate(self.room, plan.runs, each)
         parts = iter([(low, min(low + size, plan.runs)) for low in range(0, plan.runs, size)])
         active: deque[Flight] = deque()
         done = 0
         try:
-            for lane, part in zip(lanes, parts, strict=False):
-                active.append(Flight(lane, part, self.descend(lane, *part)))
+            for room, part in zip(rooms, parts, strict=False):
+                active.append(Flight(room, part, self.descend(room, *part)))
             while active:
                 flight = active[0]
                 ended = next(flight.steps, None)
@@ -224,7 +224,7 @@ class Job:
                 if ended is None:
                     active.pop()
                     if (following := next(parts, None)) is not None:
-                        active.append(Flight(flight.lane, following, self.descend(flight.lane, *following)))
+                        active.append(Flight(flight.room, following, self.descend(flight.room, *following)))
                 if ended:
                     done += ended
                     if report is not None:
@@ -232,7 +232,7 @@ class Job:
         except KeyboardInterrupt:
             for flight in active:
                 if flight.begun:
-                    deque(self.finish(flight.lane, *flight.part), maxlen=0)
+                    deque(self.finish(flight.room, *flight.part), maxlen=0)
             status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
             done = int(np.count_nonzero(status >= 0))
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None

@@ -15,7 +15,7 @@ from fastgd.jit.cuda import is_out_of_memory
 
 from .kernels import WARP, Layout
 
-__all__ = ["Lane", "allocate", "device_array", "device_data"]
+__all__ = ["Buffers", "allocate", "device_array", "device_data"]
 
 CHUNK_RUNS = 1 << 20  # enough to fill any GPU several times; one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
@@ -60,8 +60,8 @@ def device_array(shape: tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(whole(shape), dtype)
 
 
-class Lane:
-    """One of the chunks in flight: its stream, its arrays, the numbers it waits for.
+class Buffers:
+    """What one of the chunks in flight has: its stream, its arrays, the number that it waits for.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Lane:
         self.shared = None if plan.per_run else cuda.to_device(np.array(plan.hyper, np.float64).reshape(1, -1, 1))
         count = plan.coefficients + len(plan.clips) + (plan.average is not None)
         self.table = device_array((1 if plan.per_run else steps, count, 1), np.float64)
-        self.buffers = [
+        self.states = [
             (
                 device_array((blocks, layout.rows, WARP), dtype),
                 device_array((blocks, layout.memory, WARP), np.float64),
@@ -127,7 +127,7 @@ class Lane:
         return state + given + plan.length * item + results
 
 
-def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) -> tuple[list[Lane], int]:
+def allocate(make: Callable[[int], Buffers], runs: int, each: int, rooms: int = 2) -> tuple[list[Buffers], int]:
     """Chunks in flight, of a size that the free memory allows; halved while the memory does not suffice.
 
     Raises
@@ -136,11 +136,11 @@ def allocate(make: Callable[[int], Lane], runs: int, each: int, lanes: int = 2) 
         If there is no room for a single warp of runs.
     """
     free = cuda.current_context().get_memory_info().free
-    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free / (lanes * each))))
+    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free / (rooms * each))))
     while True:
-        made: list[Lane] = []
+        made: list[Buffers] = []
         try:
-            while len(made) < min(lanes, -(-runs // size)):
+            while len(made) < min(rooms, -(-runs // size)):
                 made.append(make(size))
             return made, size
         except Exception as error:

@@ -1,6 +1,6 @@
 """What the GPU's kernels compile to: registers and local memory as `ptxas` tells them, and how they round.
 
-``pytest -s tests/cuda/test_ptx.py`` prints the table.
+``pytest -s tests/gpu/test_ptx.py`` prints the table.
 """
 
 import sys
