@@ -36,6 +36,13 @@ def losses(
     return np.where(alive, total / network.value(start), np.inf), steps
 
 
+def stable_limit(network: gd.problems.Network, x: np.ndarray) -> tuple[float, float]:
+    """Up to which rate the output layer alone is stable, 2 over its curvature; and how many nodes are saturated."""
+    X, place = network.data[0], network.layers[0]
+    a = np.tanh(X @ x[place].reshape(16, 4).T)
+    return 2 / np.linalg.eigvalsh(2 / len(X) * a.T @ a)[-1], float(np.mean(np.abs(a) > 0.99))
+
+
 def draw(ratio: np.ndarray, steps: np.ndarray, rates: tuple[np.ndarray, np.ndarray], file: Path) -> None:
     figure = Figure(figsize=(7.6, 6.0), layout="constrained")
     ax = figure.add_subplot()
@@ -68,6 +75,14 @@ def main() -> None:
         f"{side} x {side}: {taken:.1f} s, {np.mean(ratio < 1):.1%} converged, {np.mean(np.isinf(ratio)):.1%} diverged"
     )
     draw(ratio, steps, rates, file)
+    print(
+        "hidden rate: stable limit of the output rate and saturated values, after 500 steps at an output rate of 0.05"
+    )
+    print("start: {:.2f}, {:.0%}".format(*stable_limit(network, start)))
+    for rate in (0.1, 1.0, 10.0, 30.0):
+        optimizer = gd.GradientDescent(lr=gd.groups(rate, 0.05))
+        end = gd.minimize(network, start, optimizer, max_steps=STEPS, gtol=None).x
+        print("{}: {:.2f}, {:.0%}".format(rate, *stable_limit(network, end)))
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, 
     >>> grad = derive_sample_gradient(lambda w, i, X, y: (X[i, 0] * w[0] + X[i, 1] * w[1] - y[i]) ** 2, 2, (X, y))
     >>> out = [0.0, 0.0]
     >>> grad([1.0, 1.0], 0, out, X, y)
-    >>> out
-    [-4.0, -8.0]
+    >>> print(*out)
+    -4.0 -8.0
     """
     return _derived("gradient", loss, dim, data, sample=True)
 
