@@ -10,7 +10,7 @@ from cases import FIELDS, folded, same_bits
 import fastgd as gd
 
 pytestmark = pytest.mark.gpu
-RULES = gd.optimizers.names()
+RULES = gd.optimizers.rules()
 PROBLEMS = {name: gd.problems.make(name) for name in gd.problems.names()} | {"folded": folded()}
 # Rates at which the runs neither stand still nor leave the box
 RATES = {

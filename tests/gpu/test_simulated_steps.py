@@ -16,7 +16,7 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
-RULES = gd.optimizers.names()
+RULES = gd.optimizers.rules()
 SHAPES = [(3, 7), (1,), (50,)]  # 50 fills blocks of 4 threads and 4 parameters each, but for the last one
 GENERATOR = np.random.default_rng(0)
 
