@@ -233,9 +233,11 @@ def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:
     fun, norm, nit, status = map(shaped, arrays[1:5])
     x = shaped(arrays.x, n)
     result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
-    if plan.average is None:
-        return result
-    return dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))
+    if plan.average is not None:
+        result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))
+    if plan.search is not None:
+        result = dataclasses.replace(result, nfev=shaped(arrays.nfev), njev=shaped(arrays.nfev))
+    return result
 
 
 def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:

@@ -36,14 +36,11 @@ def run(plan: Plan, device: str, threads: int, report: Callable[[int, int], None
     Interrupted
         On Ctrl-C, with the arrays in `partial`.
     """
-    ready = plan.search is None and plan.sampling is None
-    if not ready and (plan.on_gpu or device == "cuda"):
-        raise ValueError(
-            "line searches, batches and noise run on the CPU: leave device out, and give starts in the host's memory"
-        )
+    if plan.sampling is not None and (plan.on_gpu or device == "cuda"):
+        raise ValueError("batches and noise run on the CPU: leave device out, and give starts in the host's memory")
     if plan.on_gpu and device == "cpu":
         raise ValueError('device="cpu" takes no starts that lie on a GPU: copy x0 to the host, or leave device out')
-    worthwhile = ready and plan.runs >= AUTO_RUNS
+    worthwhile = plan.sampling is None and plan.runs >= AUTO_RUNS
     if device == "cuda" or plan.on_gpu or (device == "auto" and worthwhile and missing() is None):
         from . import cuda
 

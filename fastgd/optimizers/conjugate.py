@@ -51,8 +51,7 @@ def dai_yuan(p):
 
 def hager_zhang(p):
     beta = (p.gy - 2.0 * p.yy / p.dy * p.dg) / p.dy
-    lowest = -1.0 / (math.sqrt(p.dd) * min(math.sqrt(p.hh), 0.01))
-    return max(beta, lowest)
+    return max(beta, -math.sqrt(1.0 / (p.dd * min(p.hh, 1e-4))))
 
 
 BETAS: dict[str, Callable] = {

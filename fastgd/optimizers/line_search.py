@@ -49,7 +49,7 @@ def last_fall(f, f_before, slope, squares, fresh):
 
 def whole_step(f, f_before, slope, squares, fresh):
     """1, the step for which such directions are scaled; and after a new start one no longer than 1."""
-    return select(fresh, min(1.0, 1.0 / math.sqrt(squares)), 1.0)
+    return select(fresh, min(1.0, math.sqrt(1.0 / squares)), 1.0)
 
 
 def steepest(length: int) -> Any:

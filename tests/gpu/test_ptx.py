@@ -35,7 +35,7 @@ def table():
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
-def check(table, name, plan, capability, width=32):
+def check(table, name, plan, capability, width=32, most=128):
     """No number of a run leaves the registers; the least GPU has 64 K of them a multiprocessor."""
     kernels = ptx.kernels_of(plan, capability, width)
     assert set(kernels) >= {"begin", "burst", "ends"}
@@ -44,7 +44,7 @@ def check(table, name, plan, capability, width=32):
         table.append((f"{name} {kernel}", "{}.{}".format(*capability), use))
         assert use.spills == 0
         assert use.stack == 0
-        assert 0 < use.registers <= 128
+        assert 0 < use.registers <= most
     return kernels
 
 
@@ -72,6 +72,12 @@ def test_every_rule_for_every_capability(rule, dtype, capability, table):
 def test_all_there_is(rule, table):
     own = optimizer_of(rule, lr=np.full(4, 0.05), clip_value=5.0, clip_norm=3.0)
     check(table, f"{rule}, own, with all", ptx.plan_of(HIMMELBLAU, own, **FULL), (9, 0))
+
+
+@pytest.mark.parametrize("beta", ["PR+", "HZ"])
+def test_conjugate_gradients(beta, table):
+    search = gd.HagerZhang() if beta == "HZ" else gd.StrongWolfe()
+    check(table, f"cg {beta}", ptx.plan_of(HIMMELBLAU, gd.ConjugateGradient(beta, search)), (9, 0), most=168)
 
 
 def test_a_memory_of_the_schedule(table):

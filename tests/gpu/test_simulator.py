@@ -40,6 +40,10 @@ pytestmark = [
 ]
 RULES = gd.optimizers.rules()
 OWN = np.linspace(0.5, 1.0, RUNS)
+SEARCHES = {
+    "cg": gd.ConjugateGradient(), "cg-hager-zhang": gd.ConjugateGradient("HZ", gd.HagerZhang()),
+    "lbfgs": gd.LBFGS(memory=3), "backtracking": gd.GradientDescent(lr=gd.Backtracking(initial=0.1)),
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +98,18 @@ def test_every_rule_with_all_there_is(rule):
     assert_same(
         plan_of(optimizer, xtol=1e-3, ftol=1e-3, patience=3, record=3, average=gd.SWA(start=4, every=2), bound=7.0)
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": np.float32, "gtol": 0.1}, {"record": 2, "xtol": 1e-3}], ids=str)
+@pytest.mark.parametrize("name", SEARCHES)
+def test_line_searches(name, options):
+    found = assert_same(plan_of(SEARCHES[name], **{"gtol": 1e-6, "max_steps": 40, **options}))
+    assert np.all(found.nfev > found.nit)
+    assert_same(plan_of(SEARCHES[name], **{"gtol": 1e-6, "max_steps": 3, **options}))
+
+
+def test_line_searches_with_numbers_of_their_own():
+    assert_same(plan_of(gd.ConjugateGradient(line_search=gd.StrongWolfe(c2=np.linspace(0.1, 0.9, RUNS))), gtol=1e-6))
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = ["run"]
 
 THREADS = 128  # in a block
 SCAN_THREADS = 1024
+SEARCH_STEPS = 16  # evaluations of a launch: runs with a line search need some tens in all
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
@@ -73,7 +75,7 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = plan.length * (4 + plan.rule.slots) * plan.dtype.itemsize
+        own = (4 * plan.length + plan.states) * plan.dtype.itemsize
         if own > LOCAL_BYTES:
             raise DeviceError(
                 f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
@@ -84,6 +86,8 @@ class Job:
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
+        if plan.search is not None:  # its loop counts evaluations, and each run its own steps
+            self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, SEARCH_STEPS)
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.room(WARP)
 
@@ -104,8 +108,8 @@ class Job:
         self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
 
     def written(self, out: Arrays) -> tuple[Any, ...]:
-        """What a burst writes of a result: x, nit, status, average, trace."""
-        return out.x, out.nit, out.status, out.x_avg, out.trace
+        """What a burst writes of a result: x, nit, status, average, trace, evaluations."""
+        return out.x, out.nit, out.status, out.x_avg, out.trace, out.nfev
 
     def values(self, out: Arrays) -> tuple[Any, ...]:
         return out.fun, out.grad_norm, out.fun_avg

@@ -16,6 +16,7 @@ from numba import cuda
 
 from fastgd.engine.chunk import average_row, make_end, make_sources
 from fastgd.engine.descend import make_step
+from fastgd.engine.search import make_search_step
 from fastgd.engine.stages import Parts, Shape, Views, make_memory
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import row_view
@@ -24,7 +25,7 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIM
 __all__ = ["GONE", "WARP", "Layout", "Sources", "make_sources_of_kernels"]
 
 WARP = 32
-TAG_RUN, TAG_WAIT = range(2)  # rows of a run's integers between launches
+TAG_RUN, TAG_WAIT, TAG_NIT, TAG_NFEV = range(4)  # rows of a run's integers between launches, the last two in a search
 GONE = -1  # in the place of a run that has ended
 
 
@@ -33,7 +34,7 @@ class Layout(NamedTuple):
 
     rows: int  # of the runs' dtype: points, state, best value, average
     memory: int  # float64, of the schedule
-    tags: int  # int32: which run, and how many steps without progress
+    tags: int  # int32: which run, how many steps without progress; in a search how many steps and evaluations
 
 
 class Sources(NamedTuple):
@@ -47,7 +48,7 @@ class Sources(NamedTuple):
 
 def layout_of(parts: Parts, shape: Shape) -> Layout:
     averages = shape.length if parts.weight is not None else 0
-    return Layout(average_row(shape) + averages, parts.memory, 2)
+    return Layout(average_row(shape) + averages, parts.memory, 2 if parts.search is None else 4)
 
 
 def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple[Sources, Layout]:
@@ -74,7 +75,7 @@ def views_of(parts: Parts, shape: Shape) -> Views:
 
 def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Callable:
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
-    length, rows, memory = shape.length, layout.rows, layout.memory
+    length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
     best_row, per_run = average_row(shape) - 1, shape.per_run
     first_memory, _ = make_memory(parts, shape)
@@ -97,8 +98,8 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
             first_memory(hyper_of(own, 0))
             for i in range(memory):
                 memories[b, i, lane] = own[0, hypers + i, 0]
-            tags[b, TAG_RUN, lane] = run
-            tags[b, TAG_WAIT, lane] = 0
+            for i in range(tag_rows):
+                tags[b, i, lane] = run if i == TAG_RUN else 0
             identity[run] = run
             if recorded:
                 for place in range(out[4].shape[1]):
@@ -131,7 +132,9 @@ def make_burst_kernel(
     survivors.
     """
     views = views_of(parts, shape)
-    step, points_of = make_step(parts, shape, views), views.points
+    searches = parts.search is not None
+    make = make_search_step if searches else make_step
+    step, points_of = make(parts, shape, views), views.points
     length, rows, memory, dtype = shape.length, layout.rows, layout.memory, shape.dtype
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
     per_run, averaged, average_start = shape.per_run, parts.weight is not None, parts.average_start
@@ -163,15 +166,17 @@ def make_burst_kernel(
                 for k in range(memory):
                     own[0, hypers + k, 0] = memories[b, k, lane]
                 control[0, STATUS, 0] = RUNNING
-                control[0, NIT, 0] = last
                 control[0, WAIT, 0] = tags[b, TAG_WAIT, lane]
-                control[0, NFEV, 0] = 0
+                control[0, NIT, 0] = tags[b, TAG_NIT, lane] if searches else last
+                control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if searches else 0
 
                 x, g, y = points_of(block, 0), points_of(scratch, 0), points_of(scratch, 1)
                 t, going = first, True
                 while going and t < last:
-                    if recorded and t % record == 0:
-                        record_point(out[4], run, t // record, block)
+                    if recorded:
+                        steps = control[0, NIT, 0] if searches else t  # which are not evaluations in a search
+                        if steps % record == 0:
+                            record_point(out[4], run, steps // record, block)
                     c = coefficients_of(table, own, 0, t - first, t)
                     going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
                     for k in range(length):
@@ -183,6 +188,8 @@ def make_burst_kernel(
                 if not goes_on:
                     out[1][run] = ended
                     out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
+                    if searches:
+                        out[5][run] = control[0, NFEV, 0]
                     for k in range(length):
                         out[0][run, k] = block[0, k, 0]
                     for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
@@ -198,6 +205,9 @@ def make_burst_kernel(
                     memories[b, k, lane] = own[0, hypers + k, 0]
                 tags[b, TAG_WAIT, lane] = control[0, WAIT, 0]
                 tags[b, TAG_RUN, lane] = run if goes_on else GONE
+                if searches:
+                    tags[b, TAG_NIT, lane] = control[0, NIT, 0]
+                    tags[b, TAG_NFEV, lane] = control[0, NFEV, 0]
             else:
                 new[2][i // WARP, TAG_RUN, i % WARP] = GONE
         total = cuda.syncthreads_count(numba.int32(goes_on))
