@@ -59,6 +59,10 @@ PAIRS = [
         "scipy", "SciPy CG; fastgd: the same", "himmelblau-scipy-cg-to-1e-6", None,
         theirs={"case": "himmelblau-to-1e-6"}, unit=US,
     ),
+    Pair(
+        "scipy", "SciPy CG, compiled functions", "himmelblau-cg-to-1e-8", 300.0,
+        theirs={"case": "himmelblau-compiled-to-1e-8"}, unit=US,
+    ),
     Pair("scaling", "fastgd, 1 thread", TOLERANCE, 1.7, theirs=ONE),
 ]
 GROUPS = tuple(dict.fromkeys(pair.group for pair in PAIRS))

@@ -46,6 +46,18 @@ def to_tolerance(runs: int, threads: int | None, unit: str) -> Work:
     return Work(lambda: gd.minimize(problem, x0, gd.Adam(lr=0.05), gtol=1e-6, threads=threads), count)
 
 
+def by_conjugate_gradients(runs: int, threads: int | None) -> Work:
+    """Conjugate gradients abreast to 1e-8; the work is counted in starts."""
+    problem, x0 = gd.problems.himmelblau(), starts(runs, 2, HIMMELBLAU_BOX)
+
+    def count(result: gd.Result) -> float:
+        if not result.success.all():
+            raise RuntimeError(f"only {result.success.mean():.2%} of the runs came to the tolerance")
+        return float(runs)
+
+    return Work(lambda: gd.minimize(problem, x0, gd.ConjugateGradient(), gtol=1e-8, threads=threads), count)
+
+
 def by_scipy(runs: int) -> Work:
     """SciPy's conjugate gradients through fastgd, in one process; the work is counted in starts."""
     problem, x0 = gd.problems.himmelblau(), starts(runs, 2, HIMMELBLAU_BOX)
@@ -112,6 +124,8 @@ def fastgd_work(case: str, threads: int | None = None, runs: int = 1 << 18, unit
         return mini_batches(case, threads)
     if case == "himmelblau-adam-to-1e-6":
         return to_tolerance(runs, threads, unit)
+    if case == "himmelblau-cg-to-1e-8":
+        return by_conjugate_gradients(min(runs, 100_000), threads)
     if case == "himmelblau-scipy-cg-to-1e-6":
         return by_scipy(min(runs, 300))
     return fixed_steps(case, threads)
