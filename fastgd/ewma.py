@@ -105,11 +105,12 @@ def average_along(values, beta, corrected, out):
         for t in range(steps):
             for j in range(after):
                 new = 1.0 - beta[i, j]
-                share[j] = beta[i, j] * share[j] + new
-                old = out[i, t - 1, j] if t > 0 else 0.0
+                before_this, share[j] = share[j], beta[i, j] * share[j] + new
                 gain = new / share[j] if corrected else new
-                # where the gain is 1, an infinite `old` has to go
-                out[i, t, j] = values[i, t, j] if gain == 1.0 else (1.0 - gain) * old + gain * values[i, t, j]
+                kept = beta[i, j] * before_this / share[j] if corrected else beta[i, j]  # 1 - gain, without rounding
+                old = out[i, t - 1, j] if t > 0 else 0.0
+                # where nothing is kept, an infinite `old` has to go
+                out[i, t, j] = gain * values[i, t, j] + (0.0 if kept == 0.0 else kept * old)
 
 
 @functools.cache

@@ -333,7 +333,10 @@ def test_a_method_brings_its_own_engine() -> None:
         gd.problems.himmelblau(), [[3.0, 2.0], [0.0, 0.0]], Stay(engine), gtol=0.5, threads=3, record=7,
         progress=lambda *count: heard.append(count),
     )  # fmt: skip
-    assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None), ("run", 3)]
+    drawn = {
+        "batch_size": None, "replace": False, "shuffle": True, "noise": 0.0, "shared_batches": False, "check_every": None,
+    }  # fmt: skip
+    assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None, drawn), ("run", 3)]
     assert heard == [(2, 2)]
     assert runs.fun.tolist() == [0.0, 170.0]
     assert "by staying" in str(runs)
@@ -343,7 +346,7 @@ def test_a_method_brings_its_own_engine() -> None:
     assert isinstance(caught.value.partial, gd.Result)
 
 
-def test_a_method_without_an_engine_has_to_be_a_rule() -> None:
+def test_a_method_without_an_engine_has_to_be_a_rule_or_a_line_search() -> None:
     with pytest.raises(TypeError, match="optimizer must be an optimizer such as"):
         gd.minimize(gd.problems.himmelblau(), [0.0, 0.0], Stay())
 

@@ -253,6 +253,8 @@ def make_plan(
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
     search = optimizer.search(problem.dim)
+    if search is None:
+        check_kinds(problem, optimizer, Optimizer)
     samples = problem.samples if isinstance(problem, FiniteSum) else None
     sampling = make_sampling(samples, seed=seed, **draws) if draws else None
     rule: Rule = Rule(all_but_the_rate, stays, slots=0)

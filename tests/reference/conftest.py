@@ -1,3 +1,3 @@
 """Regenerating the files needs PyTorch and Optax; testing against them does not."""
 
-collect_ignore = ["generate.py", "generate_variants.py"]
+collect_ignore = ["generate.py", "generate_network.py", "generate_variants.py"]
