@@ -334,7 +334,8 @@ def test_a_method_brings_its_own_engine() -> None:
         progress=lambda *count: heard.append(count),
     )  # fmt: skip
     drawn = {
-        "batch_size": None, "replace": False, "shuffle": True, "noise": 0.0, "shared_batches": False, "check_every": None,
+        "batch_size": None, "replace": False, "shuffle": True, "noise": 0.0, "shared_batches": False,
+        "check_every": None,
     }  # fmt: skip
     assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None, drawn), ("run", 3)]
     assert heard == [(2, 2)]
