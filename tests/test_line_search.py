@@ -179,6 +179,38 @@ def test_every_method_comes_to_a_minimum_of_himmelblau(name):
         assert runs.nfev[:50].sum() <= 1.3 * sum(found.nfev for found in peer)
 
 
+CLASSICAL: dict[str, tuple[gd.Problem, tuple[float, ...]]] = {
+    "rosenbrock": (ROSENBROCK, (-1.2, 1.0)),
+    "rosenbrock 10": (gd.problems.rosenbrock(dim=10), (-1.2, 1.0) * 5),
+    "powell singular": (gd.problems.powell_singular(), (3.0, -1.0, 0.0, 1.0)),
+    "beale": (gd.problems.beale(), (1.0, 1.0)),
+    "wood": (gd.problems.wood(), (-3.0, -1.0, -3.0, -1.0)),
+    "helical valley": (gd.problems.helical_valley(), (-1.0, 0.0, 0.0)),
+    "brown badly scaled": (gd.problems.brown_badly_scaled(), (1.0, 1.0)),
+}
+
+
+@pytest.mark.slow
+def test_evaluations_on_the_classical_problems_against_scipys():
+    """PR+ within 1.3 times SciPy's CG in total, to the same minima; L-BFGS with fewer than either."""
+    totals = dict.fromkeys(("SciPy", "PR+", "HZ", "L-BFGS"), 0)
+    methods = {"PR+": METHODS["cg"], "HZ": METHODS["cg-hz"], "L-BFGS": gd.LBFGS()}
+    for problem, start in CLASSICAL.values():
+        fun, grad = numpy_of(problem)
+        peer = scipy.optimize.minimize(fun, np.array(start), jac=grad, method="CG")
+        totals["SciPy"] += peer.nfev
+        for name, method in methods.items():
+            run = gd.minimize(problem, start, method, gtol=1e-5, bound=1e12)
+            assert run.success
+            assert problem.minima is not None
+            # at this tolerance a flat minimum is known by its value
+            assert run.fun - problem.value(problem.minima).min() < 1e-7
+            totals[name] += int(run.nfev)
+    assert totals["PR+"] <= 1.3 * totals["SciPy"]
+    assert totals["L-BFGS"] <= totals["SciPy"]
+    assert totals["HZ"] <= 2.0 * totals["SciPy"]  # its looser search takes more and shorter steps here
+
+
 # Bits, shapes and records
 
 
