@@ -108,7 +108,7 @@ class PointJob:
         self.kernel, self.arguments = shared_kernel(key, 1, build), arguments
 
     def compile(self) -> None:
-        if not self.kernel.signatures:
+        if not interpreted() and not self.kernel.signatures:
             self.kernel.compile(self.arguments)
 
 

@@ -120,6 +120,11 @@ def plain_function(function: Any, argument: str) -> Callable[..., Any]:
         raise TypeError(
             f"{argument} {code.co_name!r} must return a number: it is a generator or a coroutine."
         )
+    if "print" in code.co_names:  # compiled, it waits for the interpreter, which waits for the descents
+        raise TypeError(
+            f"{argument} {code.co_name!r} must not print, as it is compiled for many runs at once: take the call out; "
+            f"record=1 keeps the points of every step."
+        )
     return function
 
 

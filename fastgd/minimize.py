@@ -61,7 +61,8 @@ def minimize(
         What to minimize.
     x0 : array_like, shape (*batch, n)
         The starts; finite.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
-        there, and the result's arrays are of the same library.
+        there, and the result's arrays are of the same library; where it is broadcast it is copied to the host and the
+        result is NumPy's.
     optimizer : Method
         The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``; or a method with a line search; or
         ``fastgd.SciPyCG()``, or ``fastgd.GradientFlow()``, which refuse the arguments below that mean nothing to them.
@@ -150,9 +151,14 @@ def minimize(
     array([0, 0, 3], dtype=int8)
     """
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    place, own = devices.checked_device(device), getattr(optimizer, "engine", None)
-    if own is not None and place == "cuda":
-        raise ValueError(f'device="cuda" is for update rules; {optimizer.label} runs on the CPU: leave device out')
+    own = getattr(optimizer, "engine", None)
+    if own is not None and device == "cuda":
+        raise ValueError(
+            f'device="cuda" is for update rules and line searches; {optimizer.label} runs on the CPU: leave device out'
+        )
+    if device == "cuda" and (batch_size is not None or np.any(noise)):
+        raise ValueError('device="cuda" takes no batch_size and no noise, which run on the CPU: leave device out')
+    place = devices.checked_device(device)
     engine = own or Descents(place, x0)
     draws = {
         "batch_size": batch_size, "replace": replace, "shuffle": shuffle, "noise": noise,

@@ -77,31 +77,33 @@ class StopTests:
         largest = float(np.finfo(dtype).max)  # without a bound an infinite point is still past it
         return gtol, xtol, ftol, int(self.patience or 1), float(dtype.type(min(self.bound, largest)))
 
-    def functions(self, value: Callable) -> tuple[Callable, Callable, Callable]:
-        """The scalar functions ``stalled``, ``moved`` and ``resting`` of the loop; those that are off cost nothing."""
-        stalled = stalled_test(value) if self.watches_value else never_stalled
-        return (stalled, unmoved, never_resting) if self.xtol is None else (stalled, moved_by, within)
+    def functions(self, value: Callable) -> tuple[Callable, Callable, Callable, Callable]:
+        """The scalar functions ``seen``, ``stalled``, ``moved`` and ``resting`` of the loop; what is off costs nothing.
+
+        ``seen(x, *data)`` is the value where a test looks at it.
+        """
+        seen, stalled = (value, has_stalled) if self.watches_value else (unseen, never_stalled)
+        return (seen, stalled, unmoved, never_resting) if self.xtol is None else (seen, stalled, moved_by, within)
 
 
 def is_real(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-def never_stalled(on, x, control, best, data, ftol, patience):
+def unseen(x, *data):
+    return 0.0
+
+
+def never_stalled(on, f, control, best, ftol, patience):
     return without(on, on)
 
 
-def stalled_test(value: Callable) -> Callable:
+def has_stalled(on, f, control, best, ftol, patience):
     """Whether the best value so far has not fallen by ``ftol * max(|f|, 1)`` for `patience` steps."""
-
-    def stalled(on, x, control, best, data, ftol, patience):
-        f = value(x, *data)
-        better = on & (f < best[0] - ftol * max(abs(f), 1.0))
-        best[0] = select(better, f, best[0])
-        control[WAIT] = select(on, select(better, 0, control[WAIT] + 1), control[WAIT])
-        return on & (control[WAIT] >= patience)
-
-    return stalled
+    better = on & (f < best[0] - ftol * max(abs(f), 1.0))
+    best[0] = select(better, f, best[0])
+    control[WAIT] = select(on, select(better, 0, control[WAIT] + 1), control[WAIT])
+    return on & (control[WAIT] >= patience)
 
 
 def unmoved(change, old, new):

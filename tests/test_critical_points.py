@@ -410,3 +410,9 @@ def test_the_second_minimum_of_rosenbrock_in_four_dimensions():
     )
     np.testing.assert_allclose(found.x[1], other.x, atol=1e-8)
     assert found.links[2].tolist() == [0, 1]
+
+
+def test_in_one_dimension_the_maximum_is_the_pass():
+    found = gd.find_critical_points(gd.problems.double_well(dim=1), 50)
+    assert found.kind.tolist().count("maximum") == 1
+    assert found.tree().barrier(0, 1) == pytest.approx(1.0, abs=1e-12)

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastgd.engine.stages import make_largest
 from fastgd.jit.masks import any_lane, select, without
-from fastgd.jit.options import inlined, kernel
+from fastgd.jit.options import inlined, interpreted, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
 from fastgd.problem import Problem
@@ -268,7 +268,7 @@ class FlowJob:
         return starts, self.problem.data, work, out, limits.values, cancel
 
     def compile(self) -> None:
-        if not self.kernel.signatures:
+        if not interpreted() and not self.kernel.signatures:
             n = self.problem.dim
             out = (
                 np.empty((1, n)), np.empty(1), np.empty(1), np.empty(1, np.int64), np.empty(1, np.int8),

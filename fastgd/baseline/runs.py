@@ -108,7 +108,8 @@ def make_task(
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
     samples = problem.samples if isinstance(problem, FiniteSum) else None
     if make_sampling(samples, seed=seed, **draws) is not None:
-        raise ValueError(f"{name} cannot honour batch_size and noise: leave them out; they are for update rules")
+        given = ", ".join(key for key, value in draws.items() if key != "shuffle" and np.any(value))
+        raise ValueError(f"{name} cannot honour {given}: leave it out; draws are for update rules")
     shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
     batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
     return Task(problem, optimizer, starts, batch, stop)

@@ -58,6 +58,7 @@ class Stopped(Exception):
     """The work is to stop."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class SciPy(Method):
     r"""A gradient method of `scipy.optimize.minimize`, from every start of a batch.

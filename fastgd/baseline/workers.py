@@ -6,6 +6,7 @@ second time in them, so a script needs no guard, and its threads are no danger a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -40,23 +41,44 @@ class Workers:
         self.order, self.cancel = order, cancel
         self.mine = threading.local()
         self.all: list[Worker] = []
+        self.idle: list[Worker] = []
 
     @classmethod
     def make(cls, order: tuple[Any, ...], cancel: np.ndarray) -> Workers | None:
-        """Workers for an order; None where there can be none, on Windows or for functions that cannot be sent."""
+        """Workers for an order; None where there can be none: on Windows, or for functions that cannot be sent.
+
+        What a module holds is sent by its name, so the first worker has to say that it has found everything.
+        """
         if os.name != "posix" or not sys.executable:
             return None
         try:
-            return cls(dumps((list(sys.path), order)), cancel)
+            pool = cls(dumps((list(sys.path), order)), cancel)
         except Exception:  # whatever a captured object raises when it is pickled: the work is done here instead
             return None
+        first = Worker(pool.order)
+        try:
+            fit = first.is_ready()
+        except BaseException:
+            first.close()
+            raise
+        if not fit:
+            first.close()
+            return None
+        pool.all.append(first)
+        pool.idle.append(first)
+        return pool
 
     def ask(self, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
         """What the calling thread's process makes of some runs; None where `cancel` was set meanwhile."""
         worker: Worker | None = getattr(self.mine, "worker", None)
         if worker is None:
-            worker = self.mine.worker = Worker(self.order)
+            with contextlib.suppress(IndexError):
+                worker = self.idle.pop()
+        if worker is None:
+            worker = Worker(self.order)
             self.all.append(worker)
+            worker.is_ready()  # the first one was
+        self.mine.worker = worker
         return worker.ask(items, self.cancel)
 
     def __enter__(self) -> Workers:
@@ -85,6 +107,13 @@ class Worker:
         self.process.stdin.close()
         self.process.stdout.close()
         self.to.send_bytes(order)
+
+    def is_ready(self) -> bool:
+        """Wait until the process has its order, or has found that it cannot do it."""
+        try:
+            return self.back.recv() is None
+        except EOFError:
+            return False
 
     def ask(self, items: list[tuple[Any, ...]], cancel: np.ndarray) -> list[tuple[Any, ...]] | None:
         self.to.send(items)
@@ -120,6 +149,7 @@ def serve() -> None:
         sys.path[:] = path
         warnings.simplefilter("ignore")
         runner = make_runner(*rest, np.zeros(1, np.uint8))
+        back.send(None)
         while True:
             items = orders.recv()
             with np.errstate(all="ignore"):

@@ -118,7 +118,7 @@ def sweep_basins(
         By what; the hyperparameters in `over` are replaced.
     over : mapping of str to array_like
         Values of each hyperparameter, one-dimensional, such as ``{"lr": np.geomspace(1e-3, 1, 100)}``. With several,
-        all combinations are run. A parameter of a schedule is named as in ``"lr.rate"``.
+        all combinations are run. A parameter of a schedule is named as in ``"lr.lr"`` or ``"lr.period"``.
     n_starts : int
         Starts, drawn from the box.
     x0 : array_like, shape (m, n), optional

@@ -96,13 +96,13 @@ def searching(search: Search | None) -> Searching | None:
         return None
     line = search.line
     begin, advance, turn, guess = (inlined(f) for f in (line.begin, line.advance, search.turn, search.guess))
-    return Searching(begin, advance, line.memory, turn, guess, search.least, search.extra, search.restart)
+    return Searching(begin, advance, line.memory, line.most, turn, guess, search.least, search.extra, search.restart)
 
 
 def parts_of(plan: Plan) -> Parts:
     """The plan's functions, each to be inlined into the kernels of any target."""
     value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
-    stalled, moved, resting = map(inlined, plan.stop.functions(value))
+    seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
         value=value, gradient=inlined(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
@@ -114,7 +114,7 @@ def parts_of(plan: Plan) -> Parts:
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan),
+        seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan),
     )  # fmt: skip
 
 
@@ -163,6 +163,7 @@ class Job:
     def forget(self, low: int, high: int) -> None:
         """Take a chunk that was stopped early for not run: its values and gradients are still to come."""
         self.arrays.status[low:high], self.arrays.nit[low:high] = Status.NOT_RUN, 0
+        self.arrays.nfev[low:high] = 0
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         for low in range(0, self.plan.runs, self.size):

@@ -39,7 +39,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     block goes on.  A run that finishes is frozen there: its status and step count are set, and its point no longer
     changes.
     """
-    update, stalled, moved, resting = parts.update, parts.stalled, parts.moved, parts.resting
+    update, seen, stalled, moved, resting = parts.update, parts.seen, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients
     load, store = load_tuple(slots), store_tuple(slots)
     largest = make_largest(length)
@@ -84,7 +84,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 done = verified(done, x, y, g, s, c, data, gtol)
                 finish(control, done, CONVERGED, t)
                 on = without(on, done)
-            stuck = stalled(on, x, control, best_of(block, b), data, ftol, patience)
+            stuck = stalled(on, seen(x, *data), control, best_of(block, b), ftol, patience)
             if any_lane(stuck):
                 finish(control, stuck, NO_PROGRESS, t)
                 on = without(on, stuck)

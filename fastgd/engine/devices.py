@@ -20,7 +20,8 @@ AUTO_RUNS = 100_000  # from which "auto" takes a GPU: a default, not yet a measu
 def checked_device(device: Any) -> str:
     """The device asked for; raises ValueError if it is none, and DeviceError where there is no GPU to use."""
     if not isinstance(device, str) or device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.{nearest(device, DEVICES)}")
+        hint = " Did you mean: 'cuda'?" if str(device).lower() in ("gpu", "nvidia") else nearest(device, DEVICES)
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.{hint}")
     if device == "cuda":
         require()
     return device

@@ -31,7 +31,6 @@ from .stages import Parts, Shape, Views, make_everywhere, make_largest
 
 __all__ = ["Searching", "make_search_step", "search_rows"]
 
-MOST = 100  # evaluations of one search
 BEGINNING, SEEKING, SETTLING = 0.0, 1.0, 2.0  # the first evaluation, a search, the best step of one that failed
 OWN = 5  # numbers of each run besides the method's: the step, the value, the phase, steps since a new start, tries
 
@@ -42,6 +41,7 @@ class Searching(NamedTuple):
     begin: Callable
     advance: Callable
     memory: int
+    most: int  # evaluations of one search
     turn: Callable
     guess: Callable
     least: float
@@ -59,7 +59,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     search, n = parts.search, shape.length
     assert search is not None
     begin, advance, turn, guess = search.begin, search.advance, search.turn, search.guess
-    least, restart, resting = search.least, search.restart, parts.resting
+    least, restart, most, resting = search.least, search.restart, search.most, parts.resting
     value, gradient, stalled, moved_by = parts.value, parts.gradient, parts.stalled, parts.moved
     place = 2 * n + search.extra
     step_at, value_at, phase_at, since_at, tries_at = range(place, place + OWN)
@@ -71,6 +71,16 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     @inlined
     def finish(control, runs, status):
         control[STATUS] = choose(runs, status, control[STATUS])
+
+    @inlined
+    def along(x, y, s, a):
+        """Go from `x` to `y`; returns whether any parameter changed."""
+        y[0] = x[0] + a * s[n]
+        changed = y[0] != x[0]
+        for i in range(1, n):
+            y[i] = x[i] + a * s[n + i]
+            changed = changed | (y[i] != x[i])
+        return changed
 
     @inlined
     def product(g, s, first):
@@ -92,8 +102,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         s, control, p = state_of(block, b), control_of(controls, b), own(coefficients)
         on = control[STATUS] == RUNNING
         a, f_before, tries = s[step_at], s[value_at], s[tries_at] + 1.0
-        for i in range(n):
-            y[i] = x[i] + a * s[n + i]
+        moves = along(x, y, s, a)
         f = value(y, *data)
         gradient(y, g, *data)
         slope = product(g, s, n)
@@ -104,8 +113,8 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         m = load(s, memory_at)
         after, a_next, good, over = advance(p, m, a, f, slope)
         seeking = without(without(on, first), settling)
-        accepted = seeking & finite & good
-        failed = without(seeking & ((finite & over) | (tries >= MOST)), accepted)
+        accepted = seeking & finite & good & moves  # a step below the rounding of the point is none
+        failed = without(seeking & ((finite & (over | good)) | (tries >= most)), accepted)
         going = without(without(seeking, accepted), failed)
         m = pick(finite, after, m)
         best, f_best = m[0], m[1]
@@ -129,7 +138,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
             done = everywhere(done, g, gtol)
             finish(control, done, CONVERGED)
             on = without(on, done)
-        stuck = stalled(on, y, control, best_of(block, b), data, ftol, patience)
+        stuck = stalled(on, f, control, best_of(block, b), ftol, patience)
         stuck = stuck | resting(without(on, first), change, xtol)
         finish(control, stuck, NO_PROGRESS)
         on = without(on, stuck)
@@ -153,16 +162,16 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
             if restart > 0:
                 fresh = fresh | (since >= restart)
             turn(new, fresh, x, y, g, s)
-            length, along = squares(g), product(g, s, n)
-            uphill = without(new, (along < 0.0) & (along <= -least * length))
+            length, incline = squares(g), product(g, s, n)
+            uphill = without(new, (incline < 0.0) & (incline <= -least * length))
             if any_lane(uphill):
                 for i in range(n):
                     s[n + i] = choose(uphill, -g[i], s[n + i])
-                along = choose(uphill, -length, along)
+                incline = choose(uphill, -length, incline)
                 fresh = fresh | uphill
             here = choose(again, f_before, f)
             before = choose(first | again, here + 0.5 * math.sqrt(length), f_before)
-            ready, a_first = begin(p, here, along, guess(here, before, along, length, fresh))
+            ready, a_first = begin(p, here, incline, guess(here, before, incline, length, fresh))
             for i in range(n):
                 s[i] = choose(new, g[i], s[i])
             s[value_at] = choose(new, here, f_before)

@@ -44,6 +44,7 @@ class Parts(NamedTuple):
     clips: tuple[str, ...]  # and "noise", whose standard deviation stands behind their limits
     weight: Callable | None  # of the average
     average_start: int
+    seen: Callable  # the value, where a stop test looks at it
     stalled: Callable
     moved: Callable
     resting: Callable

@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.datamodel import models, register_default
 from numba.core.typeconv import Conversion
 
-__all__ = ["Lanes", "Mask", "Rows", "lanes_type", "mask_type"]
+__all__ = ["Lanes", "Mask", "Rows", "lanes_type"]
 
 
 class Lanes(types.Type):
@@ -67,11 +67,6 @@ class Rows(types.Type):
 def lanes_type(dtype: types.Number, width: int, bare: bool = True) -> types.Type:
     """The type of one row: `Lanes`, or the number itself for a width of 1 where it is to be `bare`."""
     return dtype if width == 1 and bare else Lanes(dtype, width)
-
-
-def mask_type(width: int) -> types.Type:
-    """The type of a comparison of two rows."""
-    return types.boolean if width == 1 else Mask(width)
 
 
 @register_default(Lanes)

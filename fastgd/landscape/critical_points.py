@@ -85,8 +85,8 @@ class CriticalPoints:
 
     @property
     def saddles(self) -> NDArray[np.int64]:
-        """Numbers of the saddles of index 1, the passes between minima."""
-        return np.flatnonzero((self.kind == "saddle") & (self.index == 1))
+        """Numbers of the passes between minima: the saddles of index 1, and the maxima in one dimension."""
+        return np.flatnonzero(is_pass(self.kind, self.index))
 
     @property
     def barriers(self) -> NDArray[np.float64]:
@@ -155,6 +155,11 @@ class CriticalPoints:
         position = f"({position}{', ...' if self.x.shape[1] > 4 else ''})"
         value = f"{round(float(self.fun[k]), 12) + 0.0:.9g}"
         return str(k), kind, value, position, f"{self.counts[k]:,}", joins, barriers
+
+
+def is_pass(kind: NDArray[Any], index: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether the value falls along one line, both ways, and rises along all others."""
+    return (index == 1) & np.isin(kind, ("saddle", "maximum"))
 
 
 def find_critical_points(
@@ -238,7 +243,7 @@ def find_critical_points(
     search = _Search(problem, derivatives, source, zero_modes, coordinates, tol)
     pool = search.kept(ends)
     groups, chosen = search.grouped(pool)
-    saddles = chosen[(pool.kind[chosen] == "saddle") & (pool.index[chosen] == 1)]
+    saddles = chosen[is_pass(pool.kind[chosen], pool.index[chosen])]
     below = search.below(pool, saddles)
 
     together = pool.with_more(search.kept(below))

@@ -141,7 +141,7 @@ class ConjugateGradient(LineSearchMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.beta not in BETAS:
+        if not isinstance(self.beta, str) or self.beta not in BETAS:
             hint = nearest(str(self.beta), BETAS)
             raise ValueError(f"ConjugateGradient: beta must be one of {', '.join(BETAS)}, got {self.beta!r}.{hint}")
 

@@ -65,7 +65,7 @@ class GradientDescent(Optimizer):
 
     def search(self, length: int) -> Search | None:
         """The line search along -g, if the rate is one."""
-        return Search(self.lr, steepest(length), last_fall) if isinstance(self.lr, LineSearch) else None
+        return Search(self.lr, steepest(length), last_fall, restart=1) if isinstance(self.lr, LineSearch) else None
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)

@@ -54,7 +54,7 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
 def spawned(seed: int, low: int, high: int) -> np.ndarray:
     """The seeds of the runs [low, high) of a batch."""
     place = np.arange(low, high, dtype=np.int64)
-    first, second, _, _ = philox.py_func(place & LOW, place >> 32, 0, SEEDS, *stream_key.py_func(seed))
+    first, second, _, _ = philox(place & LOW, place >> 32, 0, SEEDS, *stream_key(seed))
     return np.where(place == 0, seed, first | (second & (LOW >> 1)) << 32)
 
 

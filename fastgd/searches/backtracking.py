@@ -47,6 +47,7 @@ class Backtracking(LineSearch):
     c1: Any = number(1e-4, 0.0, 1.0, above=True, below=True)
 
     memory: ClassVar[int] = 4
+    most: ClassVar[int] = 1_000_000  # it ends by itself, at the smallest step
 
     @staticmethod
     def begin(p: Any, f: Any, slope: Any, a: Any) -> Any:

@@ -31,6 +31,7 @@ class LineSearch:
     """
 
     memory: ClassVar[int] = 2
+    most: ClassVar[int] = 100  # evaluations after which a search has failed
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -63,7 +63,7 @@ def plan_of(problem: gd.Problem, optimizer: gd.optimizers.Optimizer, **options: 
     tests = {field.name for field in dataclasses.fields(StopTests)}
     stop = StopTests(**{name: value for name, value in options.items() if name in tests})
     rest = {name: options.get(name) for name in ("record", "average")}
-    x0 = problem.sample(4, seed=0)
+    x0 = problem.sample(4, seed=0, method="normal")
     return make_plan(problem, x0, optimizer, stop, 0, options.get("dtype", np.float64), **rest)
 
 

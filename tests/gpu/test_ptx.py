@@ -80,6 +80,12 @@ def test_conjugate_gradients(beta, table):
     check(table, f"cg {beta}", ptx.plan_of(HIMMELBLAU, gd.ConjugateGradient(beta, search)), (9, 0), most=168)
 
 
+def test_scratch_memory_has_the_lanes_of_its_point(table):
+    problem = gd.problems.softmax_regression(*gd.datasets.iris())
+    kernels = ptx.kernels_of(ptx.plan_of(problem, gd.GradientDescent(lr=0.1), dtype=np.float32), (9, 0))
+    assert "burst" in kernels
+
+
 def test_a_memory_of_the_schedule(table):
     check(table, "adam, plateau", ptx.plan_of(HIMMELBLAU, optimizer_of("adam", lr=PLATEAU)), (9, 0))
 

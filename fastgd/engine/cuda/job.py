@@ -245,9 +245,13 @@ class Job:
 
 def results_on_gpu(plan: Plan) -> Any:
     """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
-    arrays = [device_array(shape, kind) for shape, kind in plan.layout(plan.runs)]
-    arrays[Arrays._fields.index("status")].copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
-    return Arrays(*arrays)
+    made: Any = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(plan.runs)))
+    made.status.copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
+    for array in (made.nit, made.nfev):
+        array.copy_to_device(np.zeros(array.shape, array.dtype))
+    for array in (made.x, made.fun, made.grad_norm):  # of runs that an interruption leaves out
+        array.copy_to_device(np.full(array.shape, np.nan, array.dtype))
+    return made
 
 
 def run(plan: Plan, report: Callable[[int, int], None] | None = None) -> Arrays:

@@ -77,7 +77,7 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
     length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    best_row, per_run = average_row(shape) - 1, shape.per_run
+    best_row, per_run, searches = average_row(shape) - 1, shape.per_run, parts.search is not None
     first_memory, _ = make_memory(parts, shape)
     hyper_of = row_view(1, count, 0, shape.bare)
 
@@ -107,6 +107,8 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
                         out[4][run, place, i] = math.nan
             out[1][run] = 0
             out[2][run] = RUNNING
+            if searches:
+                out[5][run] = 0
 
     return begin
 
