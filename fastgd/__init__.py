@@ -89,7 +89,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# What most sessions never ask for is imported when it is
+# What most programs never ask for is imported when it is
 LAZY = {
     "plot": ".plot", "measures": ".basins.measures", **dict.fromkeys(("Comparison", "compare"), ".comparison"),
     **dict.fromkeys(

@@ -223,7 +223,12 @@ class FlowEngine:
 
         size = job.chunk(task.runs, threads)
         chunks = ((low, min(low + size, task.runs)) for low in range(0, task.runs, size))
-        run_chunks(work, chunks, threads, cancel, report, task.runs)
+
+        def ended(_: int, total: int) -> None:
+            if report is not None:  # the stiff ones are still to come
+                report(int(np.count_nonzero((ends.status != STIFF) & (ends.status != Status.NOT_RUN))), total)
+
+        run_chunks(work, chunks, threads, cancel, ended, task.runs)
 
     def one_by_one(
         self, task: Task, ends: Ends, threads: int, report: Callable[[int, int], None] | None
@@ -238,8 +243,12 @@ class FlowEngine:
         def item(k: int) -> tuple[np.ndarray, int]:
             return ends.x[k], limit - int(ends.nit[k])
 
+        def ended(count: int, _: int) -> None:
+            if report is not None:
+                report(task.runs - stiff.size + count, task.runs)
+
         try:
-            self.reference.fill(task, rest, stiff, item, threads, report)
+            self.reference.fill(task, rest, stiff, item, threads, ended)
         finally:
             done = stiff[rest.status[stiff] != Status.NOT_RUN]
             rest.nit[done] += ends.nit[done]

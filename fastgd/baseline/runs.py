@@ -11,6 +11,7 @@ import numpy as np
 from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_starts
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
+from fastgd.jit.exchange import on_gpu
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
@@ -105,6 +106,8 @@ def make_task(
             raise ValueError(f"{argument}={value!r} cannot be honoured by {name}: leave it out; it is for update rules")
     if checked_dtype(dtype) != np.dtype(np.float64):
         raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
+    if on_gpu(x0):
+        raise TypeError(f"x0 must lie in the host's memory for {name}, which runs on the CPU: copy it there first")
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
     samples = problem.samples if isinstance(problem, FiniteSum) else None
     if make_sampling(samples, seed=seed, **draws) is not None:

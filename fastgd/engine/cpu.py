@@ -20,8 +20,7 @@ from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, TABLE_WIDTH, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
 from .scheduler import run_chunks
-from .search import Searching
-from .stages import Parts, Shape
+from .stages import Parts, Searching, Shape
 
 __all__ = ["block_rows", "parts_of", "run", "shape_of"]
 

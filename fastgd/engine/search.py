@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
@@ -29,24 +28,10 @@ from fastgd.stopping import (
 
 from .stages import Parts, Shape, Views, make_everywhere, make_largest
 
-__all__ = ["Searching", "make_search_step", "search_rows"]
+__all__ = ["make_search_step", "search_rows"]
 
 BEGINNING, SEEKING, SETTLING = 0.0, 1.0, 2.0  # the first evaluation, a search, the best step of one that failed
 OWN = 5  # numbers of each run besides the method's: the step, the value, the phase, steps since a new start, tries
-
-
-class Searching(NamedTuple):
-    """The compiled functions of a method with a line search; see `fastgd.optimizers.Search`."""
-
-    begin: Callable
-    advance: Callable
-    memory: int
-    most: int  # evaluations of one search
-    turn: Callable
-    guess: Callable
-    least: float
-    extra: int
-    restart: int
 
 
 def search_rows(length: int, memory: int, extra: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numba
 
@@ -18,13 +18,24 @@ from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
 
 from .draws import Draws
 
-if TYPE_CHECKING:
-    from .search import Searching
-
 __all__ = [
-    "Parts", "Shape", "Views", "make_average", "make_clip", "make_coefficients", "make_everywhere", "make_gradient",
-    "make_largest", "make_look_ahead", "make_memory", "make_sweep",
+    "Parts", "Searching", "Shape", "Views", "make_average", "make_clip", "make_coefficients", "make_everywhere",
+    "make_gradient", "make_largest", "make_look_ahead", "make_memory", "make_sweep",
 ]  # fmt: skip
+
+class Searching(NamedTuple):
+    """The compiled functions of a method with a line search; see `fastgd.optimizers.Search`."""
+
+    begin: Callable
+    advance: Callable
+    memory: int
+    most: int  # evaluations of one search
+    turn: Callable
+    guess: Callable
+    least: float
+    extra: int
+    restart: int
+
 
 class Parts(NamedTuple):
     """The compiled functions that the loop is put together from."""

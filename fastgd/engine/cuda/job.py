@@ -75,7 +75,7 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = (4 * plan.length + plan.states) * plan.dtype.itemsize
+        own = (4 * plan.length + plan.states + plan.length * (plan.average is not None)) * plan.dtype.itemsize
         if own > LOCAL_BYTES:
             raise DeviceError(
                 f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
