@@ -327,15 +327,18 @@ def test_an_interruption_keeps_what_is_done(method: str) -> None:
 
 
 def test_an_interruption_among_the_stiff() -> None:
-    starts = np.array([[1.0, 0.0], [1.0, 1.0], [2.0, 1.0]])
+    starts, heard = np.array([[1.0, 0.0], [1.0, 1.0], [2.0, 1.0]]), []
 
     def progress(done: int, total: int) -> None:
-        if total == 2:  # the second part: the two that are stiff
+        heard.append((done, total))
+        if done >= 2:  # the second part: the two that are stiff
             raise KeyboardInterrupt
 
     with mock.patch.object(one_by_one, "FIRST", 1), pytest.raises(gd.Interrupted) as caught:
         gd.minimize(form(1.0, 1e5), starts, gd.GradientFlow(), progress=progress)
     partial = caught.value.partial
+    assert heard == sorted(heard)
+    assert {total for _, total in heard} == {3}
     assert partial.status[0] == 0
     assert set(partial.status[1:].tolist()) <= {0, -1}
     assert np.isnan(partial.x[partial.status == -1]).all()
