@@ -3,7 +3,7 @@
 `make compare`, or `python asv_benches/compare.py [--quick] [--rounds N] [--only ceiling,jax,...] [--json
 FILE]`. Everything is warm and measured in this one run, peer and fastgd in turn. `ratio` is the median over
 the rounds of peer/fastgd; beside it stands the ratio of the best rounds, whose figures are shown. Both must
-reach the target.
+reach the target; for the step in place, whose bus changes its speed between the rounds, the median alone.
 """
 
 from __future__ import annotations

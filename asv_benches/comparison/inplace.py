@@ -5,11 +5,17 @@ for Adam.  It writes only to lines that it has just read, so that nothing is add
 takes for that many bytes is told by a triad of as many threads, timed just before.  It is run with ordinary stores,
 which count four arrays for the three of the formula, as each line is read before it is written, and with stores past
 the caches, which count three; the faster way of the two, in bytes per second, is the bound.
+
+The bus itself is twice as fast at some times as at others on shared machines, and for seconds at a time.  So each
+round is short, the two sides follow each other within it, and the verdict is the median of the rounds' ratios alone:
+the best rounds of the two may have met different buses.  Before each side the machine rests a moment, as the threads
+of PyTorch spin for some milliseconds after a step and would take a core from whoever is measured next.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +29,9 @@ from comparison.servers import rule_names, started
 GROUP = "inplace"
 PARAMETERS, FEW = 30_000_000, 6_000_000
 SIZES = {"float32": 4, "float64": 8}
-REPEATS = 5  # of each triad; a step is repeated as often as both of them together
+TURNS = 5  # short rounds for each round that was asked for
+REPEATS = 2  # of each triad; a step is repeated as often as both of them together
+REST = 0.05  # seconds
 TRIAD = ["-O3", "-march=native", "-shared", "-fPIC"]
 ADAM, OTHERS = 0.95, 0.9  # of the bandwidth
 
@@ -37,13 +45,13 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
         fastgd = started(stack, "ours.py", "--serve")
         rules = sorted(rule_names(), key=lambda name: name != "adam")
         for dtype in SIZES:
-            row = Row(f"step in place: adam, {words}, {dtype}", "PyTorch fused", "ms/step", target=1.0)
+            row = Row(f"step in place: adam, {words}, {dtype}", "PyTorch fused", "ms/step", target=1.0, by_best=False)
             if importlib.util.find_spec("torch") is None:
                 row.missing = "torch not installed"
             else:
                 torch = started(stack, "peers.py", "--serve", "torch")
-                for turn in range(rounds):
-                    say(f"round {turn + 1} of {rounds}: {row.case}, PyTorch")
+                say(f"{row.case}, PyTorch")
+                for _ in range(TURNS * rounds):
                     row.peers.append(seconds(torch, f"adam-step-30M-{dtype}", count))
                     row.ours.append(seconds(fastgd, f"inplace-adam-{dtype}", count))
             rows.append(row)
@@ -55,14 +63,15 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
         for dtype, size in SIZES.items():
             for rule in rules:
                 target = ADAM if rule == "adam" else OTHERS
-                row = Row(f"step in place: {rule}, {words}, {dtype}", "", "ms/step", target=target, missing=missing)
+                case = f"step in place: {rule}, {words}, {dtype}"
+                row = Row(case, "", "ms/step", target=target, missing=missing, by_best=False)
                 rows.append(row)
                 if missing:
                     continue
                 arrays = int(fastgd.ask(case=f"inplace-{rule}-{dtype}", runs=0, repeats=1)["work"])
                 row.peer = f"{arrays} arrays at the triad's speed"
-                for turn in range(rounds):
-                    say(f"round {turn + 1} of {rounds}: {row.case}")
+                say(row.case)
+                for _ in range(TURNS * rounds):
                     row.peers.append(1e3 * arrays * size * count * seconds_per_byte(triad, size * count))
                     row.ours.append(seconds(fastgd, f"inplace-{rule}-{dtype}", count))
     return rows
@@ -70,9 +79,11 @@ def measure(rounds: int, quick: bool, folder: Path, say: Callable[[str], None]) 
 
 def seconds(server: Server, case: str, count: int) -> float:
     """Milliseconds of one step."""
+    time.sleep(REST)
     return 1e3 * server.ask(case=case, runs=count, repeats=2 * REPEATS)["seconds"]
 
 
 def seconds_per_byte(triad: Server, size: int) -> float:
+    time.sleep(REST)
     answers = [triad.ask(case=case, bytes=size, repeats=REPEATS) for case in ("store", "stream")]
     return min(answer["seconds"] / answer["work"] for answer in answers)

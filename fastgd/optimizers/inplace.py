@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numba
@@ -174,27 +174,47 @@ def each_task(work: Callable[[slice], None], pieces: np.ndarray, threads: int) -
     if threads == 1 or ends[-1] < 2 * CHUNK:
         work(slice(None))
         return
-    cuts, done = [0], 0
-    while cuts[-1] < len(ends):
+    threads = min(threads, -(-ends[-1] // CHUNK))
+    share_out(work, parts_of(ends, threads), threads)
+
+
+def parts_of(ends: list[int], threads: int) -> Iterator[slice]:
+    """Cut the pieces, which end at these parameters, as they are asked for."""
+    low, done = 0, 0
+    while low < len(ends):
         share = max(CHUNK, (ends[-1] - done) // (2 * threads))
-        cuts.append(min(bisect.bisect_left(ends, done + share) + 1, len(ends)))
-        done = ends[cuts[-1] - 1]
-    share_out(work, itertools.starmap(slice, itertools.pairwise(cuts)), min(threads, len(cuts) - 1))
+        high = min(bisect.bisect_left(ends, done + share) + 1, len(ends))
+        yield slice(low, high)
+        low, done = high, ends[high - 1]
 
 
 def pieces_of(targets: list[np.ndarray], sources: list[np.ndarray], state: State) -> np.ndarray:
-    """Addresses and counts of what the kernels work on, at most CHUNK parameters in a piece."""
+    """Addresses and counts of what the kernels work on, at most CHUNK parameters in a piece.
+
+    The state keeps them for the next step, which is mostly one of the same arrays.
+    """
+    whole = tuple(
+        (address(target), address(source), address(blocks), target.size)
+        for target, source, blocks in zip(targets, sources, state.blocks, strict=True)
+    )
+    if state.pieces is None or state.pieces[0] != whole:
+        state.pieces = whole, cut(whole, state)
+    return state.pieces[1]
+
+
+def cut(whole: tuple[tuple[int, int, int, int], ...], state: State) -> np.ndarray:
+    """Arrays of more than CHUNK parameters, in rows as `make_pass` tells, cut; the small ones come first."""
     size, small, found = state.dtype.itemsize, [], []
-    for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
-        first = (address(target), address(source), address(blocks), target.size)
-        if target.size <= CHUNK:
-            small.append(first)
+    for row in whole:
+        count = row[3]
+        if count <= CHUNK:
+            small.append(row)
             continue
-        low = np.arange(0, target.size, CHUNK, dtype=np.int64)
-        piece = np.array(first) + low[:, None] * (size, size, size * state.slots, -1)
+        low = np.arange(0, count, CHUNK, dtype=np.int64)
+        piece = np.array(row) + low[:, None] * (size, size, size * state.slots, -1)
         np.minimum(piece[:, 3], CHUNK, out=piece[:, 3])
         found.append(piece)
-    return np.concatenate([np.array(small, np.int64).reshape(-1, 4), *found]) if found else np.array(small, np.int64)
+    return np.concatenate([np.array(small, np.int64).reshape(-1, 4), *found])
 
 
 def listed(x: Any, name: str) -> tuple[list[np.ndarray], bool]:

@@ -55,6 +55,7 @@ class State:
         self.slots = slots
         self.blocks: list[Any] = [zeros(int(np.prod(shape, dtype=np.int64)), slots, dtype) for shape in shapes]
         self.memory = np.zeros(0)
+        self.pieces: Any = None  # what `inplace.pieces_of` found for the last step, and for which addresses
         self.on_gpu = False  # then `blocks` are device arrays of shape (slots, size)
 
     def apart(self, k: int) -> np.ndarray:
