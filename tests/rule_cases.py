@@ -41,10 +41,15 @@ def path_of(problem: gd.Problem, optimizer: gd.optimizers.Optimizer, start: Any,
         return gd.minimize(problem, start, optimizer, max_steps=steps, gtol=None, bound=1e12, record=1, **more).trace
 
 
+def relative(path: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """The error of each point, relative to its size."""
+    assert path.shape == expected.shape
+    return np.max(np.abs(path - expected), axis=-1) / np.max(np.abs(expected), axis=-1)
+
+
 def assert_path(path: np.ndarray, expected: np.ndarray, early: float = 1e-12, late: float = 1e-9) -> None:
     """Agreement relative to the size of the point, over the first 20 steps and over all."""
-    assert path.shape == expected.shape
-    error = np.max(np.abs(path - expected), axis=-1) / np.max(np.abs(expected), axis=-1)
+    error = relative(path, expected)
     assert np.max(error[..., :21]) <= early
     assert np.max(error) <= max(early, late)
 

@@ -27,6 +27,7 @@ from rule_cases import (
     assert_path,
     naive_paths,
     path_of,
+    relative,
     settings_of,
 )
 
@@ -108,7 +109,12 @@ def check_equations(rule: str, problem: gd.Problem, examples: int, *, shared: bo
     @settings(max_examples=examples)
     def check(options: dict[str, Any]) -> None:
         path = path_of(problem, gd.optimizers.make(rule, **options, **more), STARTS, STEPS)
-        assert_path(path, naive_paths(rule, options, STARTS, **more), early=1e-10)
+        expected = naive_paths(rule, options, STARTS, **more)
+        # Some settings are unstable, and rounding grows: as much as a change of the starts by theirs tells
+        nearby = naive_paths(rule, options, STARTS * (1 + 1e-15), **more)
+        error, growth = relative(path, expected), np.maximum.accumulate(relative(nearby, expected), axis=-1)
+        assert np.all(error[..., :21] <= 1e-10 + 1000 * growth[..., :21])
+        assert np.all(error <= 1e-9 + 1000 * growth)
 
     check()
 
