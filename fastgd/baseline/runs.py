@@ -75,11 +75,6 @@ class Task:
     def runs(self) -> int:
         return int(np.prod(self.batch, dtype=np.int64))
 
-    @property
-    def gtol(self) -> float:
-        """The limit of the largest gradient component; one that nothing meets where the test is off."""
-        return -1.0 if self.stop.gtol is None else float(self.stop.gtol)
-
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.problem.dim
         return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)

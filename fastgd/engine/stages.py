@@ -61,6 +61,12 @@ class Parts(NamedTuple):
     resting: Callable
     search: Searching | None = None  # for methods that search along a line, which have no update
     draws: Draws | None = None  # mini-batches and noise
+    flow: bool = False  # whether a step is one of the gradient flow's, in place of an update
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether each run counts its own steps, as a pass of the loop is less than one of some runs."""
+        return self.search is not None or self.flow
 
 
 class Views(NamedTuple):
@@ -86,6 +92,7 @@ class Shape(NamedTuple):
     dtype: numba.types.Float
     bounds: tuple[int, ...]  # where the groups of parameters with their own rates begin, and the end
     bare: bool = True  # whether a width of 1 means plain numbers, or vectors of one lane
+    working: int = 1  # points of working memory that a step takes besides the next one, the first for the gradient
 
 
 def make_coefficients(parts: Parts) -> Callable:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from fastgd.engine.cpu import parts_of, shape_of
+from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
 from fastgd.errors import DeviceError, Interrupted
 from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
-from fastgd.stopping import Status
+from fastgd.stopping import Status, count_ended
 
 from .compaction import make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
@@ -25,7 +25,7 @@ __all__ = ["run"]
 
 THREADS = 128  # in a block
 SCAN_THREADS = 1024
-SEARCH_STEPS = 16  # evaluations of a launch: runs with a line search need some tens in all
+OWN_STEPS = 16  # passes of a launch where runs count their own steps, of which they need some tens in all
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
@@ -75,7 +75,7 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = (4 * plan.length + plan.states + plan.length * (plan.average is not None)) * plan.dtype.itemsize
+        own = (block_rows(plan) + (plan.working + 1) * plan.length) * plan.dtype.itemsize
         if own > LOCAL_BYTES:
             raise DeviceError(
                 f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
@@ -86,8 +86,8 @@ class Job:
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
-        if plan.search is not None:  # its loop counts evaluations, and each run its own steps
-            self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, SEARCH_STEPS)
+        if plan.own_steps:  # a pass of the loop is an evaluation, or an attempt, and none is the last
+            self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, OWN_STEPS)
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.room(WARP)
 
@@ -154,7 +154,7 @@ class Job:
             if 0 < alive <= FULL * slots:
                 make_place(threads).launch(blocks, threads, stream, new[2], slots, room.offsets, room.order)
                 slots, order = alive, room.order
-            yield ended
+            yield 0 if self.plan.flow else ended  # of which some may be stiff, and go on elsewhere
         yield from self.finish(room, low, high)
 
     @property
@@ -193,6 +193,8 @@ class Job:
         room.event.synchronize()
         for pair, target in wanted:
             target[...] = pair.host[:runs]
+        if self.plan.flow:
+            yield count_ended(self.arrays.status[low:high])
 
     def run(self, report: Callable[[int, int], None] | None) -> Arrays:
         """Run all chunks, and return the results.
@@ -238,7 +240,7 @@ class Job:
                 if flight.begun:
                     deque(self.finish(flight.room, *flight.part), maxlen=0)
             status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
-            done = int(np.count_nonzero(status >= 0))
+            done = count_ended(status)
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
         return self.arrays
 

@@ -15,8 +15,7 @@ import numba
 from numba import cuda
 
 from fastgd.engine.chunk import average_row, make_end, make_sources
-from fastgd.engine.descend import make_step
-from fastgd.engine.search import make_search_step
+from fastgd.engine.descend import step_of
 from fastgd.engine.stages import Parts, Shape, Views, make_memory
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import row_view
@@ -25,7 +24,7 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIM
 __all__ = ["GONE", "WARP", "Layout", "Sources", "make_sources_of_kernels"]
 
 WARP = 32
-TAG_RUN, TAG_WAIT, TAG_NIT, TAG_NFEV = range(4)  # rows of a run's integers between launches, the last two in a search
+TAG_RUN, TAG_WAIT, TAG_NIT, TAG_NFEV = range(4)  # rows of a run's integers between launches; the last two if it counts
 GONE = -1  # in the place of a run that has ended
 
 
@@ -34,7 +33,7 @@ class Layout(NamedTuple):
 
     rows: int  # of the runs' dtype: points, state, best value, average
     memory: int  # float64, of the schedule
-    tags: int  # int32: which run, how many steps without progress; in a search how many steps and evaluations
+    tags: int  # int32: which run, how many steps without progress; where runs count, steps and evaluations
 
 
 class Sources(NamedTuple):
@@ -48,7 +47,7 @@ class Sources(NamedTuple):
 
 def layout_of(parts: Parts, shape: Shape) -> Layout:
     averages = shape.length if parts.weight is not None else 0
-    return Layout(average_row(shape) + averages, parts.memory, 2 if parts.search is None else 4)
+    return Layout(average_row(shape) + averages, parts.memory, 4 if parts.own_steps else 2)
 
 
 def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple[Sources, Layout]:
@@ -77,7 +76,7 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
     length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    best_row, per_run, searches = average_row(shape) - 1, shape.per_run, parts.search is not None
+    best_row, per_run, own_steps = average_row(shape) - 1, shape.per_run, parts.own_steps
     first_memory, _ = make_memory(parts, shape)
     hyper_of = row_view(1, count, 0, shape.bare)
 
@@ -107,7 +106,7 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
                         out[4][run, place, i] = math.nan
             out[1][run] = 0
             out[2][run] = RUNNING
-            if searches:
+            if own_steps:
                 out[5][run] = 0
 
     return begin
@@ -134,9 +133,8 @@ def make_burst_kernel(
     survivors.
     """
     views = views_of(parts, shape)
-    searches = parts.search is not None
-    make = make_search_step if searches else make_step
-    step, points_of = make(parts, shape, views), views.points
+    own_steps, places = parts.own_steps, shape.working + 1
+    step, points_of = step_of(parts, shape, views), views.points
     length, rows, memory, dtype = shape.length, layout.rows, layout.memory, shape.dtype
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
     per_run, averaged, average_start = shape.per_run, parts.weight is not None, parts.average_start
@@ -158,7 +156,7 @@ def make_burst_kernel(
             if run >= 0:
                 first, last, most = span
                 block = cuda.local.array((1, rows, 1), dtype)
-                scratch = cuda.local.array((2, length, 1), dtype)
+                scratch = cuda.local.array((places, length, 1), dtype)
                 own = cuda.local.array((1, count, 1), numba.float64)
                 control = cuda.local.array((1, RUN, 1), numba.int64)
                 for k in range(rows):
@@ -169,18 +167,18 @@ def make_burst_kernel(
                     own[0, hypers + k, 0] = memories[b, k, lane]
                 control[0, STATUS, 0] = RUNNING
                 control[0, WAIT, 0] = tags[b, TAG_WAIT, lane]
-                control[0, NIT, 0] = tags[b, TAG_NIT, lane] if searches else last
-                control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if searches else 0
+                control[0, NIT, 0] = tags[b, TAG_NIT, lane] if own_steps else last
+                control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if own_steps else 0
 
-                x, g, y = points_of(block, 0), points_of(scratch, 0), points_of(scratch, 1)
+                x, y = points_of(block, 0), points_of(scratch, places - 1)
                 t, going = first, True
                 while going and t < last:
                     if recorded:
-                        steps = control[0, NIT, 0] if searches else t  # which are not evaluations in a search
+                        steps = control[0, NIT, 0] if own_steps else t  # which are not passes of the loop
                         if steps % record == 0:
                             record_point(out[4], run, steps // record, block)
                     c = coefficients_of(table, own, 0, t - first, t)
-                    going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
+                    going = step(x, y, scratch, 0, block, own, control, c, data, t, limits, t - first, table, ())
                     for k in range(length):
                         x[k] = y[k]
                     t += 1
@@ -190,7 +188,7 @@ def make_burst_kernel(
                 if not goes_on:
                     out[1][run] = ended
                     out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
-                    if searches:
+                    if own_steps:
                         out[5][run] = control[0, NFEV, 0]
                     for k in range(length):
                         out[0][run, k] = block[0, k, 0]
@@ -207,7 +205,7 @@ def make_burst_kernel(
                     memories[b, k, lane] = own[0, hypers + k, 0]
                 tags[b, TAG_WAIT, lane] = control[0, WAIT, 0]
                 tags[b, TAG_RUN, lane] = run if goes_on else GONE
-                if searches:
+                if own_steps:
                     tags[b, TAG_NIT, lane] = control[0, NIT, 0]
                     tags[b, TAG_NFEV, lane] = control[0, NFEV, 0]
             else:
