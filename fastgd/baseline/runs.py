@@ -102,7 +102,7 @@ def make_task(
     if checked_dtype(dtype) != np.dtype(np.float64):
         raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
     if on_gpu(x0):
-        raise TypeError(f"x0 must lie in the host's memory for {name}, which runs on the CPU: copy it there first")
+        raise TypeError(f"x0 must lie in the host's memory for {name}, got an array on a GPU: copy it there first")
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
     samples = problem.samples if isinstance(problem, FiniteSum) else None
     if make_sampling(samples, seed=seed, **draws) is not None:

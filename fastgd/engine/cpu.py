@@ -41,8 +41,9 @@ def width_of(plan: Plan) -> int:
     if plan.search is not None:  # which keeps some tens of numbers in flight by itself: more lanes only spill
         return vector_width(plan.dtype)
     width = lane_width(plan.length, plan.dtype)
-    wide = (2 + plan.working) * plan.length * 2 * width * plan.dtype.itemsize <= FIRST_CACHE and width * plan.dtype.itemsize < 256
-    return 2 * width if plan.sums and wide else width
+    row = width * plan.dtype.itemsize
+    fits = (2 + plan.working) * plan.length * 2 * row <= FIRST_CACHE
+    return 2 * width if plan.sums and fits and row < 256 else width
 
 
 def block_rows(plan: Plan) -> int:

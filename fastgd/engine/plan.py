@@ -31,8 +31,8 @@ __all__ = ["Arrays", "Plan", "make_plan"]
 class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
-    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`; of the gradient
-    flow it counts gradients.
+    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`; of the
+    gradient flow it counts gradients.
     """
 
     x: np.ndarray

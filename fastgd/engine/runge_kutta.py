@@ -1,7 +1,7 @@
-"""The step of the gradient flow: one attempt by Dormand and Prince's pair of orders 5 and 4, each run with its own step.
+"""The step of the gradient flow: one attempt by Dormand and Prince's pair of orders 5 and 4.
 
-An attempt that is refused costs its own run a pass of the loop, and none of its neighbours.  ``nit`` counts accepted
-steps and ``nfev`` gradients.
+Each run has a step size of its own.  An attempt that is refused costs its own run a pass of the loop, and none of its
+neighbours.  ``nit`` counts accepted steps and ``nfev`` gradients.
 """
 
 from __future__ import annotations

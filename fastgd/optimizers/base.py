@@ -110,7 +110,7 @@ class Engine(Protocol):
         ...
 
     def run(self, plan: Any, device: str, threads: int, report: Callable[[int, int], None] | None) -> Any:
-        """Run the plan on a device, "auto", "cpu" or "cuda"; Ctrl-C is an `fastgd.Interrupted` with the arrays in `partial`."""
+        """Run the plan on "auto", "cpu" or "cuda".  Ctrl-C is an `Interrupted` with the arrays in `partial`."""
         ...
 
     def result(self, plan: Any, arrays: Any) -> Any:

@@ -80,6 +80,15 @@ def test_conjugate_gradients(beta, table):
     check(table, f"cg {beta}", ptx.plan_of(HIMMELBLAU, gd.ConjugateGradient(beta, search)), (9, 0), most=168)
 
 
+@pytest.mark.parametrize("capability", ptx.CAPABILITIES, ids=str)
+def test_the_gradient_flow(capability, table):
+    check(table, "gradient flow", ptx.flow_plan(HIMMELBLAU), capability, most=168)
+
+
+def test_the_flow_of_a_problem_that_branches(table):
+    check(table, "gradient flow, folded", ptx.flow_plan(folded()), (9, 0), width=1, most=168)
+
+
 def test_scratch_memory_has_the_lanes_of_its_point(table):
     problem = gd.problems.softmax_regression(*gd.datasets.iris())
     kernels = ptx.kernels_of(ptx.plan_of(problem, gd.GradientDescent(lr=0.1), dtype=np.float32), (9, 0))
