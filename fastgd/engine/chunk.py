@@ -15,7 +15,7 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, ST
 
 from .descend import make_burst
 from .draws import make_deal, make_table
-from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
+from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
 __all__ = [
     "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources",
@@ -175,7 +175,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
         control=row_view(width, CONTROL if parts.draws else CONTROL_OF_PLAIN),
         hyper=row_view(width, parts.hyperparameters + parts.memory),
-        average=row_view(width, length, average_row(shape)),
+        average=row_view(width, length, average_row(shape)), working=working_points(row_view(width, length), working),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
     fill_indices = make_table(parts.draws)

@@ -51,7 +51,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     take = make_average(parts, length, count + len(parts.clips))
     _, watch = make_memory(parts, shape)
     state_of, best_of, control_of = views.state, views.best, views.control
-    hyper_of, average_of, points_of = views.hyper, views.average, views.points
+    hyper_of, average_of, slope_of = views.hyper, views.average, views.working[0]
 
     @inlined
     def finish(control, runs, status, t):
@@ -74,7 +74,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     @inlined
     def step(x, y, scratch, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
         gtol, xtol, ftol, patience, bound = limits
-        g, s, control = points_of(scratch, 0), state_of(block, b), control_of(controls, b)
+        g, s, control = slope_of(scratch, b), state_of(block, b), control_of(controls, b)
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 

@@ -60,7 +60,8 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """
     gradient, n = parts.gradient, shape.length
     largest, huge = make_largest(n), float(np.finfo(np.float64).max)
-    state_of, points_of, control_of = views.state, views.points, views.control
+    state_of, control_of = views.state, views.control
+    stage2, stage3, stage4, stage5, stage6, stage7, inner = views.working[:FLOW_POINTS]
     step_at, error_at, rejected_at, held_at, free_at = range(n, n + OWN)
 
     @inlined
@@ -89,8 +90,8 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         gtol, _, _, _, bound, max_steps = limits
         rtol, atol = c[0], c[1]
         s, control = state_of(block, b), control_of(controls, b)  # the first n rows of the state are the gradient at x
-        g2, g3, g4, g5 = points_of(scratch, 0), points_of(scratch, 1), points_of(scratch, 2), points_of(scratch, 3)
-        g6, g7, z = points_of(scratch, 4), points_of(scratch, 5), points_of(scratch, 6)
+        g2, g3, g4, g5 = stage2(scratch, b), stage3(scratch, b), stage4(scratch, b), stage5(scratch, b)
+        g6, g7, z = stage6(scratch, b), stage7(scratch, b), inner(scratch, b)
 
         fresh = (control[STATUS] == RUNNING) & (control[NFEV] == 0)
         if any_lane(fresh):

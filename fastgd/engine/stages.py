@@ -20,7 +20,7 @@ from .draws import Draws
 
 __all__ = [
     "Parts", "Searching", "Shape", "Views", "make_average", "make_clip", "make_coefficients", "make_everywhere",
-    "make_gradient", "make_largest", "make_look_ahead", "make_memory", "make_sweep",
+    "make_gradient", "make_largest", "make_look_ahead", "make_memory", "make_sweep", "working_points",
 ]  # fmt: skip
 
 class Searching(NamedTuple):
@@ -78,7 +78,7 @@ class Views(NamedTuple):
     control: Callable
     hyper: Callable
     average: Callable
-
+    working: tuple[Callable, ...]  # points of working memory, the first for the gradient
 
 
 class Shape(NamedTuple):
@@ -153,6 +153,19 @@ def make_coefficients(parts: Parts) -> Callable:
         return (*at_step(h, t), weight(t + 1))
 
     return with_weight
+
+
+def working_points(points: Callable, count: int) -> tuple[Callable, ...]:
+    """``view(scratch, b)`` of each of the first points in an array that the blocks which take turns share."""
+
+    def at(place: int) -> Callable:
+        @inlined
+        def point(scratch, b):
+            return points(scratch, place)
+
+        return point
+
+    return tuple(at(place) for place in range(count))
 
 
 def make_sweep(part: Callable, shape: Shape) -> Callable:

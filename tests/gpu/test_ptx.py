@@ -119,6 +119,17 @@ def test_many_parameters_go_to_local_memory():
     assert use.stack >= 200 * 8 * 5  # points, next points, gradient, two numbers of state
 
 
+@pytest.mark.parametrize("plan", [
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.Adam(lr=0.05)), ptx.flow_plan(gd.problems.rosenbrock(dim=1000)),
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.ConjugateGradient()),
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.Nesterov(lr=1e-4), dtype=np.float32, **FULL),
+], ids=["adam", "flow", "cg", "nesterov with all"])  # fmt: skip
+def test_very_many_parameters_stay_in_global_memory(plan, table):
+    kernels = check(table, f"{plan.optimizer.label}, 1000 parameters", plan, (9, 0), most=168)
+    item = "f32" if plan.dtype == np.float32 else "f64"
+    assert f"st.global.{item}" in kernels["burst"]
+
+
 def test_nothing_is_fused_but_what_the_source_fuses():
     """A product that the assembler may fuse is ``mul.f64``; one that it must round is ``mul.rn.f64``."""
     for rule in ("adam", "schedule_free_adamw"):

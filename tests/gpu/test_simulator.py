@@ -370,6 +370,45 @@ def test_a_comparison_on_the_gpu():
         gd.compare(BOWL, STARTS, [gd.Adam()], gd.GradientFlow(method="LSODA"), device="cuda", max_steps=2)
 
 
+@pytest.fixture
+def in_place():
+    """Every run steps in global memory, as those with many parameters do."""
+    from fastgd.engine.cuda import job
+
+    with mock.patch.object(job, "IN_PLACE_BYTES", 0):
+        yield
+
+
+@pytest.mark.usefixtures("in_place")
+@pytest.mark.parametrize("options", [{}, {"record": 3, "dtype": np.float32}], ids=str)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_in_global_memory(rule, options):
+    optimizer = optimizer_of(rule, lr=rate_of(rule) * OWN, clip_value=20.0)
+    average = gd.SWA(start=4, every=2)
+    assert_same(plan_of(optimizer, xtol=1e-3, ftol=1e-3, patience=3, average=average, bound=7.0, **options))
+
+
+@pytest.mark.usefixtures("in_place")
+def test_many_runs_in_global_memory():
+    """Survivors move from warp to warp, and launches end after odd and even numbers of steps."""
+    starts, plateau = BOWL.sample(40, seed=0), schedules_of(0.01)["ReduceOnPlateau"]
+    found = assert_same(plan_of(gd.GradientDescent(lr=plateau), starts=starts, max_steps=33, gtol=5.0))
+    assert len(np.unique(found.nit)) > 5
+    assert_same(plan_of(gd.GradientDescent(lr=0.01), starts=starts, max_steps=32, gtol=5.0, record=5))
+    assert_same(plan_of(gd.Momentum(lr=0.05), problem=WEIGHTED, starts=WEIGHTED.sample(RUNS, seed=1), gtol=1e-3))
+
+
+@pytest.mark.usefixtures("in_place")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_line_searches_in_global_memory(name):
+    assert_same(plan_of(SEARCHES[name], gtol=1e-6, max_steps=20))
+
+
+@pytest.mark.usefixtures("in_place")
+def test_the_gradient_flow_in_global_memory():
+    assert_same(flow_plan())
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """The scalar CPU target's results, compiled, in a process of its own."""

@@ -12,7 +12,7 @@ from numba import cuda
 
 from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.errors import DeviceError, Interrupted
+from fastgd.errors import Interrupted
 from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
 from fastgd.stopping import Status, count_ended
@@ -29,7 +29,7 @@ OWN_STEPS = 16  # passes of a launch where runs count their own steps, of which 
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
-LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
+IN_PLACE_BYTES = 16 << 10  # of a run: with more it steps in global memory. A default, no measurement
 
 KERNELS: dict[tuple[str, bool], Any] = {}
 
@@ -39,16 +39,24 @@ class Kernels:
 
     def __init__(self, plan: Plan, bare: bool) -> None:
         shape = shape_of(plan, 1, bare)
-        sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None)
-        key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None}"
+        in_place = steps_in_place(plan)
+        sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None, in_place)
+        key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None} {in_place}"
         self.begin, self.fill, self.burst, self.ends = (
             DeviceKernel(source, f"{key} {name}") for name, source in sources._asdict().items()
         )
 
 
+def steps_in_place(plan: Plan) -> bool:
+    """Whether a run has too many numbers for a thread's own memory."""
+    own = (block_rows(plan) + (plan.working + 1) * plan.length) * plan.dtype.itemsize
+    return own > IN_PLACE_BYTES
+
+
 def kernels_of(plan: Plan, bare: bool) -> Kernels:
     """The kernels of a plan, built once in this process."""
-    key = plan.key + (" recorded" if plan.record is not None else ""), bare
+    marks = (" recorded" if plan.record is not None else "") + (" in place" if steps_in_place(plan) else "")
+    key = plan.key + marks, bare
     if key not in KERNELS:
         KERNELS[key] = Kernels(plan, bare)
     return KERNELS[key]
@@ -75,12 +83,6 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = (block_rows(plan) + (plan.working + 1) * plan.length) * plan.dtype.itemsize
-        if own > LOCAL_BYTES:
-            raise DeviceError(
-                f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
-                f'{LOCAL_BYTES:,}; use device="cpu", or the optimizer\'s step on arrays of yours'
-            )
         self.kernels = kernels_of(plan, bare=width == 1)
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
@@ -105,7 +107,7 @@ class Job:
         if room.shared is not None:
             self.kernels.fill.compile((room.shared, room.table, 0, 1))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
-        self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
+        self.kernels.ends.compile(self.ends_arguments(room, runs, out))
 
     def written(self, out: Arrays) -> tuple[Any, ...]:
         """What a burst writes of a result: x, nit, status, average, trace, evaluations."""
@@ -119,8 +121,11 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors,
+            self.limits, self.written(out), room.survivors, room.working,
         )  # fmt: skip
+
+    def ends_arguments(self, room: Buffers, runs: int, out: Arrays) -> tuple[Any, ...]:
+        return runs, self.data, self.limits[0], self.written(out), self.values(out), room.working
 
     def descend(self, room: Buffers, low: int, high: int) -> Iterator[int]:
         """Take the runs from `low` to `high` to their ends; yields how many have newly ended, and waits after that."""
@@ -180,9 +185,7 @@ class Job:
         """Evaluate the ends, and bring the results home."""
         runs, out = high - low, room.targets(low, high)
         blocks = -(-runs // self.threads)
-        self.kernels.ends.launch(
-            blocks, self.threads, room.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
-        )
+        self.kernels.ends.launch(blocks, self.threads, room.stream, *self.ends_arguments(room, runs, out))
         wanted = [] if room.own is None else [
             (pair, target) for pair, target in zip(room.own, self.arrays.part(low, high), strict=True) if target.size
         ]  # fmt: skip
