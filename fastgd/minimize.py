@@ -88,7 +88,8 @@ def minimize(
         run's being the integer itself.  So run k alone is repeated by ``seed=fastgd.seeds(seed, batch_shape)[k]``.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
-        are so many that it pays; ``fastgd info`` tells from what number on.
+        are so many that it pays; ``fastgd info`` tells from what number on.  SciPy's methods and integrators run on
+        the CPU only.
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
@@ -151,15 +152,15 @@ def minimize(
     array([0, 0, 3], dtype=int8)
     """
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    own = getattr(optimizer, "engine", None)
-    if own is not None and device == "cuda":
+    engine = getattr(optimizer, "engine", None) or Descents(x0)
+    if device == "cuda" and not engine.takes_gpu(optimizer):
         raise ValueError(
-            f'device="cuda" is for update rules and line searches; {optimizer.label} runs on the CPU: leave device out'
+            'device="cuda" is for update rules, line searches and the gradient flow by method="rk"; '
+            f"{optimizer!r} runs on the CPU: leave device out"
         )
     if device == "cuda" and (batch_size is not None or np.any(noise)):
         raise ValueError('device="cuda" takes no batch_size and no noise, which run on the CPU: leave device out')
     place = devices.checked_device(device)
-    engine = own or Descents(place, x0)
     draws = {
         "batch_size": batch_size, "replace": replace, "shuffle": shuffle, "noise": noise,
         "shared_batches": shared_batches, "check_every": check_every,
@@ -169,23 +170,26 @@ def minimize(
     with ExitStack() as stack:
         report = reporter(progress, plan.runs, stack)
         try:
-            arrays = engine.run(plan, count, report)
+            arrays = engine.run(plan, place, count, report)
         except Interrupted as error:
             raise Interrupted(str(error), partial=engine.result(plan, error.partial)) from None
     return engine.result(plan, arrays)
 
 
 class Descents:
-    """The engine of update rules and line searches, on a device, for starts of one library's arrays."""
+    """The engine of update rules and line searches, for starts of one library's arrays."""
 
-    def __init__(self, device: str, origin: Any) -> None:
-        self.device, self.origin = device, origin
+    def __init__(self, origin: Any) -> None:
+        self.origin = origin
+
+    def takes_gpu(self, optimizer: Method) -> bool:
+        return True
 
     def plan(self, *arguments: Any) -> Plan:
         return make_plan(*arguments)
 
-    def run(self, plan: Plan, threads: int, report: Callable[[int, int], None] | None) -> Arrays:
-        return devices.run(plan, self.device, threads, report)
+    def run(self, plan: Plan, device: str, threads: int, report: Callable[[int, int], None] | None) -> Arrays:
+        return devices.run(plan, device, threads, report)
 
     def result(self, plan: Plan, arrays: Arrays) -> Result:
         return wrapped_on_gpu(plan, arrays, self.origin) if plan.on_gpu else wrapped(plan, arrays)

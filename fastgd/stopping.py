@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgd.jit.masks import select, without
 
-__all__ = ["MESSAGES", "Status", "StopTests"]
+__all__ = ["MESSAGES", "Status", "StopTests", "count_ended"]
 
 
 class Status(enum.IntEnum):
@@ -28,6 +28,7 @@ class Status(enum.IntEnum):
 # plain integers for compiled code: rows of the loop's `control`, of one integer for each run, and what they may hold
 STATUS, NIT, WAIT, NFEV, RUN, SEED, SIZE = range(7)  # the last two where something is drawn
 RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED, LINE_SEARCH_FAILED = -1, 0, 1, 2, 3, 4
+STIFF = 5  # no run ends with it: another method goes on
 
 MESSAGES = {
     Status.CONVERGED: "The largest component of the gradient fell to gtol.",
@@ -37,6 +38,11 @@ MESSAGES = {
     Status.LINE_SEARCH_FAILED: "The line search failed; x is the best point found.",
     Status.NOT_RUN: "Not run: the work was interrupted before this run was done.",
 }
+
+
+def count_ended(status: np.ndarray) -> int:
+    """How many runs have come to an end."""
+    return int(np.count_nonzero((status >= 0) & (status != STIFF)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastgd as gd
-from fastgd.baseline import flow, one_by_one, runge_kutta
+from fastgd.baseline import flow, one_by_one
+from fastgd.engine import cpu
 
 HIMMELBLAU = gd.problems.himmelblau()
 STARTS = HIMMELBLAU.sample(300, seed=4)
@@ -284,7 +285,7 @@ def test_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads() -> None
     assert_same_runs(whole, gd.minimize(HIMMELBLAU, STARTS[::-1], gd.GradientFlow(), threads=1), slice(None, None, -1))
     for k in (0, 57, 299):
         assert_same_runs(whole, gd.minimize(HIMMELBLAU, STARTS[k], gd.GradientFlow()), k)
-    with mock.patch.object(runge_kutta, "CHUNK_RUNS", 128):
+    with mock.patch.object(cpu, "CHUNK_RUNS", 128):
         small = gd.minimize(HIMMELBLAU, STARTS.reshape(20, 15, 2), gd.GradientFlow(), threads=2)
     assert small.x.shape == (20, 15, 2)
     assert same_bits(small.x.reshape(-1, 2), whole.x)
@@ -314,7 +315,7 @@ def test_an_interruption_keeps_what_is_done(method: str) -> None:
         if done >= small:
             raise KeyboardInterrupt
 
-    small_chunks = mock.patch.object(runge_kutta, "CHUNK_RUNS", 128), mock.patch.object(one_by_one, "CHUNK", 8)
+    small_chunks = mock.patch.object(cpu, "CHUNK_RUNS", 128), mock.patch.object(one_by_one, "CHUNK", 8)
     with small_chunks[0], small_chunks[1], pytest.raises(gd.Interrupted) as caught:
         gd.minimize(HIMMELBLAU, starts, optimizer, threads=1, progress=progress)
     partial = caught.value.partial

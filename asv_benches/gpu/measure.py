@@ -153,6 +153,53 @@ def whole_map(side: int, say: Callable[[str], None]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def flow(runs: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """The gradient flow of Himmelblau's function to 1e-6, arrays of NumPy."""
+    problem = gd.problems.himmelblau()
+    say(f"the gradient flow of {runs:,} starts")
+    x0 = problem.sample(runs, seed=1)
+    gd.minimize(problem, x0[:2], gd.GradientFlow(), device="cuda")
+    seconds, found = card.timed(lambda: gd.minimize(problem, x0, gd.GradientFlow(), device="cuda"), 2)
+    return {
+        "flow_starts": runs, "seconds": seconds, "success": float(found.success.mean()),
+        "ns_per_gradient": seconds * 1e9 / float(found.njev.sum()),
+    }  # fmt: skip
+
+
+def seconds_of_steps(problem: gd.Problem, x0: Any, count: int) -> float:
+    def call() -> Any:
+        return gd.minimize(problem, x0, gd.Adam(lr=1e-3), max_steps=count, gtol=None, device="cuda")
+
+    call()
+    return card.timed(call)[0]
+
+
+def layouts(lengths: list[int], clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Nanoseconds per step and parameter of Adam on Rosenbrock's function, in a thread's own memory and in place."""
+    from fastgd.engine.cuda import job
+
+    chosen = job.IN_PLACE_BYTES
+    for length in lengths:
+        if clock.left() < 20:
+            say(f"left out: the layouts with {length:,} parameters")
+            continue
+        say(f"both layouts with {length:,} parameters")
+        problem, count = gd.problems.rosenbrock(dim=length), 2 if simulated() else 256
+        runs = 2 if simulated() else int(min(1 << 18, card.free_memory() / (160 * length)))
+        x0 = starts_on_gpu(runs, length, 2.0, "float64")
+        row: dict[str, Any] = {"parameters": length, "runs": runs}
+        for name, most in (("own_ns", 1 << 62), ("in_place_ns", 0)):
+            job.IN_PLACE_BYTES = most
+            try:
+                row[name] = seconds_of_steps(problem, x0, count) * 1e9 / (runs * count * length)
+            except (gd.DeviceError, MemoryError) as error:  # more than a thread may have
+                say(str(error))
+                row[name] = None
+            finally:
+                job.IN_PLACE_BYTES = chosen
+        yield row
+
+
 def ours_beside_peers(case: str, runs: int) -> float:
     """Seconds per step of one run for the work of a peer's case."""
     fixed = case in CASES

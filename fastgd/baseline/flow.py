@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastgd import evaluate
-from fastgd.engine.scheduler import run_chunks
-from fastgd.errors import nearest
+from fastgd.engine import devices
+from fastgd.engine.plan import Arrays, Plan, Unscheduled, all_but_the_rate, stays
+from fastgd.errors import Interrupted, nearest
 from fastgd.guards import is_real
-from fastgd.optimizers import Engine, Method, register
+from fastgd.optimizers import Engine, Method, Rule, register
 from fastgd.problem import Problem
 from fastgd.result import Result
-from fastgd.stopping import Status, StopTests
+from fastgd.stopping import STIFF, Status, StopTests
 
 from .one_by_one import OneByOne
-from .runge_kutta import STIFF, Limits, flow_job
 from .runs import Ends, Task, is_good, make_task, result_of
 
 __all__ = ["GradientFlow"]
@@ -45,7 +45,8 @@ class GradientFlow(Method):
         Absolute error of a component in one step, > 0.
     method : {"rk", "LSODA", "BDF"}, default "rk"
         "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for
-        each run, as in Hairer's DOPRI5.  "LSODA" and "BDF" are SciPy's, one start after another: the reference.
+        each run, as in Hairer's DOPRI5, on the CPU or a GPU (the `device` of `minimize`).  "LSODA" and "BDF" are
+        SciPy's, one start after another: the reference.
 
     Raises
     ------
@@ -66,7 +67,8 @@ class GradientFlow(Method):
 
     An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of
     "rk" back (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is
-    *stiff*, and LSODA goes on with it.  To have "rk" do it alone, give more `max_steps`.
+    *stiff*, and LSODA goes on with it, on the CPU wherever it
+    began.  To have "rk" do it alone, give more `max_steps`.
 
     Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low
     for 100 steps they go on with a tenth of the tolerances.
@@ -180,10 +182,29 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
     return run
 
 
+def plan_of(task: Task) -> Plan:
+    """The flow from all starts abreast, for the loop that update rules share."""
+    flow = task.optimizer
+    return Plan(
+        task.problem, flow, task.starts, task.batch, Rule(all_but_the_rate, stays, slots=0), None, Unscheduled(), (),
+        None, (flow.rtol, flow.atol), task.stop, np.dtype(np.float64), None, flow=True,
+    )  # fmt: skip
+
+
+def ends_of(arrays: Arrays) -> Ends:
+    """The loop's arrays; it counts gradients, as there is no value to look at."""
+    ends = Ends(*arrays[:5], np.zeros_like(arrays.nfev), arrays.nfev)
+    ends.forget(ends.status == Status.NOT_RUN)
+    return ends
+
+
 class FlowEngine:
     """Starts abreast by the explicit pair, and what is stiff, or asked for, one by one by SciPy's integrators."""
 
     reference = OneByOne(make_runner)
+
+    def takes_gpu(self, optimizer: GradientFlow) -> bool:
+        return optimizer.method == "rk"
 
     def plan(self, *arguments: Any) -> Task:
         return make_task(*arguments)
@@ -191,44 +212,24 @@ class FlowEngine:
     def result(self, task: Task, ends: Ends) -> Result:
         return result_of(task, ends)
 
-    def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
-        ends, limit = Ends.empty(task.runs, task.problem.dim), task.stop.max_steps
+    def run(self, task: Task, device: str, threads: int, report: Callable[[int, int], None] | None) -> Ends:
         if task.optimizer.method != "rk":
+            ends, limit = Ends.empty(task.runs, task.problem.dim), task.stop.max_steps
             starts = task.starts_of(0, task.runs)
             self.reference.fill(task, ends, np.arange(task.runs), lambda k: (starts[k], limit), threads, report)
             return ends
         try:
-            self.abreast(task, ends, threads, report)
+            ends = ends_of(devices.run(plan_of(task), device, threads, report))
+        except Interrupted as interruption:
+            ends = ends_of(interruption.partial)
+            ends.forget(ends.status == STIFF)
+            raise ends.interrupted() from None
+        try:
             self.one_by_one(task, ends, threads, report)
         except KeyboardInterrupt:
             ends.forget(ends.status == STIFF)
             raise ends.interrupted() from None
         return ends
-
-    def abreast(
-        self, task: Task, ends: Ends, threads: int, report: Callable[[int, int], None] | None
-    ) -> None:
-        """Runs that are stiff are left with that status."""
-        flow, stop = task.optimizer, task.stop
-        job, cancel = flow_job(task.problem), np.zeros(1, np.uint8)
-        limits = Limits(task.gtol, stop.bound, flow.rtol, flow.atol, int(stop.max_steps))
-
-        def work(low: int, high: int) -> bool:
-            part = ends.part(low, high)
-            out = part.x, part.fun, part.grad_norm, part.nit, part.status, part.njev
-            finished = bool(job.kernel(*job.arguments(task.starts_of(low, high), out, limits, cancel)))
-            if not finished:
-                part.forget(slice(None))
-            return finished
-
-        size = job.chunk(task.runs, threads)
-        chunks = ((low, min(low + size, task.runs)) for low in range(0, task.runs, size))
-
-        def ended(_: int, total: int) -> None:
-            if report is not None:  # the stiff ones are still to come
-                report(int(np.count_nonzero((ends.status != STIFF) & (ends.status != Status.NOT_RUN))), total)
-
-        run_chunks(work, chunks, threads, cancel, ended, task.runs)
 
     def one_by_one(
         self, task: Task, ends: Ends, threads: int, report: Callable[[int, int], None] | None

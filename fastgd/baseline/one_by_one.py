@@ -45,7 +45,10 @@ class OneByOne:
     def plan(self, *arguments: Any) -> Task:
         return make_task(*arguments)
 
-    def run(self, task: Task, threads: int, report: Callable[[int, int], None] | None) -> Ends:
+    def takes_gpu(self, optimizer: Any) -> bool:
+        return False
+
+    def run(self, task: Task, device: str, threads: int, report: Callable[[int, int], None] | None) -> Ends:
         ends = Ends.empty(task.runs, task.problem.dim)
         starts = task.starts_of(0, task.runs)
         self.fill(task, ends, np.arange(task.runs), lambda k: (starts[k],), threads, report)

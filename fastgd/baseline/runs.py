@@ -75,11 +75,6 @@ class Task:
     def runs(self) -> int:
         return int(np.prod(self.batch, dtype=np.int64))
 
-    @property
-    def gtol(self) -> float:
-        """The limit of the largest gradient component; one that nothing meets where the test is off."""
-        return -1.0 if self.stop.gtol is None else float(self.stop.gtol)
-
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.problem.dim
         return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)
@@ -107,7 +102,7 @@ def make_task(
     if checked_dtype(dtype) != np.dtype(np.float64):
         raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
     if on_gpu(x0):
-        raise TypeError(f"x0 must lie in the host's memory for {name}, which runs on the CPU: copy it there first")
+        raise TypeError(f"x0 must lie in the host's memory for {name}, got an array on a GPU: copy it there first")
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
     samples = problem.samples if isinstance(problem, FiniteSum) else None
     if make_sampling(samples, seed=seed, **draws) is not None:

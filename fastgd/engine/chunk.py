@@ -15,7 +15,7 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, ST
 
 from .descend import make_burst
 from .draws import make_deal, make_table
-from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory
+from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
 __all__ = [
     "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources",
@@ -68,7 +68,7 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
     """How runs get into the lanes of the blocks, from one lane to another, and out; lane j is run j of the chunk."""
     length, width, per_run = shape.length, shape.width, shape.per_run
     averaged, average_start = parts.weight is not None, parts.average_start
-    first_average, searches = average_row(shape), parts.search is not None
+    first_average, own_steps = average_row(shape), parts.own_steps
     deal = make_deal(parts.draws)
 
     @inlined
@@ -98,7 +98,7 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
         run = control[b, RUN, lane]
         nit[run] = control[b, NIT, lane]
         status[run] = control[b, STATUS, lane]
-        if searches:
+        if own_steps:
             nfev[run] = control[b, NFEV, lane]
         for i in range(length):
             x[run, i] = block[b, i, lane]
@@ -170,12 +170,12 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     stop early.  It returns whether it finished.
     """
     length, width = shape.length, shape.width
-    states, searches = shape.states, parts.search is not None
+    states, own_steps, working = shape.states, parts.own_steps, shape.working
     views = Views(
         points=row_view(width, length), state=row_view(width, states, length), best=row_view(width, 1, length + states),
         control=row_view(width, CONTROL if parts.draws else CONTROL_OF_PLAIN),
         hyper=row_view(width, parts.hyperparameters + parts.memory),
-        average=row_view(width, length, average_row(shape)),
+        average=row_view(width, length, average_row(shape)), working=working_points(row_view(width, length), working),
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
     fill_indices = make_table(parts.draws)
@@ -193,13 +193,13 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     @inlined
     def record_points(alive, block, control, trace, t, record):
         for j in range(alive):
-            steps = control[j // width, NIT, j % width] if searches else t  # which are not evaluations in a search
+            steps = control[j // width, NIT, j % width] if own_steps else t  # which are not passes of the loop
             if steps % record == 0:
                 record_point(j, block, control, trace, steps // record)
 
     @inlined
     def tests_of(limits, max_steps):
-        return (*limits, max_steps) if searches else limits
+        return (*limits, max_steps) if own_steps else limits
 
     @kernel
     def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, record, cancel):
@@ -214,18 +214,18 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             best_of(block, b)[0] = math.inf
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
-        while alive > 0 and (searches or t < max_steps):
+        while alive > 0 and (own_steps or t < max_steps):
             if cancel[0]:
                 return False
-            last = t + table.shape[0] if searches else min(t + table.shape[0], max_steps)
+            last = t + table.shape[0] if own_steps else min(t + table.shape[0], max_steps)
             if record > 0:
-                if searches or t % record == 0:
+                if own_steps or t % record == 0:
                     record_points(alive, block, control, trace, t, record)
-                last = t + 1 if searches else min(last, (t // record + 1) * record)
+                last = t + 1 if own_steps else min(last, (t // record + 1) * record)
             for s in range(t, last):
                 fill(hypers, table, s - t, s)
             fill_indices(indices, t, last, drawn)
-            blocks, group = (alive + width - 1) // width, scratch.shape[0] - 1
+            blocks, group = (alive + width - 1) // width, scratch.shape[0] - working
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
                 burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)

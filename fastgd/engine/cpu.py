@@ -14,7 +14,7 @@ from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
-from fastgd.stopping import Status
+from fastgd.stopping import Status, count_ended
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, TABLE_WIDTH, make_chunk
 from .draws import Draws
@@ -27,7 +27,7 @@ __all__ = ["block_rows", "parts_of", "run", "shape_of"]
 FIRST_CACHE = 32_768
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
-SEARCH_BURST = 4  # evaluations between two looks at who has finished: a run with a line search takes some tens
+OWN_BURST = 4  # passes between two looks at who has finished, where runs count their own steps and need some tens
 TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
 
 
@@ -41,8 +41,9 @@ def width_of(plan: Plan) -> int:
     if plan.search is not None:  # which keeps some tens of numbers in flight by itself: more lanes only spill
         return vector_width(plan.dtype)
     width = lane_width(plan.length, plan.dtype)
-    wide = 3 * plan.length * 2 * width * plan.dtype.itemsize <= FIRST_CACHE and width * plan.dtype.itemsize < 256
-    return 2 * width if plan.sums and wide else width
+    row = width * plan.dtype.itemsize
+    fits = (2 + plan.working) * plan.length * 2 * row <= FIRST_CACHE
+    return 2 * width if plan.sums and fits and row < 256 else width
 
 
 def block_rows(plan: Plan) -> int:
@@ -60,8 +61,8 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
 
 def table_shape(plan: Plan) -> tuple[int, int]:
     """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
-    if plan.search is not None:
-        return SEARCH_BURST, 0
+    if plan.own_steps:
+        return OWN_BURST, 0
     if plan.sampling is None or not plan.draws_for_all:
         return BURST, 0
     size = plan.sampling.numbers[1]
@@ -83,7 +84,7 @@ class Workspace(threading.local):
             hypers,
             aligned((table_shape(plan)[0], plan.coefficients + len(plan.clips) + 1, 1), np.float64),
             aligned((blocks, CONTROL if plan.sampling else CONTROL_OF_PLAIN, width), np.int64),
-            aligned((1 + group_size(n, width, plan.dtype), n, width), plan.dtype),  # gradient, next points
+            aligned((plan.working + group_size(n, width, plan.dtype), n, width), plan.dtype),  # and the next points
             aligned((1, 2, width), plan.dtype),
             aligned(table_shape(plan), np.int64),
         )
@@ -114,6 +115,7 @@ def parts_of(plan: Plan) -> Parts:
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
         seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan),
+        flow=plan.flow,
     )  # fmt: skip
 
 
@@ -125,7 +127,8 @@ def build(plan: Plan, width: int) -> Any:
 def shape_of(plan: Plan, width: int, bare: bool = True) -> Shape:
     """The sizes that a kernel of this width depends on."""
     kind = numba.from_dtype(plan.dtype)
-    return Shape(plan.length, plan.states, width, plan.coefficients, plan.per_run, kind, plan.bounds, bare)
+    sizes = plan.length, plan.states, width, plan.coefficients
+    return Shape(*sizes, plan.per_run, kind, plan.bounds, bare, plan.working)
 
 
 def draws_of(plan: Plan) -> Draws | None:
@@ -186,9 +189,13 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
             job.forget(low, high)
         return finished
 
+    def heard(done: int, total: int) -> None:
+        if report is not None:  # stiff runs of a flow have not ended
+            report(count_ended(job.arrays.status) if plan.flow else done, total)
+
     try:
-        run_chunks(work, job.chunks(), threads, job.cancel, report, plan.runs)
+        run_chunks(work, job.chunks(), threads, job.cancel, heard, plan.runs)
     except Interrupted:
-        done = int(np.count_nonzero(job.arrays.status >= 0))
+        done = count_ended(job.arrays.status)
         raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
     return job.arrays

@@ -15,6 +15,7 @@ from fastgd.jit.tuples import load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
 from .draws import make_looks, make_sampled
+from .runge_kutta import make_flow_step
 from .search import make_search_step
 from .stages import (
     Parts,
@@ -29,15 +30,15 @@ from .stages import (
     make_sweep,
 )
 
-__all__ = ["make_burst"]
+__all__ = ["make_burst", "step_of"]
 
 
 def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """Build ``step``, which takes block `b` of runs from the points `x` to the next points `y`.
 
-    ``step(x, y, g, b, block, hypers, control, c, data, t, limits, k, table, drawn)`` returns whether any run of the
-    block goes on.  A run that finishes is frozen there: its status and step count are set, and its point no longer
-    changes.
+    ``step(x, y, scratch, b, block, hypers, control, c, data, t, limits, k, table, drawn)`` returns whether any run of
+    the block goes on.  A run that finishes is frozen there: its status and step count are set, and its point no longer
+    changes.  `scratch` begins with ``shape.working`` points of working memory.
     """
     update, seen, stalled, moved, resting = parts.update, parts.seen, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients
@@ -50,7 +51,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     take = make_average(parts, length, count + len(parts.clips))
     _, watch = make_memory(parts, shape)
     state_of, best_of, control_of = views.state, views.best, views.control
-    hyper_of, average_of = views.hyper, views.average
+    hyper_of, average_of, slope_of = views.hyper, views.average, views.working[0]
 
     @inlined
     def finish(control, runs, status, t):
@@ -71,9 +72,9 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     update_all = make_sweep(update_part, shape)
 
     @inlined
-    def step(x, y, g, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
+    def step(x, y, scratch, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
         gtol, xtol, ftol, patience, bound = limits
-        s, control = state_of(block, b), control_of(controls, b)
+        g, s, control = slope_of(scratch, b), state_of(block, b), control_of(controls, b)
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 
@@ -110,31 +111,35 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     return step
 
 
+def step_of(parts: Parts, shape: Shape, views: Views) -> Callable:
+    """The step that the parts ask for: by an update rule, along a line, or with the gradient flow."""
+    make = make_flow_step if parts.flow else make_step if parts.search is None else make_search_step
+    return make(parts, shape, views)
+
+
 def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callable) -> Callable:
     """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`.
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
-    make = make_step if parts.search is None else make_search_step
-    step, points_of, length = make(parts, shape, views), views.points, shape.length
+    step, points_of, length, working = step_of(parts, shape, views), views.points, shape.length, shape.working
 
     @inlined
     def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn):
-        g = points_of(scratch, 0)
         t, going = first, True
         while t < last and going:
             going = False
             for b in range(low, high):
-                here, there = points_of(block, b), points_of(scratch, 1 + b - low)
+                here, there = points_of(block, b), points_of(scratch, working + b - low)
                 if (t - first) & 1:
                     here, there = there, here
                 k = t - first
                 c = coefficients_of(table, hypers, b, k, t)
-                going |= step(here, there, g, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
+                going |= step(here, there, scratch, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
             t += 1
         if (t - first) & 1:
             for b in range(low, high):
-                home, away = points_of(block, b), points_of(scratch, 1 + b - low)
+                home, away = points_of(block, b), points_of(scratch, working + b - low)
                 for i in range(length):
                     home[i] = away[i]
 

@@ -22,6 +22,7 @@ from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
 from fastgd.schedules import Groups, Schedule
 from fastgd.stopping import Status, StopTests
 
+from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
 
 __all__ = ["Arrays", "Plan", "make_plan"]
@@ -30,7 +31,8 @@ __all__ = ["Arrays", "Plan", "make_plan"]
 class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
-    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`.
+    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`; of the
+    gradient flow it counts gradients.
     """
 
     x: np.ndarray
@@ -66,6 +68,7 @@ class Plan:
     record: int | None
     seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
     sampling: Sampling | None = None
+    flow: bool = False  # the gradient flow in place of a rule, its tolerances the hyperparameters
 
     @property
     def length(self) -> int:
@@ -134,9 +137,21 @@ class Plan:
     @property
     def states(self) -> int:
         """How many numbers each run keeps between two steps."""
+        if self.flow:
+            return flow_rows(self.length)
         if self.search is None:
             return max(1, self.length * self.rule.slots)
         return search_rows(self.length, self.search.line.memory, self.search.extra)
+
+    @property
+    def working(self) -> int:
+        """Points of working memory that a step takes besides the next one."""
+        return FLOW_POINTS if self.flow else 1
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether each run counts its own steps, and gradients or evaluations beside them."""
+        return self.search is not None or self.flow
 
     @functools.cached_property
     def data(self) -> tuple[Any, ...]:
@@ -161,7 +176,7 @@ class Plan:
             line, turn, guess, *search = self.search
             functions += [line.begin, line.advance, turn, guess]
         rates = [len(member.parameters()) for member in schedule.members]
-        sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
+        sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length, self.flow)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
         drawn = None if self.sampling is None else self.sampling.features
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
@@ -200,7 +215,7 @@ class Plan:
         return [
             ((runs, n), dtype), ((runs,), dtype), ((runs,), dtype), ((runs,), np.int64), ((runs,), np.int8),
             ((runs if points else 0, points, n), dtype), ((averages, n), dtype), ((averages,), dtype),
-            ((0 if self.search is None else runs,), np.int64),
+            ((runs if self.own_steps else 0,), np.int64),
         ]  # fmt: skip
 
     def empty_arrays(self) -> Arrays:

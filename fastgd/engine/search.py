@@ -51,7 +51,7 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     load, store, own = load_tuple(search.memory), store_tuple(search.memory), first_items(shape.coefficients)
     memory_at, pick = place + OWN, select_tuple(search.memory)
     largest, everywhere = make_largest(n), make_everywhere(n)
-    state_of, best_of, control_of = views.state, views.best, views.control
+    state_of, best_of, control_of, slope_of = views.state, views.best, views.control, views.working[0]
 
     @inlined
     def finish(control, runs, status):
@@ -82,9 +82,9 @@ def make_search_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         return total
 
     @inlined
-    def step(x, y, g, b, block, hypers, controls, coefficients, data, t, limits, k, table, drawn):
+    def step(x, y, scratch, b, block, hypers, controls, coefficients, data, t, limits, k, table, drawn):
         gtol, xtol, ftol, patience, bound, max_steps = limits
-        s, control, p = state_of(block, b), control_of(controls, b), own(coefficients)
+        g, s, control, p = slope_of(scratch, b), state_of(block, b), control_of(controls, b), own(coefficients)
         on = control[STATUS] == RUNNING
         a, f_before, tries = s[step_at], s[value_at], s[tries_at] + 1.0
         moves = along(x, y, s, a)

@@ -20,7 +20,7 @@ from .draws import Draws
 
 __all__ = [
     "Parts", "Searching", "Shape", "Views", "make_average", "make_clip", "make_coefficients", "make_everywhere",
-    "make_gradient", "make_largest", "make_look_ahead", "make_memory", "make_sweep",
+    "make_gradient", "make_largest", "make_look_ahead", "make_memory", "make_sweep", "working_points",
 ]  # fmt: skip
 
 class Searching(NamedTuple):
@@ -61,6 +61,12 @@ class Parts(NamedTuple):
     resting: Callable
     search: Searching | None = None  # for methods that search along a line, which have no update
     draws: Draws | None = None  # mini-batches and noise
+    flow: bool = False  # whether a step is one of the gradient flow's, in place of an update
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether each run counts its own steps, as a pass of the loop is less than one of some runs."""
+        return self.search is not None or self.flow
 
 
 class Views(NamedTuple):
@@ -72,7 +78,7 @@ class Views(NamedTuple):
     control: Callable
     hyper: Callable
     average: Callable
-
+    working: tuple[Callable, ...]  # points of working memory, the first for the gradient
 
 
 class Shape(NamedTuple):
@@ -86,6 +92,7 @@ class Shape(NamedTuple):
     dtype: numba.types.Float
     bounds: tuple[int, ...]  # where the groups of parameters with their own rates begin, and the end
     bare: bool = True  # whether a width of 1 means plain numbers, or vectors of one lane
+    working: int = 1  # points of working memory that a step takes besides the next one, the first for the gradient
 
 
 def make_coefficients(parts: Parts) -> Callable:
@@ -146,6 +153,19 @@ def make_coefficients(parts: Parts) -> Callable:
         return (*at_step(h, t), weight(t + 1))
 
     return with_weight
+
+
+def working_points(points: Callable, count: int) -> tuple[Callable, ...]:
+    """``view(scratch, b)`` of each of the first points in an array that the blocks which take turns share."""
+
+    def at(place: int) -> Callable:
+        @inlined
+        def point(scratch, b):
+            return points(scratch, place)
+
+        return point
+
+    return tuple(at(place) for place in range(count))
 
 
 def make_sweep(part: Callable, shape: Shape) -> Callable:

@@ -102,7 +102,7 @@ def lane_pointers(context, builder, rows, base, index, kind):
         value = context.cast(builder, value, kind.dtype, types.int64)
         negative = builder.icmp_signed("<", value, ir.Constant(value.type, 0))
         value = builder.select(negative, builder.add(value, length), value)
-        place = builder.add(builder.mul(value, ir.Constant(value.type, rows.width)), ir.Constant(value.type, lane))
+        place = builder.add(builder.mul(value, ir.Constant(value.type, rows.stride)), ir.Constant(value.type, lane))
         yield ir.Constant(ir.IntType(32), lane), builder.gep(base, [place])
 
 

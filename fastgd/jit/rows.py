@@ -16,7 +16,7 @@ from .operators import common_lanes, converted, splat
 from .options import interpreted
 from .types import Lanes, Rows, lanes_type
 
-__all__ = ["align_stack", "cast_lanes", "first_lane", "row_view", "rows_at"]
+__all__ = ["align_stack", "cast_lanes", "first_lane", "lane_view", "row_view", "rows_at"]
 
 
 def in_python(plain: Callable) -> Callable[[Any], Any]:
@@ -59,7 +59,7 @@ def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: i
     length = context.get_constant(types.intp, rows.length)
     negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
     index = builder.select(negative, builder.add(index, length), index)
-    place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.width))])
+    place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.stride))])
     if not isinstance(rows.lanes, Lanes):
         return place
     return builder.bitcast(place, ir.VectorType(base.type.pointee, rows.width).as_pointer())
@@ -108,6 +108,34 @@ def row_view(width: int, length: int, skip: int = 0, bare: bool = True) -> Any:
             count = builder.extract_value(whole.shape, 1)
             row = builder.add(builder.mul(args[1], count), ir.Constant(count.type, skip))
             return builder.gep(whole.data, [builder.mul(row, ir.Constant(count.type, width))])
+
+        return signature(rows, array, types.intp), codegen
+
+    return view
+
+
+@functools.cache
+def lane_view(stride: int, length: int, skip: int = 0, bare: bool = True) -> Any:
+    """A compiled function ``view(array, place)``: `length` numbers of one lane, the first `skip` left out.
+
+    The array has the shape (blocks, rows, stride) and is C-contiguous; the place counts lanes through all blocks.
+    Neighbouring lanes have their numbers side by side.
+    """
+
+    def plain(array, place):
+        return array[place // stride, skip : skip + length, place % stride]
+
+    @in_python(plain)
+    @intrinsic
+    def view(typingctx, array, place):
+        rows = Rows(array.dtype, 1, length, aligned=False, bare=bare, stride=stride)
+
+        def codegen(context, builder, sig, args):
+            whole = context.make_array(sig.args[0])(context, builder, args[0])
+            count = builder.extract_value(whole.shape, 1)
+            lanes = ir.Constant(count.type, stride)
+            row = builder.add(builder.mul(builder.udiv(args[1], lanes), count), ir.Constant(count.type, skip))
+            return builder.gep(whole.data, [builder.add(builder.mul(row, lanes), builder.urem(args[1], lanes))])
 
         return signature(rows, array, types.intp), codegen
 

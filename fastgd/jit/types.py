@@ -52,15 +52,24 @@ class Mask(types.Type):
 class Rows(types.Type):
     """A view of ``length`` rows of W numbers; indexing gives `Lanes` (or a number where W is 1).
 
-    The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.
+    The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.  From one
+    row to the next it is `stride` numbers, W where nothing else is said.
     """
 
     def __init__(
-        self, dtype: types.Number, width: int, length: int, aligned: bool = True, bare: bool = True
+        self,
+        dtype: types.Number,
+        width: int,
+        length: int,
+        aligned: bool = True,
+        bare: bool = True,
+        stride: int | None = None,
     ) -> None:
         self.dtype, self.width, self.length, self.aligned = dtype, width, length, aligned
+        self.stride = width if stride is None else stride
         self.lanes = lanes_type(dtype, width, bare)
         marks = ("" if aligned else ", unaligned") + ("" if bare else ", not bare")
+        marks += "" if self.stride == width else f", every {stride}"
         super().__init__(name=f"Rows({dtype}, {width}, {length}{marks})")
 
 

@@ -93,7 +93,11 @@ def hyper(
 
 
 class Engine(Protocol):
-    """What runs the descents of a method: `fastgd.minimize` calls these three in turn."""
+    """What runs the descents of a method: `fastgd.minimize` calls `plan`, `run` and `result` in turn."""
+
+    def takes_gpu(self, optimizer: Any) -> bool:
+        """Whether ``device="cuda"`` may be asked for."""
+        ...
 
     def plan(
         self, problem: Any, x0: Any, optimizer: Any, stop: Any, seed: Any, dtype: Any, record: Any, average: Any,
@@ -105,8 +109,8 @@ class Engine(Protocol):
         """
         ...
 
-    def run(self, plan: Any, threads: int, report: Callable[[int, int], None] | None) -> Any:
-        """Run the plan; Ctrl-C is an `fastgd.Interrupted` with the arrays in `partial`."""
+    def run(self, plan: Any, device: str, threads: int, report: Callable[[int, int], None] | None) -> Any:
+        """Run the plan on "auto", "cpu" or "cuda".  Ctrl-C is an `Interrupted` with the arrays in `partial`."""
         ...
 
     def result(self, plan: Any, arrays: Any) -> Any:

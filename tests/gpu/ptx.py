@@ -20,6 +20,8 @@ import numba
 import numpy as np
 
 import fastgd as gd
+from fastgd.baseline.flow import plan_of as flow_plan_of
+from fastgd.baseline.runs import Task
 from fastgd.engine.plan import Plan, make_plan
 from fastgd.stopping import StopTests
 
@@ -65,6 +67,12 @@ def plan_of(problem: gd.Problem, optimizer: gd.optimizers.Optimizer, **options: 
     rest = {name: options.get(name) for name in ("record", "average")}
     x0 = problem.sample(4, seed=0, method="normal")
     return make_plan(problem, x0, optimizer, stop, 0, options.get("dtype", np.float64), **rest)
+
+
+def flow_plan(problem: gd.Problem, **tests: Any) -> Plan:
+    """The gradient flow's plan."""
+    x0 = problem.sample(4, seed=0, method="normal")
+    return flow_plan_of(Task(problem, gd.GradientFlow(), x0, x0.shape[:-1], StopTests(**tests)))
 
 
 def kernels_of(plan: Plan, capability: tuple[int, int], width: int = 32) -> dict[str, str]:

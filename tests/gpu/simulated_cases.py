@@ -46,6 +46,15 @@ def weighted_gradient(x, out, weights, power):
         out[i] = 2.0 * power * weights[i] * x[i]
 
 
+def steep_value(x):
+    return 0.5 * (x[0] * x[0] + 1e4 * (x[1] * x[1]))
+
+
+def steep_gradient(x, out):
+    out[0] = x[0]
+    out[1] = 1e4 * x[1]
+
+
 BOWL = gd.Problem(bowl_value, bowl_gradient, dim=2, bounds=(-6, 6), name="bowl")
 WEIGHTED = gd.Problem(
     weighted_value, weighted_gradient, dim=3, bounds=(-2, 2), data=(np.array([1.0, 2.0, 3.0]), 0.5), name="weighted"

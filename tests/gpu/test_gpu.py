@@ -131,6 +131,37 @@ def test_the_basins_of_a_map_differ_on_boundaries_only(capsys):
     assert boundary[differs].all()
 
 
+def test_the_gradient_flow():
+    """The controller's powers come from another library, so steps differ in the last places, and ends do not."""
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(5000, seed=7)
+    cpu, gpu = (descend(problem, x0, gd.GradientFlow(), device, gtol=1e-8) for device in ("cpu", "cuda"))
+    assert gpu.success.all()
+    assert np.mean(np.abs(cpu.nit - gpu.nit) <= 1) > 0.99
+    same = np.abs(cpu.x - gpu.x).max(axis=-1) < 1e-6
+    assert np.mean(same) > 0.999  # the others started at a boundary
+    np.testing.assert_allclose(gpu.x[same], cpu.x[same], atol=1e-9)
+    again = descend(problem, x0[::-1], gd.GradientFlow(), "cuda", gtol=1e-8)
+    for field in (*FIELDS, "njev"):
+        assert same_bits(getattr(gpu, field), getattr(again, field)[::-1]), field
+
+
+def test_stiff_runs_of_the_flow_go_to_the_reference():
+    valley = gd.problems.quadratic(dim=2, condition=1e5)
+    runs = [descend(valley, [[1.0, 1.0], [0.0, 0.0]], gd.GradientFlow(), device) for device in ("cpu", "cuda")]
+    assert runs[0].success.all()
+    assert runs[1].success.all()
+    np.testing.assert_allclose(runs[1].x, runs[0].x, atol=1e-6)
+
+
+def test_a_comparison_with_the_flow():
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(2000, seed=8)
+    shares = []
+    for device in ("cpu", "cuda"):
+        found = gd.compare(problem, x0, [gd.GradientDescent(lr=0.005)], device=device)
+        shares.append(found["GradientDescent"].row()["elsewhere"])
+    assert abs(shares[0] - shares[1]) < 2e-3
+
+
 def test_diverging_runs_keep_their_last_finite_point():
     problem = PROBLEMS["himmelblau"]
     runs = descend(problem, problem.sample(1000, seed=5), gd.GradientDescent(lr=1.0), "cuda", gtol=None, bound=np.inf)

@@ -80,6 +80,15 @@ def test_conjugate_gradients(beta, table):
     check(table, f"cg {beta}", ptx.plan_of(HIMMELBLAU, gd.ConjugateGradient(beta, search)), (9, 0), most=168)
 
 
+@pytest.mark.parametrize("capability", ptx.CAPABILITIES, ids=str)
+def test_the_gradient_flow(capability, table):
+    check(table, "gradient flow", ptx.flow_plan(HIMMELBLAU), capability, most=168)
+
+
+def test_the_flow_of_a_problem_that_branches(table):
+    check(table, "gradient flow, folded", ptx.flow_plan(folded()), (9, 0), width=1, most=168)
+
+
 def test_scratch_memory_has_the_lanes_of_its_point(table):
     problem = gd.problems.softmax_regression(*gd.datasets.iris())
     kernels = ptx.kernels_of(ptx.plan_of(problem, gd.GradientDescent(lr=0.1), dtype=np.float32), (9, 0))
@@ -108,6 +117,17 @@ def test_many_parameters_go_to_local_memory():
     many = ptx.kernels_of(ptx.plan_of(gd.problems.rosenbrock(dim=200), gd.Adam(lr=0.05)), (9, 0))["burst"]
     use = ptx.assembled(many, (9, 0))
     assert use.stack >= 200 * 8 * 5  # points, next points, gradient, two numbers of state
+
+
+@pytest.mark.parametrize("plan", [
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.Adam(lr=0.05)), ptx.flow_plan(gd.problems.rosenbrock(dim=1000)),
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.ConjugateGradient()),
+    ptx.plan_of(gd.problems.rosenbrock(dim=1000), gd.Nesterov(lr=1e-4), dtype=np.float32, **FULL),
+], ids=["adam", "flow", "cg", "nesterov with all"])  # fmt: skip
+def test_very_many_parameters_stay_in_global_memory(plan, table):
+    kernels = check(table, f"{plan.optimizer.label}, 1000 parameters", plan, (9, 0), most=168)
+    item = "f32" if plan.dtype == np.float32 else "f64"
+    assert f"st.global.{item}" in kernels["burst"]
 
 
 def test_nothing_is_fused_but_what_the_source_fuses():

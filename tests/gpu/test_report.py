@@ -49,5 +49,7 @@ def test_every_part_runs(tmp_path: Path) -> None:
     assert all(row["ns_per_step"] > 0 for row in report["steps"])
     assert [row["dtype"] for row in report["in_place"]] == ["float64", "float32"]
     assert len(report["crossover"]["rows"]) == 2
+    assert report["flow"]["success"] == 1.0
+    assert all(row["own_ns"] > 0 and row["in_place_ns"] > 0 for row in report["layouts"])
     assert report["map"]["success"] == 1.0
     assert all(row["verdict"].startswith("missing") for row in report["peers"])

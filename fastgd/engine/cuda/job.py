@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from fastgd.engine.cpu import parts_of, shape_of
+from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.errors import DeviceError, Interrupted
+from fastgd.errors import Interrupted
 from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
-from fastgd.stopping import Status
+from fastgd.stopping import Status, count_ended
 
 from .compaction import make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
@@ -25,11 +25,11 @@ __all__ = ["run"]
 
 THREADS = 128  # in a block
 SCAN_THREADS = 1024
-SEARCH_STEPS = 16  # evaluations of a launch: runs with a line search need some tens in all
+OWN_STEPS = 16  # passes of a launch where runs count their own steps, of which they need some tens in all
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
-LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
+IN_PLACE_BYTES = 16 << 10  # of a run: with more it steps in global memory. A default, no measurement
 
 KERNELS: dict[tuple[str, bool], Any] = {}
 
@@ -39,16 +39,24 @@ class Kernels:
 
     def __init__(self, plan: Plan, bare: bool) -> None:
         shape = shape_of(plan, 1, bare)
-        sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None)
-        key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None}"
+        in_place = steps_in_place(plan)
+        sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None, in_place)
+        key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None} {in_place}"
         self.begin, self.fill, self.burst, self.ends = (
             DeviceKernel(source, f"{key} {name}") for name, source in sources._asdict().items()
         )
 
 
+def steps_in_place(plan: Plan) -> bool:
+    """Whether a run has too many numbers for a thread's own memory."""
+    own = (block_rows(plan) + (plan.working + 1) * plan.length) * plan.dtype.itemsize
+    return own > IN_PLACE_BYTES
+
+
 def kernels_of(plan: Plan, bare: bool) -> Kernels:
     """The kernels of a plan, built once in this process."""
-    key = plan.key + (" recorded" if plan.record is not None else ""), bare
+    marks = (" recorded" if plan.record is not None else "") + (" in place" if steps_in_place(plan) else "")
+    key = plan.key + marks, bare
     if key not in KERNELS:
         KERNELS[key] = Kernels(plan, bare)
     return KERNELS[key]
@@ -75,19 +83,13 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = (4 * plan.length + plan.states + plan.length * (plan.average is not None)) * plan.dtype.itemsize
-        if own > LOCAL_BYTES:
-            raise DeviceError(
-                f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
-                f'{LOCAL_BYTES:,}; use device="cpu", or the optimizer\'s step on arrays of yours'
-            )
         self.kernels = kernels_of(plan, bare=width == 1)
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
         self.threads, self.steps = THREADS, STEPS
-        if plan.search is not None:  # its loop counts evaluations, and each run its own steps
-            self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, SEARCH_STEPS)
+        if plan.own_steps:  # a pass of the loop is an evaluation, or an attempt, and none is the last
+            self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, OWN_STEPS)
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
         self.sample = self.room(WARP)
 
@@ -105,7 +107,7 @@ class Job:
         if room.shared is not None:
             self.kernels.fill.compile((room.shared, room.table, 0, 1))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
-        self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
+        self.kernels.ends.compile(self.ends_arguments(room, runs, out))
 
     def written(self, out: Arrays) -> tuple[Any, ...]:
         """What a burst writes of a result: x, nit, status, average, trace, evaluations."""
@@ -119,8 +121,11 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors,
+            self.limits, self.written(out), room.survivors, room.working,
         )  # fmt: skip
+
+    def ends_arguments(self, room: Buffers, runs: int, out: Arrays) -> tuple[Any, ...]:
+        return runs, self.data, self.limits[0], self.written(out), self.values(out), room.working
 
     def descend(self, room: Buffers, low: int, high: int) -> Iterator[int]:
         """Take the runs from `low` to `high` to their ends; yields how many have newly ended, and waits after that."""
@@ -154,7 +159,7 @@ class Job:
             if 0 < alive <= FULL * slots:
                 make_place(threads).launch(blocks, threads, stream, new[2], slots, room.offsets, room.order)
                 slots, order = alive, room.order
-            yield ended
+            yield 0 if self.plan.flow else ended  # of which some may be stiff, and go on elsewhere
         yield from self.finish(room, low, high)
 
     @property
@@ -180,9 +185,7 @@ class Job:
         """Evaluate the ends, and bring the results home."""
         runs, out = high - low, room.targets(low, high)
         blocks = -(-runs // self.threads)
-        self.kernels.ends.launch(
-            blocks, self.threads, room.stream, runs, self.data, self.limits[0], self.written(out), self.values(out)
-        )
+        self.kernels.ends.launch(blocks, self.threads, room.stream, *self.ends_arguments(room, runs, out))
         wanted = [] if room.own is None else [
             (pair, target) for pair, target in zip(room.own, self.arrays.part(low, high), strict=True) if target.size
         ]  # fmt: skip
@@ -193,6 +196,8 @@ class Job:
         room.event.synchronize()
         for pair, target in wanted:
             target[...] = pair.host[:runs]
+        if self.plan.flow:
+            yield count_ended(self.arrays.status[low:high])
 
     def run(self, report: Callable[[int, int], None] | None) -> Arrays:
         """Run all chunks, and return the results.
@@ -238,7 +243,7 @@ class Job:
                 if flight.begun:
                     deque(self.finish(flight.room, *flight.part), maxlen=0)
             status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
-            done = int(np.count_nonzero(status >= 0))
+            done = count_ended(status)
             raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
         return self.arrays
 

@@ -3,6 +3,7 @@
 A thread takes one run.  While it steps, the run's numbers are arrays of the thread's own, which the compiler keeps in
 registers where they are few and their indices known.  Between launches they lie in global memory, blocked like those of
 the CPU's chunks with the 32 threads of a warp as the lanes, so that neighbouring threads read neighbouring numbers.
+Where a run has many numbers it steps in place: they stay there, and so does its working memory.
 """
 
 from __future__ import annotations
@@ -15,17 +16,16 @@ import numba
 from numba import cuda
 
 from fastgd.engine.chunk import average_row, make_end, make_sources
-from fastgd.engine.descend import make_step
-from fastgd.engine.search import make_search_step
-from fastgd.engine.stages import Parts, Shape, Views, make_memory
+from fastgd.engine.descend import step_of
+from fastgd.engine.stages import Parts, Shape, Views, make_memory, working_points
 from fastgd.jit.options import inlined
-from fastgd.jit.rows import row_view
+from fastgd.jit.rows import lane_view, row_view
 from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 __all__ = ["GONE", "WARP", "Layout", "Sources", "make_sources_of_kernels"]
 
 WARP = 32
-TAG_RUN, TAG_WAIT, TAG_NIT, TAG_NFEV = range(4)  # rows of a run's integers between launches, the last two in a search
+TAG_RUN, TAG_WAIT, TAG_NIT, TAG_NFEV = range(4)  # rows of a run's integers between launches; the last two if it counts
 GONE = -1  # in the place of a run that has ended
 
 
@@ -34,7 +34,8 @@ class Layout(NamedTuple):
 
     rows: int  # of the runs' dtype: points, state, best value, average
     memory: int  # float64, of the schedule
-    tags: int  # int32: which run, how many steps without progress; in a search how many steps and evaluations
+    working: int  # of the runs' dtype, in global memory: none where threads have their own
+    tags: int  # int32: which run, how many steps without progress; where runs count, steps and evaluations
 
 
 class Sources(NamedTuple):
@@ -46,38 +47,82 @@ class Sources(NamedTuple):
     ends: Callable
 
 
-def layout_of(parts: Parts, shape: Shape) -> Layout:
+def layout_of(parts: Parts, shape: Shape, in_place: bool) -> Layout:
     averages = shape.length if parts.weight is not None else 0
-    return Layout(average_row(shape) + averages, parts.memory, 2 if parts.search is None else 4)
+    working = (shape.working + 1) * shape.length if in_place else 0
+    return Layout(average_row(shape) + averages, parts.memory, working, 4 if parts.own_steps else 2)
 
 
-def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple[Sources, Layout]:
+def make_sources_of_kernels(
+    parts: Parts, shape: Shape, recorded: bool, in_place: bool = False
+) -> tuple[Sources, Layout]:
     """Build the kernels of a plan, of its parts and a shape of width 1."""
-    layout = layout_of(parts, shape)
-    fill, coefficients_of = make_sources(parts, shape, views_of(parts, shape))
-    burst = make_burst_kernel(parts, shape, layout, coefficients_of, recorded)
-    begin, ends = make_begin(parts, shape, layout, recorded), make_ends_kernel(parts, shape)
+    layout, memory = layout_of(parts, shape, in_place), memory_of(parts, shape, in_place)
+    fill, coefficients_of = make_sources(parts, shape, memory.views)
+    burst = make_burst_kernel(parts, shape, layout, memory, coefficients_of, recorded)
+    begin, ends = make_begin(parts, shape, layout, recorded), make_ends_kernel(parts, shape, memory)
     return Sources(begin, make_fill(fill), burst, ends), layout
 
 
-def views_of(parts: Parts, shape: Shape) -> Views:
-    """Rows of a thread's own arrays, all of one block."""
-    length, states = shape.length, shape.states
+class Memory(NamedTuple):
+    """Where the numbers of a run lie while it steps."""
+
+    in_place: bool  # in global memory; else in arrays of the thread's own
+    views: Views
+    pick: Callable  # ``pick(shared, own)``: the array of the two
+    place: Callable  # ``place(i)``: which of its lanes is that of thread `i`
+
+
+def memory_of(parts: Parts, shape: Shape, in_place: bool) -> Memory:
+    """Rows of the one place of a thread's own arrays, or of its lane in those that all share."""
+    length, states, places = shape.length, shape.states, shape.working + 1
 
     def rows(count: int, skip: int = 0) -> Callable:
-        return row_view(1, count, skip, shape.bare)
+        return lane_view(WARP, count, skip, shape.bare) if in_place else row_view(1, count, skip, shape.bare)
 
-    return Views(
-        points=rows(length), state=rows(states, length), best=rows(1, length + states), control=rows(RUN),
-        hyper=rows(parts.hyperparameters + parts.memory), average=rows(length, average_row(shape)),
+    def of_thread(count: int) -> Callable:
+        view = row_view(1, count, 0, shape.bare)
+
+        @inlined
+        def first(array, b):
+            return view(array, 0)
+
+        return first if in_place else view
+
+    if in_place:
+        working = tuple(rows(length, k * length) for k in range(places))
+    else:
+        working = working_points(rows(length), places)
+    views = Views(
+        points=rows(length), state=rows(states, length), best=rows(1, length + states), control=of_thread(RUN),
+        hyper=of_thread(parts.hyperparameters + parts.memory), average=rows(length, average_row(shape)),
+        working=working,
     )  # fmt: skip
+
+    @inlined
+    def first_of(shared, own):
+        return shared
+
+    @inlined
+    def second_of(shared, own):
+        return own
+
+    @inlined
+    def same(i):
+        return i
+
+    @inlined
+    def zero(i):
+        return 0
+
+    return Memory(True, views, first_of, same) if in_place else Memory(False, views, second_of, zero)
 
 
 def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Callable:
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
     length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    best_row, per_run, searches = average_row(shape) - 1, shape.per_run, parts.search is not None
+    best_row, per_run, own_steps = average_row(shape) - 1, shape.per_run, parts.own_steps
     first_memory, _ = make_memory(parts, shape)
     hyper_of = row_view(1, count, 0, shape.bare)
 
@@ -107,7 +152,7 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
                         out[4][run, place, i] = math.nan
             out[1][run] = 0
             out[2][run] = RUNNING
-            if searches:
+            if own_steps:
                 out[5][run] = 0
 
     return begin
@@ -125,29 +170,29 @@ def make_fill(fill: Callable) -> Callable:
 
 
 def make_burst_kernel(
-    parts: Parts, shape: Shape, layout: Layout, coefficients_of: Callable, recorded: bool
+    parts: Parts, shape: Shape, layout: Layout, memory: Memory, coefficients_of: Callable, recorded: bool
 ) -> Callable:
-    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors)``.
+    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, working)``.
 
     Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
     first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
     survivors.
     """
-    views = views_of(parts, shape)
-    searches = parts.search is not None
-    make = make_search_step if searches else make_step
-    step, points_of = make(parts, shape, views), views.points
-    length, rows, memory, dtype = shape.length, layout.rows, layout.memory, shape.dtype
+    own_steps, places, in_place = parts.own_steps, shape.working + 1, memory.in_place
+    step, points_of, next_of = step_of(parts, shape, memory.views), memory.views.points, memory.views.working[-1]
+    pick, place_of, turns, lanes = memory.pick, memory.place, in_place and not recorded, WARP if in_place else 1
+    length, rows, remembered, dtype = shape.length, layout.rows, layout.memory, shape.dtype
+    own_rows, own_length = (1, 1) if in_place else (rows, length)
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
     per_run, averaged, average_start = shape.per_run, parts.weight is not None, parts.average_start
     first_average = average_row(shape)
 
     @inlined
-    def record_point(trace, run, place, block):
+    def record_point(trace, run, place, block, home, seat):
         for k in range(length):
-            trace[run, place, k] = block[0, k, 0]
+            trace[run, place, k] = block[home, k, seat]
 
-    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors):
+    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, working):
         i = cuda.grid(1)
         goes_on = False
         if i < slots:
@@ -157,57 +202,65 @@ def make_burst_kernel(
             run = tags[b, TAG_RUN, lane]
             if run >= 0:
                 first, last, most = span
-                block = cuda.local.array((1, rows, 1), dtype)
-                scratch = cuda.local.array((2, length, 1), dtype)
+                block = pick(new[0], cuda.local.array((1, own_rows, 1), dtype))
+                scratch = pick(working, cuda.local.array((places, own_length, 1), dtype))
+                at = place_of(i)
+                home, seat = at // lanes, at % lanes
                 own = cuda.local.array((1, count, 1), numba.float64)
                 control = cuda.local.array((1, RUN, 1), numba.int64)
                 for k in range(rows):
-                    block[0, k, 0] = numbers[b, k, lane]
+                    block[home, k, seat] = numbers[b, k, lane]
                 for k in range(hypers if per_run else 0):
                     own[0, k, 0] = hyper[k, run]
-                for k in range(memory):
+                for k in range(remembered):
                     own[0, hypers + k, 0] = memories[b, k, lane]
                 control[0, STATUS, 0] = RUNNING
                 control[0, WAIT, 0] = tags[b, TAG_WAIT, lane]
-                control[0, NIT, 0] = tags[b, TAG_NIT, lane] if searches else last
-                control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if searches else 0
+                control[0, NIT, 0] = tags[b, TAG_NIT, lane] if own_steps else last
+                control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if own_steps else 0
 
-                x, g, y = points_of(block, 0), points_of(scratch, 0), points_of(scratch, 1)
+                x, y = points_of(block, at), next_of(scratch, at)
                 t, going = first, True
                 while going and t < last:
                     if recorded:
-                        steps = control[0, NIT, 0] if searches else t  # which are not evaluations in a search
+                        steps = control[0, NIT, 0] if own_steps else t  # which are not passes of the loop
                         if steps % record == 0:
-                            record_point(out[4], run, steps // record, block)
-                    c = coefficients_of(table, own, 0, t - first, t)
-                    going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
-                    for k in range(length):
-                        x[k] = y[k]
+                            record_point(out[4], run, steps // record, block, home, seat)
+                    c = coefficients_of(table, own, at, t - first, t)
+                    going = step(x, y, scratch, at, block, own, control, c, data, t, limits, t - first, table, ())
+                    if turns:
+                        x, y = y, x
+                    else:
+                        for k in range(length):
+                            x[k] = y[k]
                     t += 1
+                if turns and (t - first) & 1:
+                    for k in range(length):
+                        y[k] = x[k]
 
                 goes_on = going and last < most
                 ended = control[0, NIT, 0]
                 if not goes_on:
                     out[1][run] = ended
                     out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
-                    if searches:
+                    if own_steps:
                         out[5][run] = control[0, NFEV, 0]
                     for k in range(length):
-                        out[0][run, k] = block[0, k, 0]
+                        out[0][run, k] = block[home, k, seat]
                     for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
-                        point, average = block[0, k, 0], block[0, first_average + k, 0]
+                        point, average = block[home, k, seat], block[home, first_average + k, seat]
                         out[3][run, k] = average if ended >= average_start else point
                     if recorded and ended % record == 0:
-                        record_point(out[4], run, ended // record, block)
+                        record_point(out[4], run, ended // record, block, home, seat)
                 numbers, memories, tags = new
                 b, lane = i // WARP, i % WARP
-                for k in range(rows):
-                    numbers[b, k, lane] = block[0, k, 0]
-                for k in range(memory):
+                for k in range(0 if in_place else rows):
+                    numbers[b, k, lane] = block[home, k, seat]
+                for k in range(remembered):
                     memories[b, k, lane] = own[0, hypers + k, 0]
                 tags[b, TAG_WAIT, lane] = control[0, WAIT, 0]
                 tags[b, TAG_RUN, lane] = run if goes_on else GONE
-                if searches:
+                if own_steps:
                     tags[b, TAG_NIT, lane] = control[0, NIT, 0]
                     tags[b, TAG_NFEV, lane] = control[0, NFEV, 0]
             else:
@@ -219,25 +272,27 @@ def make_burst_kernel(
     return burst
 
 
-def make_ends_kernel(parts: Parts, shape: Shape) -> Callable:
-    """``ends(runs, data, gtol, out, values)``: value and gradient norm where the runs ended, the value at averages."""
+def make_ends_kernel(parts: Parts, shape: Shape, memory: Memory) -> Callable:
+    """``ends(runs, data, gtol, out, values, working)``: value and gradient norm at the ends, the value at averages."""
     length, dtype, averaged = shape.length, shape.dtype, parts.weight is not None
     value, end_of = parts.value, make_end(parts, length)
-    points_of, results_of = row_view(1, length, 0, shape.bare), row_view(1, 2, 0, shape.bare)
+    (point_of, slope_of), results_of = memory.views.working[:2], row_view(1, 2, 0, shape.bare)
+    pick, place_of, own_length = memory.pick, memory.place, 1 if memory.in_place else length
 
-    def ends(runs, data, gtol, out, values):
+    def ends(runs, data, gtol, out, values, working):
         run = cuda.grid(1)
         if run < runs:
-            scratch = cuda.local.array((2, length, 1), dtype)
+            scratch = pick(working, cuda.local.array((2, own_length, 1), dtype))
             results = cuda.local.array((1, 2, 1), dtype)
-            x, g, written = points_of(scratch, 0), points_of(scratch, 1), results_of(results, 0)
+            at = place_of(run)
+            x, g, written = point_of(scratch, at), slope_of(scratch, at), results_of(results, 0)
             if averaged:
                 for k in range(length):
-                    scratch[0, k, 0] = out[3][run, k]
+                    x[k] = out[3][run, k]
                 written[0] = value(x, *data)
                 values[2][run] = results[0, 0, 0]
             for k in range(length):
-                scratch[0, k, 0] = out[0][run, k]
+                x[k] = out[0][run, k]
             end_of(x, g, written, data)
             values[0][run] = results[0, 0, 0]
             values[1][run] = results[0, 1, 0]

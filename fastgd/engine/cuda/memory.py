@@ -98,6 +98,7 @@ class Buffers:
             )
             for _ in range(2)
         ]
+        self.working = device_array((blocks, layout.working, WARP) if layout.working else (1, 1, 1), dtype)
         self.identity, self.order = (device_array((runs,), np.int32) for _ in range(2))
         counted = -(-runs // threads)
         self.survivors, self.offsets = (device_array((counted,), np.int64) for _ in range(2))
@@ -119,7 +120,7 @@ class Buffers:
         """Memory of the GPU that each run of a chunk takes."""
         on_device = plan.on_gpu
         item = plan.dtype.itemsize
-        state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + 8 + 1
+        state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + layout.working * item + 8 + 1
         given = 8 * len(plan.hyper) * plan.per_run
         if on_device:
             return state + given
