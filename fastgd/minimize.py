@@ -156,8 +156,6 @@ def minimize(
         raise ValueError(
             f'device="cuda" is for update rules and line searches; {optimizer.label} runs on the CPU: leave device out'
         )
-    if device == "cuda" and (batch_size is not None or np.any(noise)):
-        raise ValueError('device="cuda" takes no batch_size and no noise, which run on the CPU: leave device out')
     place = devices.checked_device(device)
     engine = own or Descents(place, x0)
     draws = {

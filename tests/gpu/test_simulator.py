@@ -4,9 +4,6 @@ Both are the same functions.  In plain Python (``NUMBA_DISABLE_JIT=1``) their ar
 any difference is one of the launches around it.  `make test` runs this file a second time with the simulator turned on.
 """
 
-import os
-import subprocess
-import sys
 from unittest import mock
 
 import numpy as np
@@ -19,9 +16,12 @@ from simulated_cases import (
     STARTS,
     STEPS,
     WEIGHTED,
+    assert_same,
+    on_gpu,
     optimizer_of,
     plan_of,
     rate_of,
+    recorded,
     rule_plans,
     scalar_cpu,
     schedules_of,
@@ -35,52 +35,17 @@ pytestmark = [
         not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
         reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
     ),
+    pytest.mark.usefixtures("small_launches"),
     # Plain Python warns where compiled code goes on with infinity or NaN
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
 RULES = gd.optimizers.rules()
+COMPILED = rule_plans
 OWN = np.linspace(0.5, 1.0, RUNS)
 SEARCHES = {
     "cg": gd.ConjugateGradient(), "cg-hager-zhang": gd.ConjugateGradient("HZ", gd.HagerZhang()),
     "lbfgs": gd.LBFGS(memory=3), "backtracking": gd.GradientDescent(lr=gd.Backtracking(initial=0.1)),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def small_launches():
-    """Blocks of few threads and launches of few steps: several of both, and survivors that move."""
-    if not config.ENABLE_CUDASIM:
-        yield
-        return
-    from fastgd.engine.cuda import job
-
-    with mock.patch.object(job, "THREADS", 2), mock.patch.object(job, "STEPS", 5):
-        yield
-
-
-def on_gpu(plan, report=None):
-    from fastgd.engine import cuda
-
-    return cuda.run(plan, report)
-
-
-def recorded(arrays: Arrays, every: int | None) -> Arrays:
-    """With NaN where a trace holds nothing."""
-    if every is None:
-        return arrays
-    trace = arrays.trace.copy()
-    places = np.arange(trace.shape[1])
-    trace[places > arrays.nit[:, None] // every] = np.nan
-    return arrays._replace(trace=trace)
-
-
-def assert_same(plan, **options):
-    """Bit for bit, whatever the options."""
-    expected, found = recorded(scalar_cpu(plan), plan.record), recorded(on_gpu(plan), plan.record)
-    for name, a, b in zip(Arrays._fields, expected, found, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b, err_msg=name)
-    return found
 
 
 @pytest.mark.parametrize("schedule", list(schedules_of(1.0)))
@@ -296,16 +261,6 @@ def test_minimize_takes_the_gpu_that_is_asked_for():
     cpu = gd.minimize(BOWL, starts, gd.Adam(lr=0.3), device="cpu", max_steps=10, gtol=1.0, record=5)
     np.testing.assert_array_equal(runs.x, cpu.x)
     np.testing.assert_array_equal(runs.trace, cpu.trace)
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """The scalar CPU target's results, compiled, in a process of its own."""
-    path = tmp_path_factory.mktemp("compiled") / "results.npz"
-    plain = {k: v for k, v in os.environ.items() if k not in ("NUMBA_ENABLE_CUDASIM", "NUMBA_DISABLE_JIT")}
-    program = os.path.join(os.path.dirname(__file__), "simulated_cases.py")
-    subprocess.run([sys.executable, program, str(path)], env=plain, check=True)
-    return np.load(path)
 
 
 @pytest.mark.parametrize("rule", RULES)

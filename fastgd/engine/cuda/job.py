@@ -27,6 +27,7 @@ THREADS = 128  # in a block
 SCAN_THREADS = 1024
 SEARCH_STEPS = 16  # evaluations of a launch: runs with a line search need some tens in all
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
+TABLE_PLACES = 1 << 20  # samples that the steps of a launch look up in a table, where all runs see the same
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
 LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
@@ -41,7 +42,7 @@ class Kernels:
         shape = shape_of(plan, 1, bare)
         sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None)
         key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None}"
-        self.begin, self.fill, self.burst, self.ends = (
+        self.begin, self.fill, self.draw, self.burst, self.ends = (
             DeviceKernel(source, f"{key} {name}") for name, source in sources._asdict().items()
         )
 
@@ -75,7 +76,9 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        own = (4 * plan.length + plan.states + plan.length * (plan.average is not None)) * plan.dtype.itemsize
+        kept = plan.sampling is not None and plan.sampling.own_sizes  # a sum that ends before its neighbours'
+        rows = 4 + (plan.average is not None) + kept
+        own = (rows * plan.length + plan.states) * plan.dtype.itemsize
         if own > LOCAL_BYTES:
             raise DeviceError(
                 f"a run of {plan.length} parameters has {own:,} bytes, and a thread of a GPU has room for "
@@ -85,7 +88,8 @@ class Job:
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
-        self.threads, self.steps = THREADS, STEPS
+        self.threads = THREADS
+        self.steps = max(1, min(STEPS, TABLE_PLACES // max(1, plan.shared_size)))
         if plan.search is not None:  # its loop counts evaluations, and each run its own steps
             self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, SEARCH_STEPS)
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
@@ -104,6 +108,8 @@ class Job:
         self.kernels.begin.compile((starts, room.hyper_device, new, room.identity, self.written(out), runs))
         if room.shared is not None:
             self.kernels.fill.compile((room.shared, room.table, 0, 1))
+        if self.plan.shared_size:
+            self.kernels.draw.compile((room.indices, 0, room.drawn))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
         self.kernels.ends.compile((runs, self.data, self.limits[0], self.written(out), self.values(out)))
 
@@ -119,7 +125,7 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors,
+            self.limits, self.written(out), room.survivors, room.indices, room.drawn,
         )  # fmt: skip
 
     def descend(self, room: Buffers, low: int, high: int) -> Iterator[int]:
@@ -138,6 +144,8 @@ class Job:
             old, new = new, old
             if room.shared is not None:
                 kernels.fill.launch(-(-self.steps // threads), threads, stream, room.shared, room.table, t, last)
+            if self.plan.shared_size:
+                kernels.draw.launch(last - t, threads, stream, room.indices, t, room.drawn)
             blocks = -(-slots // threads)
             kernels.burst.launch(
                 blocks, threads, stream, *self.burst_arguments(room, old, new, order, slots, (t, last), out)
@@ -162,11 +170,13 @@ class Job:
         return self.threads if simulated() else SCAN_THREADS
 
     def put(self, room: Buffers, low: int, high: int) -> Any:
-        """Send the chunk's starts and hyperparameters; return the starts on the GPU."""
+        """Send the chunk's starts, hyperparameters, seeds and batch sizes; return the starts on the GPU."""
         if room.hyper is not None:
             own = self.plan.hyper_of(low, high)
             room.hyper.host[:, : high - low] = own.T
             room.hyper.device.copy_to_device(room.hyper.host, stream=room.stream)
+        for pair, numbers in zip(room.seeds_and_sizes, self.plan.drawn_of(low, high)[-2:], strict=True):
+            pair.put(numbers, room.stream)
         if room.starts is None:
             return self.starts_on_gpu(low, high)
         room.starts.put(self.plan.starts_of(low, high), room.stream)

@@ -1,4 +1,4 @@
-"""The kernels of a plan on a GPU: first states, coefficients, a burst of steps, and what stands at the ends.
+"""The kernels of a plan on a GPU: first states, coefficients, batches, a burst of steps, and what stands at the ends.
 
 A thread takes one run.  While it steps, the run's numbers are arrays of the thread's own, which the compiler keeps in
 registers where they are few and their indices known.  Between launches they lie in global memory, blocked like those of
@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numba
 from numba import cuda
 
-from fastgd.engine.chunk import average_row, make_end, make_sources
+from fastgd.engine.chunk import CONTROL, make_end, make_sources
 from fastgd.engine.descend import make_step
+from fastgd.engine.draws import make_deal, make_table
+from fastgd.engine.moves import average_row, make_begin_run, make_record_point, make_write_run
 from fastgd.engine.search import make_search_step
 from fastgd.engine.stages import Parts, Shape, Views, make_memory
-from fastgd.jit.options import inlined
 from fastgd.jit.rows import row_view
 from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
@@ -42,6 +43,7 @@ class Sources(NamedTuple):
 
     begin: Callable
     fill: Callable
+    draw: Callable
     burst: Callable
     ends: Callable
 
@@ -57,7 +59,12 @@ def make_sources_of_kernels(parts: Parts, shape: Shape, recorded: bool) -> tuple
     fill, coefficients_of = make_sources(parts, shape, views_of(parts, shape))
     burst = make_burst_kernel(parts, shape, layout, coefficients_of, recorded)
     begin, ends = make_begin(parts, shape, layout, recorded), make_ends_kernel(parts, shape)
-    return Sources(begin, make_fill(fill), burst, ends), layout
+    return Sources(begin, make_fill(fill), make_draw(make_table(parts.draws)), burst, ends), layout
+
+
+def controls_of(parts: Parts) -> int:
+    """Rows of a thread's own integers: as in a chunk, but for the run's number where no seed stands behind it."""
+    return CONTROL if parts.draws else RUN
 
 
 def views_of(parts: Parts, shape: Shape) -> Views:
@@ -68,17 +75,18 @@ def views_of(parts: Parts, shape: Shape) -> Views:
         return row_view(1, count, skip, shape.bare)
 
     return Views(
-        points=rows(length), state=rows(states, length), best=rows(1, length + states), control=rows(RUN),
-        hyper=rows(parts.hyperparameters + parts.memory), average=rows(length, average_row(shape)),
+        points=rows(length), state=rows(states, length), best=rows(1, length + states),
+        control=rows(controls_of(parts)), hyper=rows(parts.hyperparameters + parts.memory),
+        average=rows(length, average_row(shape)),
     )  # fmt: skip
 
 
 def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Callable:
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
-    length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
+    length, memory, tag_rows = shape.length, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    best_row, per_run, searches = average_row(shape) - 1, shape.per_run, parts.search is not None
-    first_memory, _ = make_memory(parts, shape)
+    per_run, searches = shape.per_run, parts.search is not None
+    begin_run, (first_memory, _) = make_begin_run(shape), make_memory(parts, shape)
     hyper_of = row_view(1, count, 0, shape.bare)
 
     def begin(starts, hyper, new, identity, out, runs):
@@ -86,12 +94,9 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
         run = cuda.grid(1)
         if run < runs:
             b, lane = run // WARP, run % WARP
+            begin_run(b, lane, run, starts, numbers)
             for i in range(length):
-                numbers[b, i, lane] = starts[run, i]
                 out[0][run, i] = starts[run, i]
-            for i in range(length, rows):
-                numbers[b, i, lane] = 0.0
-            numbers[b, best_row, lane] = math.inf
             own = cuda.local.array((1, count, 1), numba.float64)
             for i in range(hypers if per_run else 0):
                 own[0, i, 0] = hyper[i, run]
@@ -124,10 +129,20 @@ def make_fill(fill: Callable) -> Callable:
     return kernel
 
 
+def make_draw(fill: Callable) -> Callable:
+    """``kernel(indices, first, drawn)``: the samples that all runs see at some steps, a block of threads a step."""
+
+    def kernel(indices, first, drawn):
+        k = cuda.blockIdx.x
+        fill(indices, k, first + k, cuda.threadIdx.x, cuda.blockDim.x, drawn)
+
+    return kernel
+
+
 def make_burst_kernel(
     parts: Parts, shape: Shape, layout: Layout, coefficients_of: Callable, recorded: bool
 ) -> Callable:
-    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors)``.
+    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, indices, drawn)``.
 
     Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
     first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
@@ -139,15 +154,10 @@ def make_burst_kernel(
     step, points_of = make(parts, shape, views), views.points
     length, rows, memory, dtype = shape.length, layout.rows, layout.memory, shape.dtype
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    per_run, averaged, average_start = shape.per_run, parts.weight is not None, parts.average_start
-    first_average = average_row(shape)
+    per_run, controls, deal = shape.per_run, controls_of(parts), make_deal(parts.draws)
+    write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
 
-    @inlined
-    def record_point(trace, run, place, block):
-        for k in range(length):
-            trace[run, place, k] = block[0, k, 0]
-
-    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors):
+    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, indices, drawn):
         i = cuda.grid(1)
         goes_on = False
         if i < slots:
@@ -157,10 +167,11 @@ def make_burst_kernel(
             run = tags[b, TAG_RUN, lane]
             if run >= 0:
                 first, last, most = span
+                ends, nit, status, averages, trace, nfev = out
                 block = cuda.local.array((1, rows, 1), dtype)
                 scratch = cuda.local.array((2, length, 1), dtype)
                 own = cuda.local.array((1, count, 1), numba.float64)
-                control = cuda.local.array((1, RUN, 1), numba.int64)
+                control = cuda.local.array((1, controls, 1), numba.int64)
                 for k in range(rows):
                     block[0, k, 0] = numbers[b, k, lane]
                 for k in range(hypers if per_run else 0):
@@ -171,34 +182,28 @@ def make_burst_kernel(
                 control[0, WAIT, 0] = tags[b, TAG_WAIT, lane]
                 control[0, NIT, 0] = tags[b, TAG_NIT, lane] if searches else last
                 control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if searches else 0
+                deal(control, 0, 0, run, drawn)
 
                 x, g, y = points_of(block, 0), points_of(scratch, 0), points_of(scratch, 1)
                 t, going = first, True
                 while going and t < last:
                     if recorded:
                         steps = control[0, NIT, 0] if searches else t  # which are not evaluations in a search
-                        if steps % record == 0:
-                            record_point(out[4], run, steps // record, block)
-                    c = coefficients_of(table, own, 0, t - first, t)
-                    going = step(x, y, g, 0, block, own, control, c, data, t, limits, t - first, table, ())
+                        record_point(0, 0, run, steps, record, block, trace)
+                    k = t - first
+                    c = coefficients_of(table, own, 0, k, t)
+                    going = step(x, y, g, 0, block, own, control, c, data, t, limits, k, indices, drawn)
                     for k in range(length):
                         x[k] = y[k]
                     t += 1
 
                 goes_on = going and last < most
-                ended = control[0, NIT, 0]
                 if not goes_on:
-                    out[1][run] = ended
-                    out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
-                    if searches:
-                        out[5][run] = control[0, NFEV, 0]
-                    for k in range(length):
-                        out[0][run, k] = block[0, k, 0]
-                    for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
-                        point, average = block[0, k, 0], block[0, first_average + k, 0]
-                        out[3][run, k] = average if ended >= average_start else point
-                    if recorded and ended % record == 0:
-                        record_point(out[4], run, ended // record, block)
+                    if going:
+                        control[0, STATUS, 0] = STEP_LIMIT
+                    write_run(0, 0, run, block, control, ends, nit, status, averages, nfev)
+                    if recorded:
+                        record_point(0, 0, run, control[0, NIT, 0], record, block, trace)
                 numbers, memories, tags = new
                 b, lane = i // WARP, i % WARP
                 for k in range(rows):
