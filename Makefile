@@ -36,7 +36,7 @@ test-all: $(VENV)/installed-test
 	$(if $(ARGS),,$(MAKE) test-simulator)
 
 test-simulator: $(VENV)/installed-test
-	NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(JOBS) tests/gpu/test_simulator.py tests/gpu/test_simulated_steps.py
+	NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(JOBS) tests/gpu/test_simulat*.py
 
 gpu-report: $(VENV)/installed-bench+cuda
 	$(BIN)/python asv_benches/gpu_report.py $(ARGS)

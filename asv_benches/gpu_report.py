@@ -38,6 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-peers", action="store_true", help="leave out JAX and PyTorch")
     parser.add_argument("--runs", type=float, nargs="+", default=[1e4, 1e5, 1e6, 1e7, 1e8], help="numbers of runs")
     parser.add_argument("--peer-runs", type=int, default=1 << 20, help="runs beside the peers (default: %(default)d)")
+    parser.add_argument(
+        "--stochastic-runs", type=int, default=1 << 16, help="with mini-batches or noise (default: %(default)d)"
+    )
     parser.add_argument("--parameters", type=float, default=2e8, help="of the step in place (default: %(default)g)")
     parser.add_argument("--side", type=int, default=4096, help="of the map (default: %(default)d)")
     parser.add_argument("--dry-run", action="store_true", help="on the simulator, at tiny sizes")
@@ -93,6 +96,9 @@ def figures(options: argparse.Namespace, clock: Any, keep: Callable[[str, Any], 
         rows = measure.peers(options.peer_runs, clock, say)
         show(rows, [])
         keep("peers", [row.as_json() for row in rows])
+    drawn = list(measure.stochastic(options.stochastic_runs, clock, say))
+    table(drawn)
+    keep("stochastic", drawn)
     # The rest of the time is for the steps, the crossing and the tests, by their worth in this order
     clock_of_steps = measure.Clock(0.45 * clock.left() if not options.dry_run else clock.left())
     steps = list(measure.steps(sizes, dtypes, clock_of_steps, say))
@@ -114,7 +120,8 @@ def main() -> int:
     options = arguments()
     if options.dry_run:
         os.environ |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-        options.runs, options.parameters, options.side, options.peer_runs = [2, 4], 40, 2, 2
+        options.runs, options.parameters, options.side = [2, 4], 40, 2
+        options.peer_runs = options.stochastic_runs = 2
     from fastgd.jit.cuda import missing
 
     if reason := missing():

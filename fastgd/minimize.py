@@ -158,8 +158,6 @@ def minimize(
             'device="cuda" is for update rules, line searches and the gradient flow by method="rk"; '
             f"{optimizer!r} runs on the CPU: leave device out"
         )
-    if device == "cuda" and (batch_size is not None or np.any(noise)):
-        raise ValueError('device="cuda" takes no batch_size and no noise, which run on the CPU: leave device out')
     place = devices.checked_device(device)
     draws = {
         "batch_size": batch_size, "replace": replace, "shuffle": shuffle, "noise": noise,

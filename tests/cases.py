@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -10,6 +11,13 @@ import numpy as np
 import fastgd as gd
 
 FIELDS = ("x", "fun", "grad_norm", "nit", "status")
+DRAWS = ("batch_size", "replace", "shuffle", "noise", "shared_batches", "check_every")
+
+
+def draws_of(options: dict[str, Any]) -> dict[str, Any]:
+    """What `make_plan` is told of batches and noise: what stands in `options`, else the defaults of `minimize`."""
+    defaults = inspect.signature(gd.minimize).parameters
+    return {name: options.get(name, defaults[name].default) for name in DRAWS}
 
 
 def form(*curvature: float) -> gd.Problem:

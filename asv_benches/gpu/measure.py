@@ -139,6 +139,49 @@ def crossover(sizes: list[int], clock: Clock, say: Callable[[str], None]) -> dic
     return {"rows": found, "gpu_faster_from": min(faster, default=None)}
 
 
+def digits() -> gd.FiniteSum:
+    """Logistic regression of odd and even digits; a few of them on the simulator, which is no measurement."""
+    X, digit = gd.datasets.digits()
+    count = 40 if simulated() else len(X)
+    return gd.problems.logistic_regression(X[:count], digit[:count] % 2)
+
+
+DRAWN: dict[str, tuple[Callable[[], gd.Problem], dict[str, Any]]] = {
+    "digits, batches of 32": (digits, {"batch_size": 32}),
+    "digits, shared batches of 32": (digits, {"batch_size": 32, "shared_batches": True}),
+    "quadratic8, noise": (lambda: gd.problems.quadratic(dim=8), {"noise": 0.1}),
+}  # fmt: skip
+
+
+def stochastic(runs: int, clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Nanoseconds per step of one run with mini-batches and noise, on both devices, which draw the same.
+
+    What a call does besides its steps, such as the value of all samples at every end, is taken off by a second call of
+    twice the steps.
+    """
+    for case, (make_problem, options) in DRAWN.items():
+        if clock.left() < 30:
+            say(f"left out: {case}")
+            continue
+        problem, optimizer = make_problem(), gd.GradientDescent(lr=0.01)
+        x0, row, found = problem.sample(runs, seed=0, method="normal"), {"case": case, "runs": runs}, {}
+        for device, count in (("cuda", 100), ("cpu", 20)):
+            say(f"{case} on {device}, {runs:,} runs")
+            least = 1 if simulated() else count
+
+            def call(steps: int, device: str = device) -> gd.Result:
+                return gd.minimize(
+                    problem, x0, optimizer, max_steps=steps, gtol=None, device=device, **options  # noqa: B023
+                )
+
+            found[device] = call(least if simulated() else 20).x
+            once, _ = card.timed(lambda: call(least))  # noqa: B023
+            twice, _ = card.timed(lambda: call(2 * least))  # noqa: B023
+            row[f"{device}_ns_per_step"] = (twice - once) / (least * runs) * 1e9
+        row["largest_difference"] = float(np.abs(found["cuda"] - found["cpu"]).max())  # after as many steps on both
+        yield row
+
+
 def whole_map(side: int, say: Callable[[str], None]) -> dict[str, Any]:
     """A square map of Himmelblau's function under Adam to 1e-6: the descents, and with the basins found."""
     problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numba
@@ -15,10 +14,11 @@ from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, ST
 
 from .descend import make_burst
 from .draws import make_deal, make_table
+from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
 __all__ = [
-    "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "average_row", "make_chunk", "make_end", "make_sources",
+    "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "make_chunk", "make_end", "make_sources",
 ]  # fmt: skip
 
 CONTROL_OF_PLAIN, CONTROL = RUN + 1, SIZE + 1  # rows of integers for each run, without and with seed and batch size
@@ -59,25 +59,15 @@ def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Ca
     return fill_table, from_table
 
 
-def average_row(shape: Shape) -> int:
-    """Where the average begins among the rows of a block: after the points, the state and the best value."""
-    return shape.length + shape.states + 1
-
-
-def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Callable]:
-    """How runs get into the lanes of the blocks, from one lane to another, and out; lane j is run j of the chunk."""
-    length, width, per_run = shape.length, shape.width, shape.per_run
-    averaged, average_start = parts.weight is not None, parts.average_start
-    first_average, own_steps = average_row(shape), parts.own_steps
-    deal = make_deal(parts.draws)
+def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
+    """How runs get into the lanes of the blocks, and from one lane to another; lane j is run j of the chunk."""
+    width, per_run = shape.width, shape.per_run
+    begin_run, deal = make_begin_run(shape), make_deal(parts.draws)
 
     @inlined
     def load_run(j, run, starts, hyper, block, hypers, control, drawn):
         b, lane = j // width, j % width
-        for i in range(length):
-            block[b, i, lane] = starts[run, i]
-        for i in range(length, block.shape[1]):
-            block[b, i, lane] = 0.0
+        begin_run(b, lane, run, starts, block)
         for i in range(hyper.shape[1] if per_run else 0):
             hypers[b, i, lane] = hyper[run, i]
         control[b, STATUS, lane] = RUNNING
@@ -92,20 +82,7 @@ def make_lane_moves(parts: Parts, shape: Shape) -> tuple[Callable, Callable, Cal
         for i in range(array.shape[1]):
             array[j // width, i, j % width] = array[k // width, i, k % width]
 
-    @inlined
-    def write_run(j, block, control, x, nit, status, x_avg, nfev):
-        b, lane = j // width, j % width
-        run = control[b, RUN, lane]
-        nit[run] = control[b, NIT, lane]
-        status[run] = control[b, STATUS, lane]
-        if own_steps:
-            nfev[run] = control[b, NFEV, lane]
-        for i in range(length):
-            x[run, i] = block[b, i, lane]
-        for i in range(length if averaged else 0):  # a run that ends before the average begins is its own average
-            x_avg[run, i] = block[b, first_average + i if nit[run] >= average_start else i, lane]
-
-    return load_run, move, write_run
+    return load_run, move
 
 
 def make_end(parts: Parts, length: int) -> Callable:
@@ -180,22 +157,18 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     fill, coefficients_of = make_sources(parts, shape, views)
     fill_indices = make_table(parts.draws)
     burst = make_burst(parts, shape, views, coefficients_of)
-    load_run, move, write_run = make_lane_moves(parts, shape)
+    load_run, move = make_lane_moves(parts, shape)
+    write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
     evaluate_ends, evaluate_averages = make_ends(parts, shape)
     begin, _ = make_memory(parts, shape)
-    best_of, hyper_of, per_run = views.best, views.hyper, shape.per_run
-
-    @inlined
-    def record_point(j, block, control, trace, place):
-        for i in range(length):
-            trace[control[j // width, RUN, j % width], place, i] = block[j // width, i, j % width]
+    hyper_of, per_run = views.hyper, shape.per_run
 
     @inlined
     def record_points(alive, block, control, trace, t, record):
         for j in range(alive):
-            steps = control[j // width, NIT, j % width] if own_steps else t  # which are not passes of the loop
-            if steps % record == 0:
-                record_point(j, block, control, trace, steps // record)
+            b, lane = j // width, j % width
+            steps = control[b, NIT, lane] if own_steps else t  # which are not passes of the loop
+            record_point(b, lane, control[b, RUN, lane], steps, record, block, trace)
 
     @inlined
     def tests_of(limits, max_steps):
@@ -211,7 +184,6 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         for j in range((alive + width - 1) // width * width):
             load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control, drawn)
         for b in range((alive + width - 1) // width):
-            best_of(block, b)[0] = math.inf
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
         while alive > 0 and (own_steps or t < max_steps):
@@ -224,7 +196,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                 last = t + 1 if own_steps else min(last, (t // record + 1) * record)
             for s in range(t, last):
                 fill(hypers, table, s - t, s)
-            fill_indices(indices, t, last, drawn)
+                fill_indices(indices, s - t, s, 0, 1, drawn)
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - working
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
@@ -232,13 +204,14 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             t = last
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
-                if control[j // width, STATUS, j % width] == RUNNING:
+                b, lane = j // width, j % width
+                if control[b, STATUS, lane] == RUNNING:
                     j += 1
                     continue
-                write_run(j, block, control, x, nit, status, x_avg, nfev)
-                ended = control[j // width, NIT, j % width]
-                if record > 0 and ended % record == 0:  # a run that `xtol` ends has just come to this point
-                    record_point(j, block, control, trace, ended // record)
+                run = control[b, RUN, lane]
+                write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
+                if record > 0:  # a run that `xtol` ends has just come to its last point
+                    record_point(b, lane, run, control[b, NIT, lane], record, block, trace)
                 alive -= 1
                 if j < alive:
                     move(block, j, alive)
@@ -249,9 +222,11 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         if record > 0:
             record_points(alive, block, control, trace, t, record)
         for j in range(alive):
-            control[j // width, STATUS, j % width] = STEP_LIMIT
-            control[j // width, NIT, j % width] = t
-            write_run(j, block, control, x, nit, status, x_avg, nfev)
+            b, lane = j // width, j % width
+            control[b, STATUS, lane] = STEP_LIMIT
+            control[b, NIT, lane] = t
+            run = control[b, RUN, lane]
+            write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
         evaluate_averages(x_avg, fun_avg, data, scratch, results)
         return True

@@ -41,6 +41,8 @@ def width_of(plan: Plan) -> int:
     if plan.search is not None:  # which keeps some tens of numbers in flight by itself: more lanes only spill
         return vector_width(plan.dtype)
     width = lane_width(plan.length, plan.dtype)
+    if interpreted():
+        return width
     row = width * plan.dtype.itemsize
     fits = (2 + plan.working) * plan.length * 2 * row <= FIRST_CACHE
     return 2 * width if plan.sums and fits and row < 256 else width
@@ -61,12 +63,8 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
 
 def table_shape(plan: Plan) -> tuple[int, int]:
     """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
-    if plan.own_steps:
-        return OWN_BURST, 0
-    if plan.sampling is None or not plan.draws_for_all:
-        return BURST, 0
-    size = plan.sampling.numbers[1]
-    return max(1, min(BURST, TABLE_PLACES // size)), size
+    steps, size = OWN_BURST if plan.own_steps else BURST, plan.shared_size
+    return max(1, min(steps, TABLE_PLACES // max(1, size))), size
 
 
 class Workspace(threading.local):

@@ -37,12 +37,9 @@ def run(plan: Plan, device: str, threads: int, report: Callable[[int, int], None
     Interrupted
         On Ctrl-C, with the arrays in `partial`.
     """
-    if plan.sampling is not None and (plan.on_gpu or device == "cuda"):
-        raise ValueError("batches and noise run on the CPU: leave device out, and give starts in the host's memory")
     if plan.on_gpu and device == "cpu":
         raise ValueError('device="cpu" takes no starts that lie on a GPU: copy x0 to the host, or leave device out')
-    worthwhile = plan.sampling is None and plan.runs >= AUTO_RUNS
-    if device == "cuda" or plan.on_gpu or (device == "auto" and worthwhile and missing() is None):
+    if device == "cuda" or plan.on_gpu or (device == "auto" and plan.runs >= AUTO_RUNS and missing() is None):
         from . import cuda
 
         try:

@@ -63,10 +63,13 @@ def make_deal(draws: Draws | None) -> Callable:
 
 
 def make_table(draws: Draws | None) -> Callable:
-    """``fill(table, first, last, drawn)``: the samples that all runs see at the steps from `first` to `last`."""
+    """``fill(table, k, t, part, parts, drawn)``: the samples that all runs see at step t, into row k of a table.
+
+    Of `parts` shares of the batch that can be worked out side by side it fills one, number `part`.
+    """
 
     @inlined
-    def nothing(table, first, last, drawn):
+    def nothing(table, k, t, part, parts, drawn):
         return None
 
     if draws is None or not draws.shared:
@@ -74,16 +77,16 @@ def make_table(draws: Draws | None) -> Callable:
     next_places = make_places(draws)
 
     @inlined
-    def fill(table, first, last, drawn):
+    def fill(table, k, t, part, parts, drawn):
         size, seed = drawn[1], drawn[4]
         places = scratch(table, GROUP)
-        for t in range(first, last):
-            j = 0
-            while j < size:
-                count = next_places(places, seed, t, j, drawn)
-                for k in range(count):
-                    table[t - first, j + k] = places[k]
-                j += count
+        share = (size + GROUP * parts - 1) // (GROUP * parts) * GROUP  # whole groups, as draws begin with one
+        j, end = part * share, min(size, part * share + share)
+        while j < end:
+            count = min(next_places(places, seed, t, j, drawn), end - j)
+            for m in range(count):
+                table[k, j + m] = places[m]
+            j += count
 
     return fill
 

@@ -98,9 +98,9 @@ class Plan:
         return self.problem.sample_grad if batches and isinstance(self.problem, FiniteSum) else None
 
     @property
-    def draws_for_all(self) -> bool:
-        """Whether all runs see the same batches."""
-        return self.sampling is not None and self.sampling.features[4]
+    def shared_size(self) -> int:
+        """Samples in the batch that all runs see; 0 where each has its own, or none."""
+        return 0 if self.sampling is None or not self.sampling.for_all else self.sampling.numbers[1]
 
     def drawn_of(self, low: int, high: int) -> tuple[Any, ...]:
         """What the kernel draws by: the numbers of `Sampling`, then seeds and batch sizes of the runs [low, high)."""

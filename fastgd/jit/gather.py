@@ -11,6 +11,7 @@ from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import common_lanes, splat
+from .rows import alignment
 from .types import Lanes, Rows
 
 __all__ = ["scratch"]
@@ -176,5 +177,5 @@ class Scratch(AbstractTemplate):
 def lower_scratch(context, builder, sig, args):
     rows = sig.return_type
     place = cgutils.alloca_once(builder, ir.ArrayType(context.get_value_type(rows.dtype), rows.length * rows.width))
-    place.align = 64
+    place.align = alignment(rows)
     return builder.bitcast(place, context.get_value_type(rows))

@@ -16,7 +16,7 @@ from .operators import common_lanes, converted, splat
 from .options import interpreted
 from .types import Lanes, Rows, lanes_type
 
-__all__ = ["align_stack", "cast_lanes", "first_lane", "lane_view", "row_view", "rows_at"]
+__all__ = ["align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_view", "rows_at"]
 
 
 def in_python(plain: Callable) -> Callable[[Any], Any]:
@@ -66,6 +66,7 @@ def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: i
 
 
 def alignment(rows: Rows) -> int:
+    """Of what a row is loaded from, in bytes."""
     size = rows.dtype.bitwidth // 8
     return min(64, rows.width * size) if rows.aligned else size
 

@@ -37,12 +37,16 @@ class Sampling:
         return isinstance(self.batch_size, np.ndarray)
 
     @property
+    def for_all(self) -> bool:
+        """Whether all runs see the same batches."""
+        in_order = self.batch_size is not None and not self.shuffle and not self.own_sizes
+        return in_order or self.shared is not None
+
+    @property
     def features(self) -> tuple[bool, ...]:
         """What a kernel depends on: batches, replace, shuffle, noise, shared batches, batch sizes of the runs' own."""
-        batches = self.batch_size is not None
-        in_order = batches and not self.shuffle and not self.own_sizes
-        shared = in_order or self.shared is not None
-        return batches, self.replace, self.shuffle, self.noise is not None, shared, self.own_sizes
+        batches, noisy = self.batch_size is not None, self.noise is not None
+        return batches, self.replace, self.shuffle, noisy, self.for_all, self.own_sizes
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from unittest import mock
 
 import numba
 import numpy as np
+from cases import draws_of
 
 import fastgd as gd
 from fastgd.baseline.flow import plan_of as flow_plan_of
@@ -66,7 +67,7 @@ def plan_of(problem: gd.Problem, optimizer: gd.optimizers.Optimizer, **options: 
     stop = StopTests(**{name: value for name, value in options.items() if name in tests})
     rest = {name: options.get(name) for name in ("record", "average")}
     x0 = problem.sample(4, seed=0, method="normal")
-    return make_plan(problem, x0, optimizer, stop, 0, options.get("dtype", np.float64), **rest)
+    return make_plan(problem, x0, optimizer, stop, 0, options.get("dtype", np.float64), draws=draws_of(options), **rest)
 
 
 def flow_plan(problem: gd.Problem, **tests: Any) -> Plan:

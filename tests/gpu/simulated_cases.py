@@ -1,6 +1,6 @@
 """What the simulator runs, and what it is compared with: plans of a few short runs.
 
-Run as a program, compiled, it writes the scalar CPU target's results of `RULE_CASES` to a file.
+Run as a program, compiled, it writes the scalar CPU target's results of `rule_plans` or `drawing_plans` to a file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from cases import draws_of
 
 import fastgd as gd
 from fastgd import schedules
@@ -55,6 +56,22 @@ def steep_gradient(x, out):
     out[1] = 1e4 * x[1]
 
 
+def line_loss(x, i, t, y):
+    r = x[0] + x[1] * t[i] - y[i]
+    return r * r
+
+
+def line_gradient(x, i, out, t, y):
+    r = 2.0 * (x[0] + x[1] * t[i] - y[i])
+    out[0] += r
+    out[1] += r * t[i]
+
+
+SAMPLES = 7
+LINE = gd.FiniteSum(
+    line_loss, line_gradient, data=(np.linspace(-1.0, 2.0, SAMPLES), np.array([3.0, -1.0, 0.5, 2.0, 0.0, 1.5, -2.0])),
+    dim=2, bounds=(-6, 6), name="line",
+)  # fmt: skip
 BOWL = gd.Problem(bowl_value, bowl_gradient, dim=2, bounds=(-6, 6), name="bowl")
 WEIGHTED = gd.Problem(
     weighted_value, weighted_gradient, dim=3, bounds=(-2, 2), data=(np.array([1.0, 2.0, 3.0]), 0.5), name="weighted"
@@ -65,6 +82,12 @@ STARTS = BOWL.sample(RUNS, seed=3) * 0.6
 EXACT = {"gradient_descent", "momentum", "nesterov", "lion", "rprop", "schedule_free_sgd", "adagrad"}
 RATES = {"gradient_descent": 0.004, "momentum": 0.002, "nesterov": 0.002, "schedule_free_sgd": 0.01, "adadelta": 1.0}
 DECAYING = {"weight_decay": 0.01}
+
+
+SEARCHES = {
+    "cg": gd.ConjugateGradient(), "cg-hager-zhang": gd.ConjugateGradient("HZ", gd.HagerZhang()),
+    "lbfgs": gd.LBFGS(memory=3), "backtracking": gd.GradientDescent(lr=gd.Backtracking(initial=0.1)),
+}  # fmt: skip
 
 
 def rate_of(rule: str) -> float:
@@ -105,10 +128,13 @@ def plan_of(
     dtype: Any = np.float64,
     record: int | None = None,
     average: Any = None,
-    **stop: Any,
+    seed: Any = 0,
+    **options: Any,
 ) -> Plan:
+    draws = draws_of(options)
+    stop = {name: value for name, value in options.items() if name not in draws}
     tests = StopTests(**{"max_steps": STEPS, "gtol": 1.0, **stop})
-    return make_plan(problem, starts, optimizer, tests, 0, dtype, record, average)
+    return make_plan(problem, starts, optimizer, tests, seed, dtype, record, average, draws)
 
 
 def scalar_cpu(plan: Plan) -> Arrays:
@@ -119,15 +145,53 @@ def scalar_cpu(plan: Plan) -> Arrays:
     return job.arrays
 
 
+def on_gpu(plan: Plan, report: Any = None) -> Arrays:
+    """The plan on the GPU target."""
+    from fastgd.engine import cuda
+
+    return cuda.run(plan, report)
+
+
+def recorded(arrays: Arrays, every: int | None) -> Arrays:
+    """With NaN where a trace holds nothing."""
+    if every is None:
+        return arrays
+    trace = arrays.trace.copy()
+    places = np.arange(trace.shape[1])
+    trace[places > arrays.nit[:, None] // every] = np.nan
+    return arrays._replace(trace=trace)
+
+
+def assert_same(plan: Plan) -> Arrays:
+    """The GPU target gives what the CPU's scalar target gives, bit for bit."""
+    expected, found = recorded(scalar_cpu(plan), plan.record), recorded(on_gpu(plan), plan.record)
+    for name, a, b in zip(Arrays._fields, expected, found, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b, err_msg=name)
+    return found
+
+
 def rule_plans() -> dict[str, Plan]:
     return {rule: plan_of(optimizer_of(rule)) for rule in gd.optimizers.rules()}
 
 
-def write_compiled(path: str) -> None:
-    results = {rule: scalar_cpu(plan) for rule, plan in rule_plans().items()}
-    np.savez(path, **{f"{rule}.{name}": a for rule, arrays in results.items() for name, a in arrays._asdict().items()})
+def drawing_plans() -> dict[str, Plan]:
+    """One of each kind of batch, the last ones with noise."""
+    descent, options = gd.GradientDescent(lr=0.03), {"problem": LINE, "gtol": None, "seed": 2**40 + 7}
+    kinds: dict[str, dict[str, Any]] = {
+        "epochs": {"batch_size": 5}, "replaced": {"batch_size": 5, "replace": True},
+        "shared": {"batch_size": 5, "shared_batches": True},
+        "own sizes": {"batch_size": np.arange(1, RUNS + 1), "noise": 0.1}, "noise": {"noise": 0.5},
+    }  # fmt: skip
+    return {kind: plan_of(descent, **options, **drawn) for kind, drawn in kinds.items()}
+
+
+def write_compiled(plans: str, path: str) -> None:
+    make = {"rule_plans": rule_plans, "drawing_plans": drawing_plans}[plans]
+    results = {name: scalar_cpu(plan) for name, plan in make().items()}
+    np.savez(path, **{f"{plan}.{name}": a for plan, arrays in results.items() for name, a in arrays._asdict().items()})
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    write_compiled(sys.argv[1])
+    write_compiled(*sys.argv[1:])

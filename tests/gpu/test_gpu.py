@@ -23,6 +23,9 @@ PLAIN = {"gradient_descent", "momentum", "nesterov", "schedule_free_sgd"}  # who
 # Coefficients without logarithms and exponentials, which the devices' libraries round each in its own way
 SAME_BITS = ("gradient_descent", "momentum", "nesterov", "lion", "rprop", "adam", "adamw", "rmsprop", "adagrad", "yogi")
 STEPS = 50
+POINTS = np.random.default_rng(0).normal(size=(100, 4))
+LINEAR = gd.problems.linear_regression(POINTS, POINTS @ [1.0, -2.0, 0.5, 3.0] + 0.1 * np.sin(7 * POINTS[:, 0]))
+LOGISTIC = gd.problems.logistic_regression(POINTS, (POINTS.sum(axis=1) + np.sin(9 * POINTS[:, 1]) > 0).astype(float))
 
 
 def descend(problem, x0, optimizer, device, **options):
@@ -112,6 +115,63 @@ def test_repeats_chunks_batches_and_own_hyperparameters_do_not_change_a_bit():
     order = np.random.default_rng(0).permutation(100_000)[:1000]
     few = descend(problem, x0[order], optimizer, "cuda", **options)
     for field in FIELDS:
+        assert same_bits(getattr(first, field)[order], getattr(few, field)), field
+
+
+DRAWN = {
+    "epochs": {"batch_size": 32}, "replaced": {"batch_size": 32, "replace": True},
+    "in order": {"batch_size": 7, "shuffle": False}, "shared": {"batch_size": 32, "shared_batches": True},
+    "own sizes": {"batch_size": np.arange(64) % 11 + 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_both_devices_draw_the_same_samples(kind):
+    """The words are integers, and least squares are sums and products: the same to the last bit."""
+    x0 = LINEAR.sample(64, seed=1, method="normal")
+    options = {"max_steps": 300, "gtol": None, "seed": 2**40 + 9, "record": 50, **DRAWN[kind]}
+    cpu, gpu = (descend(LINEAR, x0, gd.Momentum(lr=0.01), device, **options) for device in ("cpu", "cuda"))
+    for field in (*FIELDS, "trace"):
+        assert same_bits(getattr(cpu, field), getattr(gpu, field)), field
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dim", [2, 5])
+def test_both_devices_add_the_same_noise(dim, dtype):
+    """But for the rounding of logarithm, sine and cosine."""
+    problem = gd.problems.quadratic(dim=dim)
+    options = {"max_steps": STEPS, "gtol": None, "record": 1, "noise": 0.5, "dtype": dtype, "seed": np.arange(64)}
+    x0 = problem.sample(64, seed=1)
+    cpu, gpu = (descend(problem, x0, gd.GradientDescent(lr=0.05), device, **options) for device in ("cpu", "cuda"))
+    assert np.abs(gpu.trace[:, -1] - gpu.trace[:1, -1]).max() > 0.01
+    small, large = (1e-12, 1e-11) if dtype == np.float64 else (1e-5, 1e-4)
+    assert_close(cpu, gpu, early=small, late=large)
+
+
+def test_stop_tests_look_at_all_samples_on_both_devices():
+    x0 = LOGISTIC.sample(500, seed=2, method="normal")
+    options = {"max_steps": 400, "gtol": 0.02, "batch_size": 16, "check_every": 10, "seed": 5}
+    options["average"] = gd.SWA(start=50)
+    cpu, gpu = (descend(LOGISTIC, x0, gd.Adam(lr=0.02), device, **options) for device in ("cpu", "cuda"))
+    assert 0 < np.mean(cpu.success) < 1
+    same = cpu.nit == gpu.nit
+    assert np.mean(same) > 0.99
+    np.testing.assert_allclose(gpu.x[same], cpu.x[same], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(gpu.x_avg[same], cpu.x_avg[same], rtol=1e-8, atol=1e-9)
+
+
+def test_what_is_drawn_depends_on_the_seed_of_a_run_alone():
+    from fastgd.engine.cuda import memory
+
+    x0, runs = LINEAR.sample(20_000, seed=3, method="normal"), 20_000
+    options = {"max_steps": 200, "gtol": None, "batch_size": 8, "noise": 0.1}
+    first = descend(LINEAR, x0, gd.Adam(lr=0.01), "cuda", seed=7, **options)
+    with mock.patch.object(memory, "CHUNK_RUNS", 3000):
+        chunks = descend(LINEAR, x0, gd.Adam(lr=0.01), "cuda", seed=7, **options)
+    order = np.random.default_rng(0).permutation(runs)[:1000]
+    few = descend(LINEAR, x0[order], gd.Adam(lr=0.01), "cuda", seed=gd.seeds(7, runs)[order], **options)
+    for field in FIELDS:
+        assert same_bits(getattr(first, field), getattr(chunks, field)), field
         assert same_bits(getattr(first, field)[order], getattr(few, field)), field
 
 

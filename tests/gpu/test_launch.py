@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import ptx
 import pytest
+from simulated_cases import LINE
 
 import fastgd as gd
 
@@ -63,37 +64,51 @@ def launches(monkeypatch, tmp_path):
         yield seen
 
 
-def plan_of(**options):
-    return ptx.plan_of(gd.problems.himmelblau(), gd.Adam(lr=0.05), max_steps=100, **options)
+def plan_of(problem=None, **options):
+    return ptx.plan_of(problem or gd.problems.himmelblau(), gd.Adam(lr=0.05), max_steps=100, **options)
 
 
 def kernels_of(plan):
     from fastgd.engine.cuda.job import kernels_of
 
     found = kernels_of(plan, bare=False)
-    return {name: getattr(found, name) for name in ("begin", "fill", "burst", "ends")}
+    drawn = ("draw",) if plan.shared_size else ()
+    return {name: getattr(found, name) for name in ("begin", "fill", *drawn, "burst", "ends")}
 
 
-@pytest.mark.parametrize("options", [{}, {"record": 7, "average": gd.SWA(start=3), "dtype": np.float32}], ids=str)
-def test_what_was_compiled_beforehand_is_what_is_launched(launches, options):
+SHARED = {"batch_size": 5, "shared_batches": True, "noise": 0.1}
+OWN = {"batch_size": np.arange(1, 5), "dtype": np.float32}
+
+
+@pytest.mark.parametrize(
+    ("problem", "options"),
+    [
+        (gd.problems.himmelblau(), {}),
+        (gd.problems.himmelblau(), {"record": 7, "average": gd.SWA(start=3), "dtype": np.float32}),
+        (LINE, SHARED), (LINE, OWN),
+    ],
+    ids=["plain", "recorded", "shared batches", "own batches"],
+)  # fmt: skip
+def test_what_was_compiled_beforehand_is_what_is_launched(launches, problem, options):
     """The types that the kernels were compiled for are those of the arguments that come; nothing is compiled twice."""
     from fastgd.engine.cuda.job import Job
 
-    plan = plan_of(**options)
+    plan = plan_of(problem, **options)
     job = Job(plan, 32)
     job.compile()
     kernels = kernels_of(plan)
     job.run(None)
-    assert [len(kernel.dispatcher.overloads) for kernel in kernels.values()] == [1, 1, 1, 1]
+    assert all(len(kernel.dispatcher.overloads) == 1 for kernel in kernels.values())
     names = [
         name
         for kernel, *_ in launches
         for name, made in kernels.items()
         if kernel in made.dispatcher.overloads.values()
     ]
-    assert names == ["begin", "fill", "burst", "ends"]  # no run is left: the stand-in counts no survivors
+    assert names == list(kernels)  # no run is left: the stand-in counts no survivors
     for kernel, blocks, threads, _ in launches:
-        assert (blocks, threads) in ((1, 128), (1, 1024)), kernel.entry_name
+        drawing = "draw" in kernels and kernel in kernels["draw"].dispatcher.overloads.values()  # a block a step
+        assert (blocks, threads) in (((64, 128),) if drawing else ((1, 128), (1, 1024))), kernel.entry_name
 
 
 def test_survivors_are_placed_before_the_next_launch(launches):

@@ -9,6 +9,7 @@ import numpy as np
 import ptx
 import pytest
 from cases import folded
+from simulated_cases import LINE
 
 import fastgd as gd
 from fastgd.schedules import ReduceOnPlateau
@@ -18,6 +19,21 @@ HIMMELBLAU = gd.problems.himmelblau()
 RULES = gd.optimizers.rules()
 PLATEAU = ReduceOnPlateau(0.05)
 FULL = {"xtol": 1e-9, "ftol": 1e-9, "patience": 4, "record": 3, "average": gd.SWA(start=3)}
+
+
+def hinge_loss(x, i, t, y):
+    margin = 1.0 - y[i] * (x[0] + x[1] * t[i])
+    return margin if margin > 0.0 else 0.0
+
+
+def hinge_gradient(x, i, out, t, y):
+    if y[i] * (x[0] + x[1] * t[i]) < 1.0:
+        out[0] -= y[i]
+        out[1] -= y[i] * t[i]
+
+
+TIMES = np.linspace(-1.0, 1.0, 64)
+BRANCHING = gd.FiniteSum(hinge_loss, hinge_gradient, data=(TIMES, np.sign(TIMES)), dim=2, name="hinge")
 
 
 def optimizer_of(rule, **options):
@@ -35,15 +51,15 @@ def table():
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
-def check(table, name, plan, capability, width=32, most=128):
+def check(table, name, plan, capability, width=32, most=128, stack=0):
     """No number of a run leaves the registers; the least GPU has 64 K of them a multiprocessor."""
     kernels = ptx.kernels_of(plan, capability, width)
-    assert set(kernels) >= {"begin", "burst", "ends"}
+    assert set(kernels) >= {"begin", "burst", "ends"} | ({"draw"} if plan.shared_size else set())
     for kernel, source in kernels.items():
         use = ptx.assembled(source, capability)
         table.append((f"{name} {kernel}", "{}.{}".format(*capability), use))
         assert use.spills == 0
-        assert use.stack == 0
+        assert use.stack <= (stack if kernel in ("burst", "draw") else 0)
         assert 0 < use.registers <= most
     return kernels
 
@@ -87,6 +103,53 @@ def test_the_gradient_flow(capability, table):
 
 def test_the_flow_of_a_problem_that_branches(table):
     check(table, "gradient flow, folded", ptx.flow_plan(folded()), (9, 0), width=1, most=168)
+# Bytes of local memory: the places of four samples, whose number is known at run time only; and what the library's sine
+# and cosine keep for angles that are larger than any that is drawn
+PLACES, ANGLES, BOTH = 32, 40, 80
+DRAWN = {
+    "epochs": ({"batch_size": 5}, PLACES), "single": ({"batch_size": 1}, PLACES),
+    "replaced": ({"batch_size": 5, "replace": True}, PLACES), "in order": ({"batch_size": 3, "shuffle": False}, PLACES),
+    "shared": ({"batch_size": 5, "shared_batches": True}, PLACES),
+    "shared, replaced": ({"batch_size": 5, "shared_batches": True, "replace": True}, PLACES),
+    "own sizes": ({"batch_size": np.arange(1, 5)}, 0),
+    "own sizes, replaced": ({"batch_size": np.arange(1, 5), "replace": True}, PLACES),
+    "noise": ({"noise": 0.1}, ANGLES), "epochs, noise": ({"batch_size": 5, "noise": 0.1}, BOTH),
+}  # fmt: skip
+
+
+def check_drawn(table, kind, capability, dtype, rule="adam"):
+    options, stack = DRAWN[kind]
+    name = f"{rule}, {kind} {np.dtype(dtype)}"
+    check(table, name, ptx.plan_of(LINE, optimizer_of(rule), dtype=dtype, **options), capability, stack=stack)
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_batches_and_noise(kind, table):
+    check_drawn(table, kind, (9, 0), np.float64)
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((8, 0), np.float64), ((9, 0), np.float32), ((10, 0), np.float64)])
+def test_a_batch_with_noise_for_every_capability(capability, dtype, table):
+    check_drawn(table, "epochs, noise", capability, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", ptx.CAPABILITIES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", DRAWN)
+def test_every_kind_of_batch_for_every_capability(kind, dtype, capability, table):
+    check_drawn(table, kind, capability, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES)
+def test_a_batch_with_noise_for_every_rule(rule, table):
+    check_drawn(table, "epochs, noise", (9, 0), np.float64, rule)
+
+
+def test_samples_that_are_told_apart_by_a_branch(table):
+    plan = ptx.plan_of(BRANCHING, optimizer_of("adam"), batch_size=4, noise=0.1)
+    check(table, "branching adam, epochs, noise", plan, (9, 0), width=1, stack=BOTH)
 
 
 def test_scratch_memory_has_the_lanes_of_its_point(table):

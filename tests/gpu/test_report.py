@@ -47,6 +47,8 @@ def test_every_part_runs(tmp_path: Path) -> None:
         for dtype in ("float64", "float32")
     }
     assert all(row["ns_per_step"] > 0 for row in report["steps"])
+    assert len(report["stochastic"]) == 3
+    assert all(row["largest_difference"] < 1e-12 for row in report["stochastic"])
     assert [row["dtype"] for row in report["in_place"]] == ["float64", "float32"]
     assert len(report["crossover"]["rows"]) == 2
     assert report["flow"]["success"] == 1.0

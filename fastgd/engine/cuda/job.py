@@ -12,7 +12,7 @@ from numba import cuda
 
 from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.errors import Interrupted
+from fastgd.errors import DeviceError, Interrupted
 from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
 from fastgd.jit.targets import lanes_or_scalar
 from fastgd.stopping import Status, count_ended
@@ -27,8 +27,10 @@ THREADS = 128  # in a block
 SCAN_THREADS = 1024
 OWN_STEPS = 16  # passes of a launch where runs count their own steps, of which they need some tens in all
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
+TABLE_PLACES = 1 << 20  # samples that the steps of a launch look up in a table, where all runs see the same
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
 
+LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
 IN_PLACE_BYTES = 16 << 10  # of a run: with more it steps in global memory. A default, no measurement
 
 KERNELS: dict[tuple[str, bool], Any] = {}
@@ -42,7 +44,7 @@ class Kernels:
         in_place = steps_in_place(plan)
         sources, self.layout = make_sources_of_kernels(parts_of(plan), shape, plan.record is not None, in_place)
         key = f"{plan.key} cuda {'scalar' if bare else 'lane'} {plan.record is not None} {in_place}"
-        self.begin, self.fill, self.burst, self.ends = (
+        self.begin, self.fill, self.draw, self.burst, self.ends = (
             DeviceKernel(source, f"{key} {name}") for name, source in sources._asdict().items()
         )
 
@@ -83,11 +85,18 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
+        kept = plan.length * plan.dtype.itemsize  # of a sum that ends before its neighbours', see `draws`
+        if plan.sampling is not None and plan.sampling.own_sizes and kept > LOCAL_BYTES:
+            raise DeviceError(
+                f"batch sizes of each run's own take {kept:,} bytes of memory for {plan.length} parameters, and "
+                f'a thread of a GPU has room for {LOCAL_BYTES:,}; use one batch_size for all runs, or device="cpu"'
+            )
         self.kernels = kernels_of(plan, bare=width == 1)
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
         self.most, self.record = int(plan.stop.max_steps), plan.record or 0
-        self.threads, self.steps = THREADS, STEPS
+        self.threads = THREADS
+        self.steps = max(1, min(STEPS, TABLE_PLACES // max(1, plan.shared_size)))
         if plan.own_steps:  # a pass of the loop is an evaluation, or an attempt, and none is the last
             self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, OWN_STEPS)
         self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
@@ -106,6 +115,8 @@ class Job:
         self.kernels.begin.compile((starts, room.hyper_device, new, room.identity, self.written(out), runs))
         if room.shared is not None:
             self.kernels.fill.compile((room.shared, room.table, 0, 1))
+        if self.plan.shared_size:
+            self.kernels.draw.compile((room.indices, 0, room.drawn))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
         self.kernels.ends.compile(self.ends_arguments(room, runs, out))
 
@@ -121,7 +132,7 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors, room.working,
+            self.limits, self.written(out), room.survivors, (room.indices, room.drawn), room.working,
         )  # fmt: skip
 
     def ends_arguments(self, room: Buffers, runs: int, out: Arrays) -> tuple[Any, ...]:
@@ -143,6 +154,8 @@ class Job:
             old, new = new, old
             if room.shared is not None:
                 kernels.fill.launch(-(-self.steps // threads), threads, stream, room.shared, room.table, t, last)
+            if self.plan.shared_size:
+                kernels.draw.launch(last - t, threads, stream, room.indices, t, room.drawn)
             blocks = -(-slots // threads)
             kernels.burst.launch(
                 blocks, threads, stream, *self.burst_arguments(room, old, new, order, slots, (t, last), out)
@@ -167,11 +180,13 @@ class Job:
         return self.threads if simulated() else SCAN_THREADS
 
     def put(self, room: Buffers, low: int, high: int) -> Any:
-        """Send the chunk's starts and hyperparameters; return the starts on the GPU."""
+        """Send the chunk's starts, hyperparameters, seeds and batch sizes; return the starts on the GPU."""
         if room.hyper is not None:
             own = self.plan.hyper_of(low, high)
             room.hyper.host[:, : high - low] = own.T
             room.hyper.device.copy_to_device(room.hyper.host, stream=room.stream)
+        for pair, numbers in zip(room.seeds_and_sizes, self.plan.drawn_of(low, high)[-2:], strict=True):
+            pair.put(numbers, room.stream)
         if room.starts is None:
             return self.starts_on_gpu(low, high)
         room.starts.put(self.plan.starts_of(low, high), room.stream)

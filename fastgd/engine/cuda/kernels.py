@@ -1,4 +1,4 @@
-"""The kernels of a plan on a GPU: first states, coefficients, a burst of steps, and what stands at the ends.
+"""The kernels of a plan on a GPU: first states, coefficients, batches, a burst of steps, and what stands at the ends.
 
 A thread takes one run.  While it steps, the run's numbers are arrays of the thread's own, which the compiler keeps in
 registers where they are few and their indices known.  Between launches they lie in global memory, blocked like those of
@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numba
 from numba import cuda
 
-from fastgd.engine.chunk import average_row, make_end, make_sources
+from fastgd.engine.chunk import CONTROL, make_end, make_sources
 from fastgd.engine.descend import step_of
+from fastgd.engine.draws import make_deal, make_table
+from fastgd.engine.moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
 from fastgd.engine.stages import Parts, Shape, Views, make_memory, working_points
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import lane_view, row_view
@@ -43,6 +45,7 @@ class Sources(NamedTuple):
 
     begin: Callable
     fill: Callable
+    draw: Callable
     burst: Callable
     ends: Callable
 
@@ -61,7 +64,12 @@ def make_sources_of_kernels(
     fill, coefficients_of = make_sources(parts, shape, memory.views)
     burst = make_burst_kernel(parts, shape, layout, memory, coefficients_of, recorded)
     begin, ends = make_begin(parts, shape, layout, recorded), make_ends_kernel(parts, shape, memory)
-    return Sources(begin, make_fill(fill), burst, ends), layout
+    return Sources(begin, make_fill(fill), make_draw(make_table(parts.draws)), burst, ends), layout
+
+
+def controls_of(parts: Parts) -> int:
+    """Rows of a thread's own integers: as in a chunk, but for the run's number where no seed stands behind it."""
+    return CONTROL if parts.draws else RUN
 
 
 class Memory(NamedTuple):
@@ -94,9 +102,9 @@ def memory_of(parts: Parts, shape: Shape, in_place: bool) -> Memory:
     else:
         working = working_points(rows(length), places)
     views = Views(
-        points=rows(length), state=rows(states, length), best=rows(1, length + states), control=of_thread(RUN),
-        hyper=of_thread(parts.hyperparameters + parts.memory), average=rows(length, average_row(shape)),
-        working=working,
+        points=rows(length), state=rows(states, length), best=rows(1, length + states),
+        control=of_thread(controls_of(parts)), hyper=of_thread(parts.hyperparameters + parts.memory),
+        average=rows(length, average_row(shape)), working=working,
     )  # fmt: skip
 
     @inlined
@@ -120,10 +128,10 @@ def memory_of(parts: Parts, shape: Shape, in_place: bool) -> Memory:
 
 def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Callable:
     """``begin(starts, hyper, new, identity, out, runs)``: the numbers of every run before its first step."""
-    length, rows, memory, tag_rows = shape.length, layout.rows, layout.memory, layout.tags
+    length, memory, tag_rows = shape.length, layout.memory, layout.tags
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    best_row, per_run, own_steps = average_row(shape) - 1, shape.per_run, parts.own_steps
-    first_memory, _ = make_memory(parts, shape)
+    per_run, own_steps = shape.per_run, parts.own_steps
+    begin_run, (first_memory, _) = make_begin_run(shape), make_memory(parts, shape)
     hyper_of = row_view(1, count, 0, shape.bare)
 
     def begin(starts, hyper, new, identity, out, runs):
@@ -131,12 +139,9 @@ def make_begin(parts: Parts, shape: Shape, layout: Layout, recorded: bool) -> Ca
         run = cuda.grid(1)
         if run < runs:
             b, lane = run // WARP, run % WARP
+            begin_run(b, lane, run, starts, numbers)
             for i in range(length):
-                numbers[b, i, lane] = starts[run, i]
                 out[0][run, i] = starts[run, i]
-            for i in range(length, rows):
-                numbers[b, i, lane] = 0.0
-            numbers[b, best_row, lane] = math.inf
             own = cuda.local.array((1, count, 1), numba.float64)
             for i in range(hypers if per_run else 0):
                 own[0, i, 0] = hyper[i, run]
@@ -169,14 +174,24 @@ def make_fill(fill: Callable) -> Callable:
     return kernel
 
 
+def make_draw(fill: Callable) -> Callable:
+    """``kernel(indices, first, drawn)``: the samples that all runs see at some steps, a block of threads a step."""
+
+    def kernel(indices, first, drawn):
+        k = cuda.blockIdx.x
+        fill(indices, k, first + k, cuda.threadIdx.x, cuda.blockDim.x, drawn)
+
+    return kernel
+
+
 def make_burst_kernel(
     parts: Parts, shape: Shape, layout: Layout, memory: Memory, coefficients_of: Callable, recorded: bool
 ) -> Callable:
-    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, working)``.
+    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, draws, working)``.
 
     Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
     first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
-    survivors.
+    survivors.  `draws` are the table of samples and what more is needed to draw some.
     """
     own_steps, places, in_place = parts.own_steps, shape.working + 1, memory.in_place
     step, points_of, next_of = step_of(parts, shape, memory.views), memory.views.points, memory.views.working[-1]
@@ -184,15 +199,10 @@ def make_burst_kernel(
     length, rows, remembered, dtype = shape.length, layout.rows, layout.memory, shape.dtype
     own_rows, own_length = (1, 1) if in_place else (rows, length)
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
-    per_run, averaged, average_start = shape.per_run, parts.weight is not None, parts.average_start
-    first_average = average_row(shape)
+    per_run, controls, deal = shape.per_run, controls_of(parts), make_deal(parts.draws)
+    write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
 
-    @inlined
-    def record_point(trace, run, place, block, home, seat):
-        for k in range(length):
-            trace[run, place, k] = block[home, k, seat]
-
-    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, working):
+    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, draws, working):
         i = cuda.grid(1)
         goes_on = False
         if i < slots:
@@ -202,12 +212,14 @@ def make_burst_kernel(
             run = tags[b, TAG_RUN, lane]
             if run >= 0:
                 first, last, most = span
+                ends, nit, status, averages, trace, nfev = out
+                indices, drawn = draws
                 block = pick(new[0], cuda.local.array((1, own_rows, 1), dtype))
                 scratch = pick(working, cuda.local.array((places, own_length, 1), dtype))
                 at = place_of(i)
                 home, seat = at // lanes, at % lanes
                 own = cuda.local.array((1, count, 1), numba.float64)
-                control = cuda.local.array((1, RUN, 1), numba.int64)
+                control = cuda.local.array((1, controls, 1), numba.int64)
                 for k in range(rows):
                     block[home, k, seat] = numbers[b, k, lane]
                 for k in range(hypers if per_run else 0):
@@ -218,40 +230,34 @@ def make_burst_kernel(
                 control[0, WAIT, 0] = tags[b, TAG_WAIT, lane]
                 control[0, NIT, 0] = tags[b, TAG_NIT, lane] if own_steps else last
                 control[0, NFEV, 0] = tags[b, TAG_NFEV, lane] if own_steps else 0
+                deal(control, 0, 0, run, drawn)
 
                 x, y = points_of(block, at), next_of(scratch, at)
                 t, going = first, True
                 while going and t < last:
                     if recorded:
                         steps = control[0, NIT, 0] if own_steps else t  # which are not passes of the loop
-                        if steps % record == 0:
-                            record_point(out[4], run, steps // record, block, home, seat)
-                    c = coefficients_of(table, own, at, t - first, t)
-                    going = step(x, y, scratch, at, block, own, control, c, data, t, limits, t - first, table, ())
+                        record_point(home, seat, run, steps, record, block, trace)
+                    k = t - first
+                    c = coefficients_of(table, own, at, k, t)
+                    going = step(x, y, scratch, at, block, own, control, c, data, t, limits, k, indices, drawn)
                     if turns:
                         x, y = y, x
                     else:
-                        for k in range(length):
-                            x[k] = y[k]
+                        for n in range(length):
+                            x[n] = y[n]
                     t += 1
                 if turns and (t - first) & 1:
                     for k in range(length):
                         y[k] = x[k]
 
                 goes_on = going and last < most
-                ended = control[0, NIT, 0]
                 if not goes_on:
-                    out[1][run] = ended
-                    out[2][run] = STEP_LIMIT if going else control[0, STATUS, 0]
-                    if own_steps:
-                        out[5][run] = control[0, NFEV, 0]
-                    for k in range(length):
-                        out[0][run, k] = block[home, k, seat]
-                    for k in range(length if averaged else 0):  # see `chunk.write_run`; no index known at run time only
-                        point, average = block[home, k, seat], block[home, first_average + k, seat]
-                        out[3][run, k] = average if ended >= average_start else point
-                    if recorded and ended % record == 0:
-                        record_point(out[4], run, ended // record, block, home, seat)
+                    if going:
+                        control[0, STATUS, 0] = STEP_LIMIT
+                    write_run(home, seat, run, block, counts_of(control, 0, 0), ends, nit, status, averages, nfev)
+                    if recorded:
+                        record_point(home, seat, run, control[0, NIT, 0], record, block, trace)
                 numbers, memories, tags = new
                 b, lane = i // WARP, i % WARP
                 for k in range(0 if in_place else rows):

@@ -90,6 +90,13 @@ class Buffers:
         self.shared = None if plan.per_run else cuda.to_device(np.array(plan.hyper, np.float64).reshape(1, -1, 1))
         count = plan.coefficients + len(plan.clips) + (plan.average is not None)
         self.table = device_array((1 if plan.per_run else steps, count, 1), np.float64)
+        self.indices = device_array((steps, plan.shared_size), np.int64)
+        self.seeds_and_sizes: tuple[Pair, ...] = ()
+        self.drawn: tuple[Any, ...] = ()  # as `Plan.drawn_of` has it
+        if plan.sampling is not None:
+            sizes = runs if plan.sampling.own_sizes else 1
+            self.seeds_and_sizes = tuple(Pair.of((size,), np.int64) for size in (runs, sizes))
+            self.drawn = *plan.sampling.numbers, *(pair.device for pair in self.seeds_and_sizes)
         self.states = [
             (
                 device_array((blocks, layout.rows, WARP), dtype),
@@ -122,6 +129,8 @@ class Buffers:
         item = plan.dtype.itemsize
         state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + layout.working * item + 8 + 1
         given = 8 * len(plan.hyper) * plan.per_run
+        if plan.sampling is not None:
+            given += 8 + 8 * plan.sampling.own_sizes
         if on_device:
             return state + given
         results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in plan.layout(1))
