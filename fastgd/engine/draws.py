@@ -16,7 +16,7 @@ from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, 
 from fastgd.sampling.shuffle import shuffle
 from fastgd.stopping import SEED, SIZE
 
-__all__ = ["Draws", "make_deal", "make_looks", "make_sampled", "make_table"]
+__all__ = ["Draws", "make_alike", "make_deal", "make_looks", "make_order", "make_sampled", "make_table"]
 
 GROUP = 4  # samples whose indices are worked out together, as their arithmetic overlaps
 
@@ -31,6 +31,8 @@ class Draws(NamedTuple):
     noisy: bool
     shared: bool
     own_sizes: bool
+    add_four: Any = None  # ``add_four(x, samples, g, *data)``, where the problem has it
+    alike: bool = False  # whether so many runs have the same seed that blocks of them are looked for
 
 
 def make_looks(draws: Draws | None) -> Callable:
@@ -62,6 +64,20 @@ def make_deal(draws: Draws | None) -> Callable:
     return nothing if draws is None else seed_and_size
 
 
+def make_order(draws: Draws | None) -> Callable:
+    """``place_of(j, drawn)``: which run is dealt out as the j-th; runs of one seed come one after the other."""
+
+    @inlined
+    def as_given(j, drawn):
+        return j
+
+    @inlined
+    def by_seed(j, drawn):
+        return drawn[7][j]
+
+    return by_seed if draws is not None and draws.alike else as_given
+
+
 def make_table(draws: Draws | None) -> Callable:
     """``fill(table, first, last, drawn)``: the samples that all runs see at the steps from `first` to `last`."""
 
@@ -71,11 +87,22 @@ def make_table(draws: Draws | None) -> Callable:
 
     if draws is None or not draws.shared:
         return nothing
-    next_places = make_places(draws)
+    fill_by_seed = make_fill(draws)
 
     @inlined
     def fill(table, first, last, drawn):
-        size, seed = drawn[1], drawn[4]
+        fill_by_seed(table, drawn[4], first, last, drawn)
+
+    return fill
+
+
+def make_fill(draws: Draws) -> Callable:
+    """``fill(table, seed, first, last, drawn)``: the samples that a seed draws at the steps from `first` to `last`."""
+    next_places = make_places(draws)
+
+    @inlined
+    def fill(table, seed, first, last, drawn):
+        size = drawn[1]
         places = scratch(table, GROUP)
         for t in range(first, last):
             j = 0
@@ -86,6 +113,43 @@ def make_table(draws: Draws | None) -> Callable:
                 j += count
 
     return fill
+
+
+def make_alike(draws: Draws | None, width: int) -> tuple[Callable, Callable]:
+    """``forget(table)`` before a burst, and ``hold(table, b, alive, control, first, last, drawn)`` before block `b`.
+
+    Where all runs of the block have one seed, `hold` fills the table with its samples, unless it holds them already.  The
+    seed stands in the table's last row.
+    """
+
+    @inlined
+    def nothing(table):
+        return None
+
+    @inlined
+    def never(table, b, alive, control, first, last, drawn):
+        return None
+
+    if draws is None or not draws.alike:
+        return nothing, never
+    fill = make_fill(draws)
+
+    @inlined
+    def forget(table):
+        table[len(table) - 1, 0] = -1
+
+    @inlined
+    def hold(table, b, alive, control, first, last, drawn):
+        seed = control[b, SEED, 0]
+        if seed == table[len(table) - 1, 0]:
+            return
+        for lane in range(1, min(width, alive - b * width)):
+            if control[b, SEED, lane] != seed:
+                return
+        fill(table, seed, first, last, drawn)
+        table[len(table) - 1, 0] = seed
+
+    return forget, hold
 
 
 def make_places(draws: Draws) -> Callable:
@@ -153,7 +217,7 @@ def make_place(draws: Draws) -> Callable:
 
 def make_batch(draws: Draws, length: int) -> Callable:
     """``batch(x, g, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t into `g`."""
-    add = draws.add
+    add, add_from_table = draws.add, make_add_from_table(draws)
 
     @inlined
     def cleared(g):
@@ -170,8 +234,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
     def of_all_runs(x, g, on, control, t, k, table, drawn, data):
         size = drawn[1]
         cleared(g)
-        for j in range(size):
-            add(x, table[k, j], g, *data)
+        add_from_table(x, g, table, k, size, data)
         divided(g, size)
 
     if draws.shared:
@@ -193,7 +256,15 @@ def make_batch(draws: Draws, length: int) -> Callable:
                 j += count
             divided(g, size)
 
-        return of_each_run
+        @inlined
+        def of_runs_alike(x, g, on, control, t, k, table, drawn, data):
+            held = table[len(table) - 1, 0]
+            if any_lane(on & (control[SEED] != held)):
+                of_each_run(x, g, on, control, t, k, table, drawn, data)
+            else:
+                of_all_runs(x, g, on, control, t, k, table, drawn, data)
+
+        return of_runs_alike if draws.alike else of_each_run
 
     next_place = make_place(draws)
 
@@ -218,6 +289,29 @@ def make_batch(draws: Draws, length: int) -> Callable:
         divided(g, size)
 
     return of_own_size
+
+
+def make_add_from_table(draws: Draws) -> Callable:
+    """``add(x, g, table, k, size, data)``: the gradients of the samples in row `k` of a table, added to `g` in turn."""
+    one, four = draws.add, draws.add_four
+
+    @inlined
+    def add_each(x, g, table, k, size, data):
+        for j in range(size):
+            one(x, table[k, j], g, *data)
+
+    if four is None:
+        return add_each
+
+    @inlined
+    def add_by_fours(x, g, table, k, size, data):
+        whole = size - size % 4
+        for j in range(0, whole, 4):
+            four(x, (table[k, j], table[k, j + 1], table[k, j + 2], table[k, j + 3]), g, *data)
+        for j in range(whole, size):
+            one(x, table[k, j], g, *data)
+
+    return add_by_fours
 
 
 def make_noise(length: int, place: int) -> Callable:
