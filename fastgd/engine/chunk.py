@@ -179,7 +179,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
     fill_indices = make_table(parts.draws)
-    forget, hold = make_alike(parts.draws, width)
+    forget, hold = make_alike(parts.draws, width, views.control)
     place_of = make_order(parts.draws)
     burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move, write_run = make_lane_moves(parts, shape)

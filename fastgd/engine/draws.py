@@ -87,22 +87,11 @@ def make_table(draws: Draws | None) -> Callable:
 
     if draws is None or not draws.shared:
         return nothing
-    fill_by_seed = make_fill(draws)
-
-    @inlined
-    def fill(table, first, last, drawn):
-        fill_by_seed(table, drawn[4], first, last, drawn)
-
-    return fill
-
-
-def make_fill(draws: Draws) -> Callable:
-    """``fill(table, seed, first, last, drawn)``: the samples that a seed draws at the steps from `first` to `last`."""
     next_places = make_places(draws)
 
     @inlined
-    def fill(table, seed, first, last, drawn):
-        size = drawn[1]
+    def fill(table, first, last, drawn):
+        size, seed = drawn[1], drawn[4]
         places = scratch(table, GROUP)
         for t in range(first, last):
             j = 0
@@ -115,11 +104,11 @@ def make_fill(draws: Draws) -> Callable:
     return fill
 
 
-def make_alike(draws: Draws | None, width: int) -> tuple[Callable, Callable]:
+def make_alike(draws: Draws | None, width: int, control_of: Callable) -> tuple[Callable, Callable]:
     """``forget(table)`` before a burst, and ``hold(table, b, alive, control, first, last, drawn)`` before block `b`.
 
-    Where all runs of the block have one seed, `hold` fills the table with its samples, unless it holds them already.  The
-    seed stands in the table's last row.
+    Where all runs of the block have one seed, `hold` fills the table with the samples of the steps from `first` to
+    `last`, unless it has them already from the block before.  The seed stands in the table's last row.
     """
 
     @inlined
@@ -132,7 +121,20 @@ def make_alike(draws: Draws | None, width: int) -> tuple[Callable, Callable]:
 
     if draws is None or not draws.alike:
         return nothing, never
-    fill = make_fill(draws)
+    next_place = make_place(draws)
+
+    @inlined
+    def fill(table, seed, b, control, first, last, drawn):
+        size, rows = drawn[1], control_of(control, b)
+        places = scratch(rows, GROUP)
+        for start in range(first, last, width):  # a step in each lane, on its way in the row of sizes, which stands free
+            for lane in range(width):
+                control[b, SIZE, lane] = start + lane
+            t = rows[SIZE]
+            for j in range(size):
+                rows[SIZE] = next_place(places, seed, t, j, size, drawn)
+                for lane in range(min(width, last - start)):
+                    table[start - first + lane, j] = control[b, SIZE, lane]
 
     @inlined
     def forget(table):
@@ -141,13 +143,12 @@ def make_alike(draws: Draws | None, width: int) -> tuple[Callable, Callable]:
     @inlined
     def hold(table, b, alive, control, first, last, drawn):
         seed = control[b, SEED, 0]
-        if seed == table[len(table) - 1, 0]:
-            return
+        alike = seed != table[len(table) - 1, 0]
         for lane in range(1, min(width, alive - b * width)):
-            if control[b, SEED, lane] != seed:
-                return
-        fill(table, seed, first, last, drawn)
-        table[len(table) - 1, 0] = seed
+            alike &= control[b, SEED, lane] == seed
+        if alike:
+            fill(table, seed, b, control, first, last, drawn)
+            table[len(table) - 1, 0] = seed
 
     return forget, hold
 
