@@ -280,7 +280,6 @@ def check_gradient_of_several(
                 f"in that order, so that it rounds the same; of the samples {samples} it made out[{k}] = "
                 f"{found[k]!r} and grad {expected[k]!r}."
             )
-        return
 
 
 def checked_data(data: Any) -> tuple[Any, ...]:

@@ -120,7 +120,8 @@ def parts_of(plan: Plan, alike: bool = False) -> Parts:
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan, alike),
+        seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search),
+        draws=draws_of(plan, alike),
     )  # fmt: skip
 
 

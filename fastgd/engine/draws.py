@@ -127,7 +127,7 @@ def make_alike(draws: Draws | None, width: int, control_of: Callable) -> tuple[C
     def fill(table, seed, b, control, first, last, drawn):
         size, rows = drawn[1], control_of(control, b)
         places = scratch(rows, GROUP)
-        for start in range(first, last, width):  # a step in each lane, on its way in the row of sizes, which stands free
+        for start in range(first, last, width):  # a step in each lane, by way of the row of sizes, which stands free
             for lane in range(width):
                 control[b, SIZE, lane] = start + lane
             t = rows[SIZE]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.boxes import positive_integer, real_array
 from fastgd.errors import nearest
-from fastgd.finite_sum import SAMPLES, FiniteSum
+from fastgd.finite_sum import FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
@@ -46,7 +46,7 @@ def make_activation(kind: int) -> tuple[Any, Any]:
         return a * (1.0 - a)
 
     @inlined
-    def tanh(z):  # the vector function expm1 and a division take half the time of tanh, within 4 units in the last place
+    def tanh(z):  # as accurate as the vector function, to 4 units in the last place, in three fifths of its time
         t = math.expm1(-2.0 * abs(z))
         return math.copysign(t / (t + 2.0), z)
 
@@ -65,140 +65,105 @@ def make_activation(kind: int) -> tuple[Any, Any]:
     return ((identity, one), (sigmoid, of_sigmoid), (tanh, of_tanh), (relu, of_relu))[kind]
 
 
-def make_forward(sizes: tuple[int, ...], hidden: int, output: int, bias: bool, count: int) -> Any:
-    """``forward(x, samples, X, a)``: the inputs and the activations of every layer into `a`, layer after layer.
-
-    Those of the `count` samples stand side by side: of sample s and node k at place ``k * count + s``.
-    """
+def make_forward(sizes: tuple[int, ...], hidden: int, output: int, bias: bool) -> Any:
+    """``forward(x, i, X, a)``: the inputs and the activations of every layer into `a`, one layer after the other."""
     layers, inputs = len(sizes) - 1, sizes[0]
     (of_hidden, _), (of_output, _) = make_activation(hidden), make_activation(output)
 
     @inlined
-    def forward(x, samples, X, a):
+    def forward(x, i, X, a):
         for k in range(inputs):
-            for s in range(count):
-                a[k * count + s] = X[samples[s], k]
+            a[k] = X[i, k]
         weight, source = 0, 0
-        z = scratch(x, count)
         for layer in range(layers):
             n, m = sizes[layer], sizes[layer + 1]
             for j in range(m):
-                for s in range(count):
-                    z[s] = x[weight + n * m + j] if bias else 0.0 * x[0]
+                z = x[weight + n * m + j] if bias else 0.0 * x[0]
                 for k in range(n):
-                    for s in range(count):
-                        z[s] = z[s] + x[weight + j * n + k] * a[(source + k) * count + s]
-                target = (source + n + j) * count
-                for s in range(count):
-                    if layer + 1 < layers:
-                        a[target + s] = of_hidden(z[s])
-                    else:
-                        a[target + s] = of_output(z[s])
+                    z = z + x[weight + j * n + k] * a[source + k]
+                if layer + 1 < layers:
+                    a[source + n + j] = of_hidden(z)
+                else:
+                    a[source + n + j] = of_output(z)
             weight += n * m + (m if bias else 0)
             source += n
 
     return forward
 
 
-def make_loss(loss: int, outputs: int, count: int) -> tuple[Any, Any]:
-    """``value(a, first, s, i, y)`` of the outputs of sample i, and ``slopes``, which puts its derivatives there.
-
-    Output j of the sample stands at place ``first + j * count + s`` of `a`.
-    """
+def make_loss(loss: int, outputs: int) -> tuple[Any, Any]:
+    """``value(a, first, i, y)`` of the outputs ``a[first:]``, and ``slopes``, which puts its derivatives there."""
 
     @inlined
-    def mean_square(a, first, s, i, y):
-        total = 0.0 * a[first + s]
+    def mean_square(a, first, i, y):
+        total = 0.0 * a[first]
         for j in range(outputs):
-            r = a[first + j * count + s] - y[i, j]
+            r = a[first + j] - y[i, j]
             total = total + r * r
         return total / outputs
 
     @inlined
-    def mean_square_slopes(a, first, s, i, y):
+    def mean_square_slopes(a, first, i, y):
         for j in range(outputs):
-            a[first + j * count + s] = (a[first + j * count + s] - y[i, j]) * (2.0 / outputs)
+            a[first + j] = (a[first + j] - y[i, j]) * (2.0 / outputs)
 
     @inlined
-    def log_sum(a, first, s):
-        top = a[first + s]
+    def log_sum(a, first):
+        top = a[first]
         for j in range(1, outputs):
-            top = max(top, a[first + j * count + s])
+            top = max(top, a[first + j])
         total = 0.0 * top
         for j in range(outputs):
-            total = total + math.exp(a[first + j * count + s] - top)
+            total = total + math.exp(a[first + j] - top)
         return top + math.log(total)
 
     @inlined
-    def cross_entropy(a, first, s, i, y):
-        total = log_sum(a, first, s)
+    def cross_entropy(a, first, i, y):
+        total = log_sum(a, first)
         for j in range(outputs):
-            total = total - select(y[i] == j, a[first + j * count + s], 0.0)
+            total = total - select(y[i] == j, a[first + j], 0.0)
         return total
 
     @inlined
-    def cross_entropy_slopes(a, first, s, i, y):
-        total = log_sum(a, first, s)
+    def cross_entropy_slopes(a, first, i, y):
+        total = log_sum(a, first)
         for j in range(outputs):
-            place = first + j * count + s
-            a[place] = math.exp(a[place] - total) - select(y[i] == j, 1.0, 0.0)
+            a[first + j] = math.exp(a[first + j] - total) - select(y[i] == j, 1.0, 0.0)
 
     return (mean_square, mean_square_slopes) if loss == 0 else (cross_entropy, cross_entropy_slopes)
 
 
-def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool) -> tuple[Any, Any, Any]:
-    """Loss of a sample, its gradient by back-propagation, and that of `SAMPLES` samples."""
-    nodes, outputs = sum(sizes), sizes[-1]
-    forward, (loss_of, _) = make_forward(sizes, hidden, output, bias, 1), make_loss(loss, outputs, 1)
-    of_one, of_several = (make_gradient(sizes, hidden, output, loss, bias, count) for count in (1, SAMPLES))
-
-    def value(x, i, X, y):
-        a = scratch(x, nodes)
-        forward(x, (i,), X, a)
-        return loss_of(a, nodes - outputs, 0, i, y)
-
-    def gradient(x, i, out, X, y):
-        of_one(x, (i,), out, X, y)
-
-    def gradients(x, samples, out, X, y):
-        of_several(x, samples, out, X, y)
-
-    return value, gradient, gradients
-
-
-def make_gradient(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool, count: int) -> Any:
-    """``add(x, samples, out, X, y)``: the gradients of `count` samples, added to each component in their order.
+def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool) -> tuple[Any, Any]:
+    """Loss of a sample and its gradient by back-propagation.
 
     The activations of all layers lie in scratch memory of the call; going back, the derivatives with respect to the
     inputs of each layer take their place.
     """
     layers, nodes, outputs = len(sizes) - 1, sum(sizes), sizes[-1]
     dim = sum((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))
-    room, outputs_room, last = count * nodes, count * outputs, count * (nodes - outputs)
-    forward = make_forward(sizes, hidden, output, bias, count)
-    _, slopes_of = make_loss(loss, outputs, count)
+    forward = make_forward(sizes, hidden, output, bias)
+    loss_of, slopes_of = make_loss(loss, outputs)
     (_, slope_of_hidden), (_, slope_of_output) = make_activation(hidden), make_activation(output)
     plain_output = output == IDENTITY
 
-    @inlined
-    def to_slopes(x, samples, a, y):
-        if plain_output:
-            for s in range(count):
-                slopes_of(a, last, s, samples[s], y)
-        else:
-            activation = scratch(x, outputs_room)
-            for j in range(outputs_room):
-                activation[j] = slope_of_output(a[last + j])
-            for s in range(count):
-                slopes_of(a, last, s, samples[s], y)
-            for j in range(outputs_room):
-                a[last + j] = a[last + j] * activation[j]
+    def value(x, i, X, y):
+        a = scratch(x, nodes)
+        forward(x, i, X, a)
+        return loss_of(a, nodes - outputs, i, y)
 
-    @inlined
-    def add(x, samples, out, X, y):
-        a = scratch(x, room)
-        forward(x, samples, X, a)
-        to_slopes(x, samples, a, y)
+    def gradient(x, i, out, X, y):
+        a = scratch(x, nodes)
+        forward(x, i, X, a)
+        last = nodes - outputs
+        if plain_output:
+            slopes_of(a, last, i, y)
+        else:
+            activation = scratch(x, outputs)
+            for j in range(outputs):
+                activation[j] = slope_of_output(a[last + j])
+            slopes_of(a, last, i, y)
+            for j in range(outputs):
+                a[last + j] = a[last + j] * activation[j]
         weight, target = dim, nodes
         for back in range(layers):
             n, m = sizes[layers - 1 - back], sizes[layers - back]
@@ -206,24 +171,19 @@ def make_gradient(sizes: tuple[int, ...], hidden: int, output: int, loss: int, b
             source = target - n
             weight -= n * m + (m if bias else 0)
             for j in range(m):
+                d = a[target + j]
                 if bias:
-                    for s in range(count):
-                        out[weight + n * m + j] += a[(target + j) * count + s]
+                    out[weight + n * m + j] += d
                 for k in range(n):
-                    total = out[weight + j * n + k]
-                    for s in range(count):
-                        total = total + a[(target + j) * count + s] * a[(source + k) * count + s]
-                    out[weight + j * n + k] = total
+                    out[weight + j * n + k] += d * a[source + k]
             if back + 1 < layers:
                 for k in range(n):
-                    for s in range(count):
-                        total = x[weight + k] * a[target * count + s]
-                        for j in range(1, m):
-                            total = total + x[weight + j * n + k] * a[(target + j) * count + s]
-                        place = (source + k) * count + s
-                        a[place] = total * slope_of_hidden(a[place])
+                    total = x[weight + k] * a[target]
+                    for j in range(1, m):
+                        total = total + x[weight + j * n + k] * a[target + j]
+                    a[source + k] = total * slope_of_hidden(a[source + k])
 
-    return add
+    return value, gradient
 
 
 class Network(FiniteSum):
@@ -436,9 +396,9 @@ def mlp(
         count = target.shape[1]
     sizes = (table.shape[1], *widths, count)
     kinds = ACTIVATIONS.index(activation), ACTIVATIONS.index(output), LOSSES.index(loss)
-    value, gradient, gradients = make_network(sizes, *kinds, bool(bias))
+    value, gradient = make_network(sizes, *kinds, bool(bias))
     edges = np.cumsum([0, *((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))]).tolist()
-    network = Network(value, gradient, gradients, data=(table, target), dim=edges[-1], name="mlp")
+    network = Network(value, gradient, data=(table, target), dim=edges[-1], name="mlp")
     network.sizes, network.activation, network.output = sizes, activation, output
     network.layers = tuple(slice(low, high) for low, high in itertools.pairwise(edges))
     network.loss_name, network.bias = loss, bool(bias)

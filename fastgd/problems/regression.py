@@ -39,7 +39,7 @@ def sigmoid_residual(z, y):
 
 
 def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any, Any, Any]:
-    """Loss, gradient and gradient of `SAMPLES` samples for z = w·X[i] + b and y[i]; the bias is the last parameter."""
+    """Loss, gradient and the gradient of four samples, of z = w·X[i] + b and y[i]; the bias is the last parameter."""
 
     @inlined
     def weighted(x, i, X):
@@ -56,6 +56,8 @@ def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any,
         return total
 
     def gradient_of(count: int) -> Any:
+        """``add(x, samples, out, X, y, l2)`` for so many samples, in their order in each component of `out`."""
+
         @inlined
         def add(x, samples, out, X, y, l2):
             z = scratch(x, count)
@@ -79,15 +81,15 @@ def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any,
 
         return add
 
-    of_one, of_several = gradient_of(1), gradient_of(SAMPLES)
+    of_one, of_four = gradient_of(1), gradient_of(SAMPLES)
 
     def gradient(x, i, out, X, y, l2):
         of_one(x, (i,), out, X, y, l2)
 
-    def gradients(x, samples, out, X, y, l2):
-        of_several(x, samples, out, X, y, l2)
+    def four(x, samples, out, X, y, l2):
+        of_four(x, samples, out, X, y, l2)
 
-    return value, gradient, gradients
+    return value, gradient, four
 
 
 def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
@@ -133,8 +135,10 @@ def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> 
     if np.linalg.matrix_rank(normal, hermitian=True) == len(normal):
         rows = np.vstack([design / math.sqrt(len(X)), np.diag(np.sqrt(penalty))])
         minima = np.linalg.lstsq(rows, np.append(y / math.sqrt(len(X)), np.zeros(len(penalty))))[0]
-    value, gradient, gradients = one_output(squared, residual, bool(bias), l2 > 0)
-    return FiniteSum(value, gradient, gradients, data=(X, y, l2), dim=design.shape[1], minima=minima, name="linear_regression")
+    value, gradient, four = one_output(squared, residual, bool(bias), l2 > 0)
+    return FiniteSum(
+        value, gradient, grad_of_four=four, data=(X, y, l2), dim=len(penalty), minima=minima, name="linear_regression"
+    )
 
 
 def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
@@ -182,9 +186,11 @@ def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -
     X, labels = checked_table(X, np.asarray(y), "label")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"y must hold the labels 0 and 1, got {np.unique(labels)[:5].tolist()}")
-    value, gradient, gradients = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
+    value, gradient, four = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
     data = X, labels.astype(float), checked_penalty(l2)
-    return FiniteSum(value, gradient, gradients, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression")
+    return FiniteSum(
+        value, gradient, grad_of_four=four, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression"
+    )
 
 
 def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, Any]:
