@@ -102,6 +102,22 @@ def test_a_batch_larger_than_the_table_of_a_burst():
     assert_same_runs(grid, descend(LOGISTIC, [1, 2], rates[5], **options), (slice(None), 5))
 
 
+def test_runs_that_end_before_any_table_is_filled():
+    """All runs of the first block, of two seeds, end at the first look; the table holds what it was made with."""
+    filled = cpu.aligned
+
+    def full_of_places_that_are_none(shape: Any, dtype: Any) -> np.ndarray:
+        array = filled(shape, dtype)
+        array[...] = 2**40
+        return array
+
+    seeds = np.repeat([0, 1], [5, 59])
+    with mock.patch.object(cpu, "aligned", full_of_places_that_are_none):
+        runs = descend(LOGISTIC, seeds, np.geomspace(0.01, 1.0, 64), gtol=100.0, threads=1)
+    assert not runs.nit.any()
+    assert not runs.status.any()
+
+
 def test_traces_and_averages_are_those_alone():
     rates = np.geomspace(0.01, 1.0, 33)
     options: dict[str, Any] = {"gtol": None, "max_steps": 41, "record": 4, "average": gd.SWA(start=7)}

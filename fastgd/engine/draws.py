@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastgd.jit.gather import scratch
-from fastgd.jit.masks import any_lane
+from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
 from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, stream_key
@@ -259,11 +259,11 @@ def make_batch(draws: Draws, length: int) -> Callable:
 
         @inlined
         def of_runs_alike(x, g, on, control, t, k, table, drawn, data):
-            held = table[len(table) - 1, 0]
-            if any_lane(on & (control[SEED] != held)):
-                of_each_run(x, g, on, control, t, k, table, drawn, data)
-            else:
+            alike = on & (control[SEED] == table[len(table) - 1, 0])
+            if any_lane(alike) and not any_lane(without(on, alike)):  # where no run goes on, the table may be empty
                 of_all_runs(x, g, on, control, t, k, table, drawn, data)
+            else:
+                of_each_run(x, g, on, control, t, k, table, drawn, data)
 
         return of_runs_alike if draws.alike else of_each_run
 
