@@ -141,7 +141,7 @@ def draws_of(plan: Plan, alike: bool) -> Draws | None:
     if plan.sampling is None:
         return None
     add, four = (None if f is None else inlined(f) for f in (plan.sample_gradient, plan.gradient_of_four))
-    return Draws(add, *plan.sampling.features, add_four=four, alike=alike)
+    return Draws(add, *plan.sampling.features)._replace(add_four=four, alike=alike)
 
 
 class Job:
