@@ -254,6 +254,34 @@ def check_sample_gradient(
         return
 
 
+def check_gradient_of_several(
+    several: Callable[..., Any],
+    grad: Callable[..., Any],
+    argument: str,
+    count: int,
+    dim: int,
+    bounds: np.ndarray | None,
+    data: tuple[Any, ...],
+) -> None:
+    """Raise unless `several` adds what `grad` adds for one sample after the other, to the last bit."""
+    check_signature(several, argument, f"{argument}(x, samples, out, *data)", 3 + len(data))
+    samples = tuple(k % len(data[0]) for k in range(count))
+    for point in unremarkable_points(dim, bounds):
+        at_once, in_turn = Total(dim, GOLDEN), Total(dim, GOLDEN)
+        defined, _ = called(several, argument, (Point(point), samples, at_once, *data))
+        if not defined or not all(called(grad, "grad", (Point(point), i, in_turn, *data))[0] for i in samples):
+            continue
+        found, expected = np.array(list(at_once)), np.array(list(in_turn))
+        wrong = np.flatnonzero((found != expected) & np.isfinite(expected))
+        if wrong.size:
+            k = int(wrong[0])
+            raise ValueError(
+                f"{argument} must add to each component what grad adds for samples[0], then for samples[1], and so on, "
+                f"in that order, so that it rounds the same; of the samples {samples} it made out[{k}] = "
+                f"{found[k]!r} and grad {expected[k]!r}."
+            )
+
+
 def checked_data(data: Any) -> tuple[Any, ...]:
     """Return `data` as a tuple of Python scalars and read-only float64 or int64 arrays, or raise."""
     if not isinstance(data, tuple):

@@ -8,9 +8,9 @@ import fastgd as gd
 
 
 class MiniBatches:
-    """Logistic regression of odd and even digits, 1,024 runs with rates of their own."""
+    """Logistic regression of odd and even digits, 1,024 runs with rates of their own; "grid": 64 to each seed."""
 
-    params = ([1, 32], ["own", "replace", "shared"])
+    params = ([1, 32], ["own", "replace", "grid", "shared"])
     param_names = ("batch_size", "batches")
     repeat = (3, 10, 10.0)
     number = 1
@@ -22,12 +22,14 @@ class MiniBatches:
         self.options = {
             "batch_size": batch_size, "replace": batches == "replace", "shared_batches": batches == "shared",
         }  # fmt: skip
-        self.run(8)
+        self.grid = batches == "grid"
+        self.run(64)
 
     def run(self, runs: int) -> gd.Result:
         optimizer = gd.GradientDescent(lr=np.logspace(-3, -1, runs))
+        seed = np.arange(runs) // 64 if self.grid else 0
         start = np.zeros(self.problem.dim)
-        return gd.minimize(self.problem, start, optimizer, max_steps=200, gtol=None, **self.options)
+        return gd.minimize(self.problem, start, optimizer, max_steps=200, gtol=None, seed=seed, **self.options)
 
     def time_minimize(self, batch_size: int, batches: str) -> None:
         self.run(1024)

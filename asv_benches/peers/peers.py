@@ -59,6 +59,7 @@ def jax_digits(case: str) -> Work:
     import jax.numpy as jnp
     import optax
 
+    jax.config.update("jax_enable_x64", True)
     digits = Digits(case)
     X, y = jnp.asarray(digits.X), jnp.asarray(digits.y)
 

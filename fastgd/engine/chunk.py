@@ -13,7 +13,7 @@ from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
-from .draws import make_deal, make_table
+from .draws import make_alike, make_deal, make_order, make_table
 from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
@@ -156,6 +156,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     )  # fmt: skip
     fill, coefficients_of = make_sources(parts, shape, views)
     fill_indices = make_table(parts.draws)
+    forget, hold = make_alike(parts.draws, width, views.control)
+    place_of = make_order(parts.draws)
     burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move = make_lane_moves(parts, shape)
     write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
@@ -182,7 +184,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         tests = tests_of(limits, max_steps)
         alive = starts.shape[0]
         for j in range((alive + width - 1) // width * width):
-            load_run(j, min(j, alive - 1), starts, hyper, block, hypers, control, drawn)
+            load_run(j, place_of(min(j, alive - 1), drawn), starts, hyper, block, hypers, control, drawn)
         for b in range((alive + width - 1) // width):
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
@@ -197,9 +199,11 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             for s in range(t, last):
                 fill(hypers, table, s - t, s)
                 fill_indices(indices, s - t, s, 0, 1, drawn)
+            forget(indices)
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - working
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
+                hold(indices, low, alive, control, t, last, drawn)
                 burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)
             t = last
             j = numba.int64(0)

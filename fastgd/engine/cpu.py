@@ -63,8 +63,15 @@ def chunk_runs(plan: Plan, width: int, threads: int) -> int:
 
 def table_shape(plan: Plan) -> tuple[int, int]:
     """Steps and samples of the table that all runs draw from; as many steps as a burst takes."""
-    steps, size = OWN_BURST if plan.own_steps else BURST, plan.shared_size
+    steps = OWN_BURST if plan.own_steps else BURST
+    size = plan.sampling.numbers[1] if plan.sampling is not None and plan.seeds_repeat else plan.shared_size
     return max(1, min(steps, TABLE_PLACES // max(1, size))), size
+
+
+def indices_shape(plan: Plan) -> tuple[int, int]:
+    """Rows and columns of the table of samples; where blocks of one seed are looked for, the seed has a row."""
+    steps, size = table_shape(plan)
+    return (steps + 1, size) if plan.seeds_repeat else (steps, size)
 
 
 class Workspace(threading.local):
@@ -72,6 +79,7 @@ class Workspace(threading.local):
 
     def __init__(self, plan: Plan, width: int, runs: int) -> None:
         blocks, n, rows = -(-runs // width), plan.length, block_rows(plan)
+        group = 1 if plan.seeds_repeat else group_size(n, width, plan.dtype)  # a table for each block
         if plan.per_run:
             hypers = aligned((blocks, len(plan.hyper) + plan.schedule.memory, width), np.float64)
         else:
@@ -82,9 +90,9 @@ class Workspace(threading.local):
             hypers,
             aligned((table_shape(plan)[0], plan.coefficients + len(plan.clips) + 1, 1), np.float64),
             aligned((blocks, CONTROL if plan.sampling else CONTROL_OF_PLAIN, width), np.int64),
-            aligned((plan.working + group_size(n, width, plan.dtype), n, width), plan.dtype),  # and the next points
+            aligned((plan.working + group, n, width), plan.dtype),  # and the next points
             aligned((1, 2, width), plan.dtype),
-            aligned(table_shape(plan), np.int64),
+            aligned(indices_shape(plan), np.int64),
         )
 
 
@@ -97,8 +105,8 @@ def searching(search: Search | None) -> Searching | None:
     return Searching(begin, advance, line.memory, line.most, turn, guess, search.least, search.extra, search.restart)
 
 
-def parts_of(plan: Plan) -> Parts:
-    """The plan's functions, each to be inlined into the kernels of any target."""
+def parts_of(plan: Plan, alike: bool = False) -> Parts:
+    """The plan's functions, each to be inlined into the kernels of any target; `alike` as in `Draws`."""
     value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
     seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
@@ -112,14 +120,14 @@ def parts_of(plan: Plan) -> Parts:
         hyperparameters=len(plan.hyper), clips=plan.clips,
         weight=inlined(plan.average.weight()) if plan.average else None,
         average_start=plan.average.start if plan.average else 0,
-        seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search), draws=draws_of(plan),
-        flow=plan.flow,
+        seen=seen, stalled=stalled, moved=moved, resting=resting, search=searching(plan.search),
+        draws=draws_of(plan, alike), flow=plan.flow,
     )  # fmt: skip
 
 
 def build(plan: Plan, width: int) -> Any:
     """The kernel of a plan."""
-    return make_chunk(parts_of(plan), shape_of(plan, width))
+    return make_chunk(parts_of(plan, plan.seeds_repeat), shape_of(plan, width))
 
 
 def shape_of(plan: Plan, width: int, bare: bool = True) -> Shape:
@@ -129,12 +137,12 @@ def shape_of(plan: Plan, width: int, bare: bool = True) -> Shape:
     return Shape(*sizes, plan.per_run, kind, plan.bounds, bare, plan.working)
 
 
-def draws_of(plan: Plan) -> Draws | None:
+def draws_of(plan: Plan, alike: bool) -> Draws | None:
     """What the kernel of a plan draws."""
     if plan.sampling is None:
         return None
-    add = None if plan.sample_gradient is None else inlined(plan.sample_gradient)
-    return Draws(add, *plan.sampling.features)
+    add, four = (None if f is None else inlined(f) for f in (plan.sample_gradient, plan.gradient_of_four))
+    return Draws(add, *plan.sampling.features)._replace(add_four=four, alike=alike)
 
 
 class Job:
@@ -153,7 +161,10 @@ class Job:
         plan = self.plan
         given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
         memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
-        limits = self.limits, plan.drawn_of(low, high)
+        drawn = plan.drawn_of(low, high)
+        if plan.seeds_repeat:
+            drawn = (*drawn, np.argsort(drawn[5], kind="stable"))
+        limits = self.limits, drawn
         return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 
     def compile(self) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastgd.jit.gather import scratch
-from fastgd.jit.masks import any_lane
+from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
 from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, stream_key
 from fastgd.sampling.shuffle import shuffle
 from fastgd.stopping import SEED, SIZE
 
-__all__ = ["Draws", "make_deal", "make_looks", "make_sampled", "make_table"]
+__all__ = ["Draws", "make_alike", "make_deal", "make_looks", "make_order", "make_sampled", "make_table"]
 
 GROUP = 4  # samples whose indices are worked out together, as their arithmetic overlaps
 
@@ -31,6 +31,8 @@ class Draws(NamedTuple):
     noisy: bool
     shared: bool
     own_sizes: bool
+    add_four: Any = None  # ``add_four(x, samples, g, *data)``, where the problem has it
+    alike: bool = False  # whether so many runs have the same seed that blocks of them are looked for
 
 
 def make_looks(draws: Draws | None) -> Callable:
@@ -62,6 +64,20 @@ def make_deal(draws: Draws | None) -> Callable:
     return nothing if draws is None else seed_and_size
 
 
+def make_order(draws: Draws | None) -> Callable:
+    """``place_of(j, drawn)``: which run is dealt out as the j-th; runs of one seed come one after the other."""
+
+    @inlined
+    def as_given(j, drawn):
+        return j
+
+    @inlined
+    def by_seed(j, drawn):
+        return drawn[7][j]
+
+    return by_seed if draws is not None and draws.alike else as_given
+
+
 def make_table(draws: Draws | None) -> Callable:
     """``fill(table, k, t, part, parts, drawn)``: the samples that all runs see at step t, into row k of a table.
 
@@ -89,6 +105,55 @@ def make_table(draws: Draws | None) -> Callable:
             j += count
 
     return fill
+
+
+def make_alike(draws: Draws | None, width: int, control_of: Callable) -> tuple[Callable, Callable]:
+    """``forget(table)`` before a burst, and ``hold(table, b, alive, control, first, last, drawn)`` before block `b`.
+
+    Where all runs of the block have one seed, `hold` fills the table with the samples of the steps from `first` to
+    `last`, unless it has them already from the block before.  The seed stands in the table's last row.
+    """
+
+    @inlined
+    def nothing(table):
+        return None
+
+    @inlined
+    def never(table, b, alive, control, first, last, drawn):
+        return None
+
+    if draws is None or not draws.alike:
+        return nothing, never
+    next_place = make_place(draws)
+
+    @inlined
+    def fill(table, seed, b, control, first, last, drawn):
+        size, rows = drawn[1], control_of(control, b)
+        places = scratch(rows, GROUP)
+        for start in range(first, last, width):  # a step in each lane, by way of the row of sizes, which stands free
+            for lane in range(width):
+                control[b, SIZE, lane] = start + lane
+            t = rows[SIZE]
+            for j in range(size):
+                rows[SIZE] = next_place(places, seed, t, j, size, drawn)
+                for lane in range(min(width, last - start)):
+                    table[start - first + lane, j] = control[b, SIZE, lane]
+
+    @inlined
+    def forget(table):
+        table[len(table) - 1, 0] = -1
+
+    @inlined
+    def hold(table, b, alive, control, first, last, drawn):
+        seed = control[b, SEED, 0]
+        alike = seed != table[len(table) - 1, 0]
+        for lane in range(1, min(width, alive - b * width)):
+            alike &= control[b, SEED, lane] == seed
+        if alike:
+            fill(table, seed, b, control, first, last, drawn)
+            table[len(table) - 1, 0] = seed
+
+    return forget, hold
 
 
 def make_places(draws: Draws) -> Callable:
@@ -156,7 +221,7 @@ def make_place(draws: Draws) -> Callable:
 
 def make_batch(draws: Draws, length: int) -> Callable:
     """``batch(x, g, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t into `g`."""
-    add = draws.add
+    add, add_from_table = draws.add, make_add_from_table(draws)
 
     @inlined
     def cleared(g):
@@ -173,8 +238,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
     def of_all_runs(x, g, on, control, t, k, table, drawn, data):
         size = drawn[1]
         cleared(g)
-        for j in range(size):
-            add(x, table[k, j], g, *data)
+        add_from_table(x, g, table, k, size, data)
         divided(g, size)
 
     if draws.shared:
@@ -196,7 +260,15 @@ def make_batch(draws: Draws, length: int) -> Callable:
                 j += count
             divided(g, size)
 
-        return of_each_run
+        @inlined
+        def of_runs_alike(x, g, on, control, t, k, table, drawn, data):
+            alike = on & (control[SEED] == table[len(table) - 1, 0])
+            if any_lane(alike) and not any_lane(without(on, alike)):  # where no run goes on, the table may be empty
+                of_all_runs(x, g, on, control, t, k, table, drawn, data)
+            else:
+                of_each_run(x, g, on, control, t, k, table, drawn, data)
+
+        return of_runs_alike if draws.alike else of_each_run
 
     next_place = make_place(draws)
 
@@ -221,6 +293,29 @@ def make_batch(draws: Draws, length: int) -> Callable:
         divided(g, size)
 
     return of_own_size
+
+
+def make_add_from_table(draws: Draws) -> Callable:
+    """``add(x, g, table, k, size, data)``: the gradients of the samples in row `k` of a table, added to `g` in turn."""
+    one, four = draws.add, draws.add_four
+
+    @inlined
+    def add_each(x, g, table, k, size, data):
+        for j in range(size):
+            one(x, table[k, j], g, *data)
+
+    if four is None:
+        return add_each
+
+    @inlined
+    def add_by_fours(x, g, table, k, size, data):
+        whole = size - size % 4
+        for j in range(0, whole, 4):
+            four(x, (table[k, j], table[k, j + 1], table[k, j + 2], table[k, j + 3]), g, *data)
+        for j in range(whole, size):
+            one(x, table[k, j], g, *data)
+
+    return add_by_fours
 
 
 def make_noise(length: int, place: int) -> Callable:

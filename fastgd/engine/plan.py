@@ -28,6 +28,9 @@ from .search import search_rows
 __all__ = ["Arrays", "Plan", "make_plan"]
 
 
+ALIKE = 16  # runs for each seed from which it pays to look for blocks of runs with one seed
+
+
 class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
@@ -102,6 +105,19 @@ class Plan:
         """Samples in the batch that all runs see; 0 where each has its own, or none."""
         return 0 if self.sampling is None or not self.sampling.for_all else self.sampling.numbers[1]
 
+    @functools.cached_property
+    def seeds_repeat(self) -> bool:
+        """Whether runs have their seeds in common, so many to each that whole blocks of runs do."""
+        sampling = self.sampling
+        if sampling is None or sampling.batch_size is None or sampling.own_sizes or self.draws_for_all:
+            return False
+        return self.seed.ndim > 0 and self.runs >= ALIKE * len(np.unique(self.seed))
+
+    @property
+    def gradient_of_four(self) -> Callable | None:
+        """The gradient of four samples, where steps take that of a batch and the problem has it."""
+        return self.problem.grad_of_four if self.sample_gradient and isinstance(self.problem, FiniteSum) else None
+
     def drawn_of(self, low: int, high: int) -> tuple[Any, ...]:
         """What the kernel draws by: the numbers of `Sampling`, then seeds and batch sizes of the runs [low, high)."""
         if self.sampling is None:
@@ -165,7 +181,7 @@ class Plan:
     def key(self) -> str:
         """Equal for plans that one kernel serves."""
         schedule, average = self.schedule, self.average
-        functions = [self.value, self.gradient, self.sample_gradient, *self.rule]
+        functions = [self.value, self.gradient, self.sample_gradient, self.gradient_of_four, *self.rule]
         functions += [member.rate_function() for member in schedule.members]
         if schedule.memory:
             functions += [schedule.start, schedule.observe]
@@ -178,7 +194,7 @@ class Plan:
         rates = [len(member.parameters()) for member in schedule.members]
         sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length, self.flow)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
-        drawn = None if self.sampling is None else self.sampling.features
+        drawn = None if self.sampling is None else (*self.sampling.features, self.seeds_repeat)
         kinds = [self.dtype.str, *(str(typeof(item)) for item in self.data)]
         return named(tuple(functions), self.rule.slots, self.states, search, sizes, tests, kinds, drawn)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.boxes import real_array
-from fastgd.finite_sum import FiniteSum
+from fastgd.finite_sum import SAMPLES, FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
@@ -38,8 +38,8 @@ def sigmoid_residual(z, y):
     return 1.0 / (1.0 + math.exp(-z)) - y
 
 
-def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any, Any]:
-    """Loss and gradient of a sample for a function of z = w·X[i] + b and y[i]; the bias is the last parameter."""
+def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any, Any, Any]:
+    """Loss, gradient and the gradient of four samples, of z = w·X[i] + b and y[i]; the bias is the last parameter."""
 
     @inlined
     def weighted(x, i, X):
@@ -55,17 +55,41 @@ def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any,
                 total = total + 0.5 * l2 * x[k] * x[k]
         return total
 
-    def gradient(x, i, out, X, y, l2):
-        r = slope(weighted(x, i, X), y[i])
-        for k in range(X.shape[1]):
-            out[k] += r * X[i, k]
-        if penalized:
-            for k in range(X.shape[1]):
-                out[k] += l2 * x[k]
-        if bias:
-            out[len(x) - 1] += r
+    def gradient_of(count: int) -> Any:
+        """``add(x, samples, out, X, y, l2)`` for so many samples, in their order in each component of `out`."""
 
-    return value, gradient
+        @inlined
+        def add(x, samples, out, X, y, l2):
+            z = scratch(x, count)
+            for s in range(count):
+                z[s] = x[len(x) - 1] if bias else 0.0 * x[0]
+            for k in range(X.shape[1]):
+                for s in range(count):
+                    z[s] = z[s] + x[k] * X[samples[s], k]
+            for s in range(count):
+                z[s] = slope(z[s], y[samples[s]])
+            for k in range(X.shape[1]):
+                total = out[k]
+                for s in range(count):
+                    total = total + z[s] * X[samples[s], k]
+                    if penalized:
+                        total = total + l2 * x[k]
+                out[k] = total
+            if bias:
+                for s in range(count):
+                    out[len(x) - 1] += z[s]
+
+        return add
+
+    of_one, of_four = gradient_of(1), gradient_of(SAMPLES)
+
+    def gradient(x, i, out, X, y, l2):
+        of_one(x, (i,), out, X, y, l2)
+
+    def four(x, samples, out, X, y, l2):
+        of_four(x, samples, out, X, y, l2)
+
+    return value, gradient, four
 
 
 def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
@@ -111,8 +135,10 @@ def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> 
     if np.linalg.matrix_rank(normal, hermitian=True) == len(normal):
         rows = np.vstack([design / math.sqrt(len(X)), np.diag(np.sqrt(penalty))])
         minima = np.linalg.lstsq(rows, np.append(y / math.sqrt(len(X)), np.zeros(len(penalty))))[0]
-    value, gradient = one_output(squared, residual, bool(bias), l2 > 0)
-    return FiniteSum(value, gradient, data=(X, y, l2), dim=design.shape[1], minima=minima, name="linear_regression")
+    value, gradient, four = one_output(squared, residual, bool(bias), l2 > 0)
+    return FiniteSum(
+        value, gradient, grad_of_four=four, data=(X, y, l2), dim=len(penalty), minima=minima, name="linear_regression"
+    )
 
 
 def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
@@ -160,9 +186,11 @@ def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -
     X, labels = checked_table(X, np.asarray(y), "label")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"y must hold the labels 0 and 1, got {np.unique(labels)[:5].tolist()}")
-    value, gradient = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
+    value, gradient, four = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
     data = X, labels.astype(float), checked_penalty(l2)
-    return FiniteSum(value, gradient, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression")
+    return FiniteSum(
+        value, gradient, grad_of_four=four, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression"
+    )
 
 
 def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, Any]:
