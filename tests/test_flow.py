@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import fastgd as gd
 from fastgd.baseline import flow, one_by_one
 from fastgd.engine import cpu
+from fastgd.jit import cuda as jit_cuda
 
 HIMMELBLAU = gd.problems.himmelblau()
 STARTS = HIMMELBLAU.sample(300, seed=4)
@@ -378,3 +379,14 @@ def test_what_cannot_be_honoured() -> None:
             gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientFlow(), **{name: value})
     with pytest.raises(ValueError, match="dtype must be float64 for GradientFlow"):
         gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientFlow(), dtype=np.float32)
+
+
+def test_a_gpu_is_for_the_batched_pair_alone() -> None:
+    for method in ("LSODA", "BDF"):
+        with pytest.raises(ValueError, match=rf"GradientFlow\(.*{method}.*\) runs on the CPU: leave device out"):
+            gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientFlow(method=method), device="cuda")
+    with (
+        mock.patch.object(jit_cuda, "missing", return_value="the package numba-cuda is not installed"),
+        pytest.raises(gd.DeviceError, match='device="cuda": the package numba-cuda is not installed'),
+    ):
+        gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientFlow(), device="cuda")
