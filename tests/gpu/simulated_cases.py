@@ -10,9 +10,9 @@ import warnings
 from typing import Any
 
 import numpy as np
+from cases import draws_of
 
 import fastgd as gd
-from cases import draws_of
 from fastgd import schedules
 from fastgd.engine import cpu
 from fastgd.engine.plan import Arrays, Plan, make_plan
