@@ -67,7 +67,7 @@ def make_write_run(parts: Parts, shape: Shape) -> Callable:
 
 
 def make_record_point(shape: Shape) -> Callable:
-    """``record_point(b, lane, run, steps, every, block, trace)``: the point after these steps, if it is kept."""
+    """``record_point(b, lane, run, steps, every, block, trace)``: the point after so many steps, if it is kept."""
     length = shape.length
 
     @inlined

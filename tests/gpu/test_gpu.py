@@ -150,8 +150,7 @@ def test_both_devices_add_the_same_noise(dim, dtype):
 
 def test_stop_tests_look_at_all_samples_on_both_devices():
     x0 = LOGISTIC.sample(500, seed=2, method="normal")
-    options = {"max_steps": 400, "gtol": 0.02, "batch_size": 16, "check_every": 10, "seed": 5}
-    options["average"] = gd.SWA(start=50)
+    options = {"max_steps": 400, "gtol": 0.02, "batch_size": 16, "check_every": 10, "average": gd.SWA(start=50)}
     cpu, gpu = (descend(LOGISTIC, x0, gd.Adam(lr=0.02), device, **options) for device in ("cpu", "cuda"))
     assert 0 < np.mean(cpu.success) < 1
     same = cpu.nit == gpu.nit
