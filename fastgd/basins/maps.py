@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -80,8 +81,8 @@ class BasinMap:
         na, nb = self.shape
         i, j = self.plane
         starts = f"{na} x {nb} starts in x[{i}], x[{j}]"
-        made = "" if self.made is None else f" ({self.runs:,} descents, {self.saving:.1%} saved)"
-        return f"<BasinMap of {self.problem.name}: {starts}{made}, {len(self.basins)} attractors>"
+        made = "" if self.made is None else f" ({counted(self.runs, 'descent')}, {self.saving:.1%} saved)"
+        return f"<BasinMap of {self.problem.name}: {starts}{made}, {counted(len(self.basins), 'attractor')}>"
 
     def __str__(self) -> str:
         return f"{self!r}\n{self.basins.summary()}"

@@ -243,7 +243,6 @@ def make_plan(
     TypeError, ValueError
         Naming the argument, what came and what was expected.
     """
-    check_kinds(problem, optimizer, Method)
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
     seeds = checked_seed(seed)
@@ -326,6 +325,11 @@ def checked_dtype(dtype: Any) -> np.dtype:
 def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
     if on_gpu(x0):
         return checked_starts_on_gpu(x0, dim, kind)
+    if lengths := ragged(x0):
+        raise TypeError(
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got a {type(x0).__name__} of starts with "
+            f"{lengths} components"
+        )
     try:
         starts = np.asarray(x0)
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
@@ -339,6 +343,14 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
         raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
     return starts
+
+
+def ragged(x0: Any) -> str:
+    """The different lengths of the starts in a list of them, in words; nothing where they agree or are none."""
+    if not isinstance(x0, (list, tuple)):
+        return ""
+    lengths = sorted({len(each) if isinstance(each, (list, tuple, np.ndarray)) and np.ndim(each) else 0 for each in x0})
+    return " or ".join(map(str, lengths)) if len(lengths) > 1 else ""
 
 
 def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
