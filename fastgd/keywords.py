@@ -62,7 +62,7 @@ def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "ar
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
     for place, names in PLACES.items():
-        there = [each for each in meant if each in names]
+        there = [name] if name in names else [each for each in meant if each in names]
         if there and not set(names) & set(known):
             return f"{start}: give {' or '.join(there)} to {place}."
     takes = f" It takes {', '.join(known)}." if len(known) <= 12 else ""

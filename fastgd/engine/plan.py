@@ -325,18 +325,13 @@ def checked_dtype(dtype: Any) -> np.dtype:
 def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
     if on_gpu(x0):
         return checked_starts_on_gpu(x0, dim, kind)
-    if lengths := ragged(x0):
-        raise TypeError(
-            f"x0 must be an array of real numbers of shape (*batch, {dim}), got a {type(x0).__name__} of starts with "
-            f"{lengths} components"
-        )
     try:
         starts = np.asarray(x0)
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
             starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
     except (TypeError, ValueError):
         raise TypeError(
-            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{ragged(x0)}"
         ) from None
     check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
@@ -346,11 +341,11 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
 
 
 def ragged(x0: Any) -> str:
-    """The different lengths of the starts in a list of them, in words; nothing where they agree or are none."""
-    if not isinstance(x0, (list, tuple)):
+    """What to add of a list of starts that have different lengths."""
+    if not isinstance(x0, (list, tuple)) or not all(isinstance(each, (list, tuple, np.ndarray)) for each in x0):
         return ""
-    lengths = sorted({len(each) if isinstance(each, (list, tuple, np.ndarray)) and np.ndim(each) else 0 for each in x0})
-    return " or ".join(map(str, lengths)) if len(lengths) > 1 else ""
+    lengths = sorted({each.size if isinstance(each, np.ndarray) else len(each) for each in x0})
+    return f" of starts with {' or '.join(map(str, lengths))} components" if len(lengths) > 1 else ""
 
 
 def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
