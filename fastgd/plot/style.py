@@ -166,7 +166,7 @@ def colours(sizes: NDArray[Any]) -> NDArray[np.float64]:
     """
     found = np.tile(rgb(OTHER_COLOUR), (len(sizes), 1))
     largest = np.sort(np.argsort(-np.asarray(sizes), kind="stable")[: len(PALETTE)])
-    found[largest] = [rgb(code) for code in PALETTE[: len(largest)]]
+    found[largest] = np.array([rgb(code) for code in PALETTE])[: len(largest)]
     return found
 
 
