@@ -311,6 +311,35 @@ def test_an_optimizer_is_looked_at_before_the_device() -> None:
     refused(TypeError, ["problem must be"], lambda: gd.minimize(bowl, START, DESCENT, device="cuda"))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "gpu"}, ["device must be one of auto, cpu, cuda, got 'gpu'", "Did you mean: 'cuda'?"]),
+        ({"device": "NVIDIA"}, ["got 'NVIDIA'", "Did you mean: 'cuda'?"]),
+        ({"device": "cpus"}, ["got 'cpus'", "Did you mean 'cpu'?"]),
+        ({"device": None}, ["device must be one of auto, cpu, cuda, got None"]),
+        ({"device": "cuda", "noise": 0.1}, ['device="cuda" takes no batch_size and no noise', "leave device out"]),
+        ({"device": "cuda", "batch_size": 3}, ['device="cuda" takes no batch_size and no noise']),
+    ],
+)
+def test_devices(options: dict[str, Any], words: list[str]) -> None:
+    refused(ValueError, words, lambda: gd.minimize(BOWL, START, DESCENT, **options))
+
+
+@pytest.mark.parametrize("optimizer", [gd.SciPyCG(), gd.GradientFlow()], ids=str)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "cuda"}, ['device="cuda" is for update rules and line searches', "runs on the CPU"]),
+        ({"noise": 0.1}, ["cannot honour noise: leave it out"]),
+        ({"record": 5}, ["record=5 cannot be honoured by"]),
+        ({"dtype": np.float32}, ["dtype must be float64 for"]),
+    ],
+)
+def test_what_methods_with_an_engine_of_their_own_refuse(optimizer: Any, options: Any, words: list[str]) -> None:
+    refused(ValueError, words, lambda: gd.minimize(BOWL, START, optimizer, **options))
+
+
 def test_find_basins_of_what_is_no_result() -> None:
     found = gd.map_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), (3, 3))
     write = "write find_basins(minimize(problem, x0, optimizer))"

@@ -7,7 +7,6 @@ they are vectors and masks.  A lane whose run has ended takes the next start tha
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -132,9 +131,9 @@ def make_attempt(gradient: Callable, length: int, width: int) -> Callable:
             bend, chord = bend + turn * turn, chord + way * way
             finite = finite & (abs(y[i]) <= huge) & (abs(g7[i]) <= huge)
             reach = max(reach, abs(y[i]))
-        error = math.sqrt(total / n)
+        error = np.sqrt(total / n)  # in plain Python a number of NumPy's, which may be divided by where it is 0
         error = select(finite & (error <= REFUSED), error, REFUSED)
-        curvature = select((chord > 0.0) & finite, math.sqrt(bend / chord), 0.0)  # Hairer and Wanner's estimate, IV.2
+        curvature = select((chord > 0.0) & finite, np.sqrt(bend / chord), 0.0)  # Hairer and Wanner's estimate, IV.2
 
         good = on & (error <= 1.0)
         inside = good & (reach <= bound)
@@ -143,7 +142,7 @@ def make_attempt(gradient: Callable, length: int, width: int) -> Callable:
         factor = select(control[REJECTED] > 0, min(factor, 1.0), factor)
         factor = select(good, factor, max(SAFETY / power, SHRINK))
         held = good & (h * factor * curvature > STABLE)
-        step = select(held, STABLE / curvature, h * factor)
+        step = select(held, STABLE / select(held, curvature, 1.0), h * factor)
         control[REJECTED] = select(good, 0, control[REJECTED] + 1)
         number[ERROR] = select(good, max(error, 1e-4), number[ERROR])
         number[STEP] = select(on, step, h)
