@@ -340,6 +340,10 @@ def test_a_step_that_moves_nothing_is_no_step(method):
     np.testing.assert_array_equal(run.x, [1e17])
 
 
+class Impatient(gd.Backtracking):
+    most = 100
+
+
 def test_backtracking_by_small_factors_may_take_more_than_a_hundred_evaluations():
     """On c x² / 2 the step a is taken once a <= 2 (1 - c1) / c: for c = 1000, 619 refusals after the step 1."""
     c, c1, shrink = 1000.0, 1e-4, 0.99
@@ -350,12 +354,14 @@ def test_backtracking_by_small_factors_may_take_more_than_a_hundred_evaluations(
     assert run.status == Status.STEP_LIMIT
     assert run.nfev == 2 + tries  # at the start, of the step 1, and of its fractions
     np.testing.assert_allclose(run.x, [1 - c * shrink**tries], rtol=1e-9)
+    impatient = gd.GradientDescent(lr=Impatient(c1=c1, shrink=shrink))  # the same functions, and a kernel of its own
+    assert gd.minimize(steep, [1.0], impatient, max_steps=1).status == Status.LINE_SEARCH_FAILED
 
 
 def test_an_interruption_keeps_the_counts_of_finished_runs_only():
-    """The first chunk begins at a minimum and ends at once; the second takes tiny steps until it is stopped."""
+    """The first chunk begins at a minimum and ends at once, as half of the second does; the rest takes tiny steps."""
     search = gd.GradientDescent(lr=gd.Backtracking(initial=1e-9))
-    x0 = np.repeat([[3.0, 2.0], [1.0, 1.0]], 64, axis=0)
+    x0 = np.repeat([[3.0, 2.0], [1.0, 1.0]], [96, 32], axis=0)
     whole = gd.minimize(HIMMELBLAU, x0, search, max_steps=1)
 
     def progress(done, total):

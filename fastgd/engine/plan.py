@@ -160,6 +160,7 @@ class Plan:
         if self.search is not None:
             line, turn, guess, *search = self.search
             functions += [line.begin, line.advance, turn, guess]
+            search += [line.memory, line.most]
         rates = [len(member.parameters()) for member in schedule.members]
         sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
