@@ -340,6 +340,19 @@ def test_what_methods_with_an_engine_of_their_own_refuse(optimizer: Any, options
     refused(ValueError, words, lambda: gd.minimize(BOWL, START, optimizer, **options))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda optimizer: gd.map_basins(HIMMELBLAU, optimizer, (3, 3)),
+        lambda optimizer: gd.sweep_basins(HIMMELBLAU, optimizer, {"lr": [0.1]}),
+        lambda optimizer: gd.minimize(HIMMELBLAU, START, optimizer),
+    ],
+)
+def test_a_class_is_no_optimizer(call: Any) -> None:
+    refused(TypeError, ["optimizer must be an instance: write Adam(...)"], lambda: call(gd.Adam))
+    refused(TypeError, ["optimizer must be an optimizer such as fastgd.Adam(lr=0.05)", "0.1"], lambda: call(0.1))
+
+
 def test_find_basins_of_what_is_no_result() -> None:
     found = gd.map_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), (3, 3))
     write = "write find_basins(minimize(problem, x0, optimizer))"

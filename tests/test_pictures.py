@@ -180,7 +180,7 @@ def test_a_stack_of_maps():
 
 def test_more_attractors_than_colours_share_one_in_all_maps():
     problem = gd.problems.rastrigin(dim=2)
-    maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.6, top)) for top in (2.6, 1.4)]
+    maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.4, top)) for top in (2.4, 1.4)]
     figure, _ = gd.plot.basins_grid(maps)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts[-2:] == ["4 more", "other minima (9)"]

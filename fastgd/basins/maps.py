@@ -152,8 +152,11 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
+    from fastgd.engine.plan import check_kinds
     from fastgd.minimize import minimize
+    from fastgd.optimizers import Method
 
+    check_kinds(problem, optimizer, Method)
     if problem.dim < 2:
         raise ValueError(
             f"problem must have at least two parameters for a map, got {problem.name} with {problem.dim}; "
@@ -162,7 +165,7 @@ def map_basins(
     for name in ("problem", "x0", "optimizer", "record"):
         if name in minimize_options:
             raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
-    varied = {"seed": minimize_options.get("seed", 0), **getattr(optimizer, "hyperparameters", dict)()}
+    varied = {"seed": minimize_options.get("seed", 0), **optimizer.hyperparameters()}
     for name, value in varied.items():
         if np.ndim(value):
             raise ValueError(

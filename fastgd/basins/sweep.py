@@ -154,8 +154,11 @@ def sweep_basins(
     >>> sweep.last(), sweep.limits
     (array([0.99]), array([1.]))
     """
+    from fastgd.engine.plan import check_kinds
     from fastgd.minimize import minimize
+    from fastgd.optimizers import Method
 
+    check_kinds(problem, optimizer, Method)
     if not isinstance(over, Mapping) or not over:
         raise TypeError(f'over must map hyperparameters to their values, as in {{"lr": [0.1, 0.2]}}, got {over!r}')
     known = list(dict.fromkeys(["lr", *optimizer.hyperparameters()]))

@@ -276,6 +276,6 @@ class TracedData:
         ]
         return self._tape.read(f"{self._name}[{', '.join(words)}]")
 
-    __iter__ = refusal("a loop over an array of the data; loop over range(len(...))")
+    __iter__ = refusal("a loop over an array of the data; loop over range(len(...))", WholeArray)
     __array__ = refusal("an array operation on the data as a whole", WholeArray)
     __hash__ = None  # type: ignore[assignment]
