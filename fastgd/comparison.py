@@ -16,6 +16,7 @@ from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
+from fastgd.texts import counted
 
 __all__ = ["Comparison", "Contestant", "compare"]
 
@@ -129,12 +130,18 @@ class Comparison:
         """The contestants, and the reference at the end."""
         return self.contestants if self.reference is None else (*self.contestants, self.reference)
 
+    @property
+    def runs(self) -> int:
+        """How many runs each optimizer made: one from each start, or for each seed and start."""
+        return self.contestants[0].found.size
+
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary for each line of the table, the reference last.
 
-        ``optimizer``; ``global``, the share of starts that came to the global minimum, and its interval; ``elsewhere``,
+        ``optimizer``; ``global``, the share of runs that came to the global minimum, and its interval; ``elsewhere``,
         the share that the reference sends elsewhere, and its interval; ``settled``, the share that came to rest at all;
-        means over the starts of ``values``, ``gradients`` and ``steps``; ``seconds`` for all of them together.
+        means over the runs of ``values``, ``gradients`` and ``steps``; ``seconds`` for all of them together.  There is
+        one run from each start, or one for each of the seeds where these are an array.
         """
         return [each.row() for each in self.all]
 
@@ -143,9 +150,10 @@ class Comparison:
         return {
             "problem": self.problem.name,
             "starts": int(np.prod(self.x0.shape[:-1], dtype=np.int64)),
-            "global_value": self.global_value,
+            "runs": self.runs,
+            "global_value": number_or_none(self.global_value),
             "reference": None if self.reference is None else self.reference.name,
-            "rows": [{k: list(v) if isinstance(v, tuple) else v for k, v in row.items()} for row in self.rows()],
+            "rows": [{k: number_or_none(v) for k, v in row.items()} for row in self.rows()],
         }
 
     def to_frame(self) -> Any:
@@ -214,7 +222,10 @@ class Comparison:
     def __str__(self) -> str:
         starts = int(np.prod(self.x0.shape[:-1], dtype=np.int64))
         against = "" if self.reference is None else f"; elsewhere: than {self.reference.name}"
-        lines = [f"{self.problem.name} from {starts:,} starts; global: to f = {self.global_value:.6g}{against}"]
+        many = f": {counted(self.runs, 'run')}" if self.runs != starts else ""
+        title = f"{self.problem.name}{many} from {counted(starts, 'start')}"
+        best = "-" if np.isnan(self.global_value) else f"{self.global_value:.6g}"
+        lines = [f"{title}; global: to f = {best}{against}"]
         cells = [[title for _, title in COLUMNS], *([text(key, row[key]) for key, _ in COLUMNS] for row in self.rows())]
         kept = [j for j in range(len(COLUMNS)) if self.reference is not None or "elsewhere" not in COLUMNS[j][0]]
         widths = {j: max(len(line[j]) for line in cells) for j in kept}
@@ -224,11 +235,18 @@ class Comparison:
         return "\n".join(lines)
 
 
+def number_or_none(cell: Any) -> Any:
+    """A cell as JSON knows it: a list in the place of a tuple, and None in that of NaN."""
+    if isinstance(cell, tuple):
+        return [number_or_none(each) for each in cell]
+    return None if isinstance(cell, float) and np.isnan(cell) else cell
+
+
 def text(key: str, cell: Any) -> str:
     """A cell of the table: shares as percentages, the rest in four digits."""
     if isinstance(cell, str):
         return cell
-    if cell is None or cell != cell:
+    if number_or_none(cell) is None or (isinstance(cell, tuple) and np.isnan(cell).any()):
         return "-"
     if key in ("global", "elsewhere", "settled"):
         return f"{cell:.2%}"
@@ -309,8 +327,13 @@ def compare(
     starts = np.asarray(x0)
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False}
-    for optimizer in every.values():  # what is refused is refused now, and kernels are compiled outside the clock
-        minimize(problem, first, optimizer, **quiet)
+    for name, optimizer in every.items():  # what is refused is refused now, and compiled outside the clock
+        try:
+            minimize(problem, first, optimizer, **quiet)
+        except ValueError as error:
+            if name != "reference":
+                raise
+            raise ValueError(f"reference: {error}; or give reference=None, to compare without one") from None
 
     results, seconds = {}, {}
     for name, optimizer in every.items():

@@ -18,6 +18,7 @@ from fastgd.guards import (
     plain_function,
 )
 from fastgd.jit.options import inlined
+from fastgd.keywords import explain_keywords
 from fastgd.problem import Problem
 
 __all__ = ["SAMPLES", "FiniteSum"]
@@ -78,6 +79,7 @@ class FiniteSum(Problem):
     array([1., 3.])
     """
 
+    @explain_keywords("FiniteSum")
     def __init__(
         self,
         loss: Callable[..., Any],

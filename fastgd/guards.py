@@ -8,11 +8,11 @@ import operator
 import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-PLAIN = "write it with x[i], x[-1], len(x), loops over range(len(x)), math.* and scalar np.*"
+PLAIN = "write x[i] and loops over range(len(x)), with math.* and scalar np.*"
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -20,8 +20,30 @@ class Misuse(Exception):
     """A user's function did with `x` or `out` what compiled code could not do."""
 
 
+def as_a_whole(what: str) -> Callable[..., NoReturn]:
+    """A method that refuses what only an array could do."""
+
+    def refuse(self: Point, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Misuse(f"{what} {self._name} as a whole; {PLAIN}")
+
+    return refuse
+
+
 class Point:
     """A point that can be read like a 1-D sequence, and in no other way."""
+
+    __array__ = as_a_whole("makes an array of")
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = as_a_whole("computes with")
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __add__
+    __neg__ = __pos__ = __abs__ = __add__
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = as_a_whole("compares")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __array_ufunc__(self, function: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
+
+    def __array_function__(self, function: Any, *args: Any) -> NoReturn:
+        raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
 
     def __init__(self, values: Sequence[float] | np.ndarray, name: str = "x") -> None:
         self._values = [np.float64(v) for v in values]
@@ -119,6 +141,11 @@ def plain_function(function: Any, argument: str) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
         raise TypeError(
             f"{argument} {code.co_name!r} must return a number: it is a generator or a coroutine."
+        )
+    if any(isinstance(c, types.CodeType) and c.co_flags & inspect.CO_GENERATOR for c in code.co_consts):
+        raise TypeError(
+            f"{argument} {code.co_name!r} has a generator in it, as in sum(v * v for v in x), which cannot be "
+            f"compiled: add up in a loop; {PLAIN}."
         )
     if "print" in code.co_names:  # compiled, it waits for the interpreter, which waits for the descents
         raise TypeError(

@@ -12,10 +12,11 @@ import numpy as np
 
 from .averaging import Average
 from .engine import devices
-from .engine.plan import Arrays, Plan, make_plan
+from .engine.plan import Arrays, Plan, check_kinds, make_plan
 from .errors import Interrupted
 from .jit.exchange import as_like
 from .jit.pool import checked_threads
+from .keywords import explain_keywords
 from .optimizers import Method
 from .problem import Problem
 from .result import Result
@@ -24,6 +25,7 @@ from .stopping import StopTests
 __all__ = ["minimize"]
 
 
+@explain_keywords("minimize")
 def minimize(
     problem: Problem,
     x0: Any,
@@ -151,8 +153,9 @@ def minimize(
     >>> sweep.status
     array([0, 0, 3], dtype=int8)
     """
+    check_kinds(problem, optimizer, Method)
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
-    engine = getattr(optimizer, "engine", None) or Descents(x0)
+    engine = optimizer.engine or Descents(x0)
     if device == "cuda" and not engine.takes_gpu(optimizer):
         raise ValueError(
             'device="cuda" is for update rules, line searches and the gradient flow by method="rk"; '

@@ -20,6 +20,7 @@ from fastgd.boxes import (
 )
 from fastgd.errors import nearest
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
+from fastgd.keywords import explain_keywords
 
 __all__ = ["Problem"]
 
@@ -90,6 +91,7 @@ class Problem:
            [0., 0.]])
     """
 
+    @explain_keywords("Problem")
     def __init__(
         self,
         fun: Callable[..., Any],

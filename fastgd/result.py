@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .stopping import MESSAGES, Status
+from .texts import counted
 
 if TYPE_CHECKING:
     from .optimizers import Method
@@ -55,6 +56,8 @@ class Result:
     array([ True,  True])
     >>> runs.fun.round(9)
     array([0., 0.])
+    >>> runs.best, runs.x_best.round(6)
+    ((0,), array([3., 2.]))
     """
 
     x: np.ndarray
@@ -88,7 +91,10 @@ class Result:
 
     @property
     def best(self) -> tuple[int, ...]:
-        """The index of the run with the lowest value among those that did not diverge; ``runs.x[runs.best]``.
+        """The index of the run with the lowest value among those that did not diverge.
+
+        It is a tuple, one number for each axis of the batch, for all arrays over the runs: ``runs.nit[runs.best]``.
+        `x_best` and `fun_best` are where that run ended.
 
         Raises
         ------
@@ -100,6 +106,16 @@ class Result:
             raise ValueError("no run is left to choose from: all of them diverged")
         values = np.where(usable, self.fun, math.inf)
         return tuple(int(k) for k in np.unravel_index(np.argmin(values), values.shape))
+
+    @property
+    def x_best(self) -> np.ndarray:
+        """Where the run with the lowest value ended, shape (n,): ``x[best]``."""
+        return self.x[self.best]
+
+    @property
+    def fun_best(self) -> float:
+        """The lowest value that a run ended with, ``fun[best]``."""
+        return float(self.fun[self.best])
 
     def summary(self) -> dict[str, Any]:
         """Counts by status, and the range of values and steps, as plain numbers."""
@@ -128,14 +144,15 @@ class Result:
         shape = f"batch shape {self.batch_shape}, " if len(self.batch_shape) > 1 else ""
         name = f" on {self.problem.name}" if self.problem is not None else ""
         how = f" by {self.optimizer.label}" if self.optimizer is not None else ""
-        runs = "run" if facts["runs"] == 1 else "runs"
-        lines = [f"{facts['runs']} {runs}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
+        lines = [f"{counted(facts['runs'], 'run')}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
-        lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
-        lines.append(f"  steps              mean {facts['nit_mean']:.1f}, most {facts['nit_max']}")
+        if not math.isnan(facts["fun_min"]):
+            lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
+        if not math.isnan(facts["nit_mean"]):
+            lines.append(f"  steps              mean {facts['nit_mean']:.1f}, most {facts['nit_max']}")
         for name, text in (("nfev_mean", "values"), ("njev_mean", "gradients")):
-            if name in facts:
+            if not math.isnan(facts.get(name, math.nan)):
                 lines.append(f"  {text:<18} mean {facts[name]:.1f}")
         return "\n".join(lines)
 

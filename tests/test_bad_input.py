@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 import re
 from typing import Any
 from unittest import mock
@@ -100,7 +102,10 @@ STARTS: list[tuple[Any, type[Exception], list[str]]] = [
     (None, TypeError, ["x0 must be an array of real numbers", "(*batch, 2)", "NoneType"]),
     (["a", "b"], TypeError, ["x0 must be an array of real numbers", "list"]),
     ([1j, 0.0], TypeError, ["x0 must be an array of real numbers"]),
-    ([[0.0, 0.0], [0.0]], TypeError, ["x0 must be an array of real numbers"]),
+    ([[0.0, 0.0], [0.0]], TypeError, ["x0 must be an array of real", "list of starts with 1 or 2 components"]),
+    ([np.zeros(2), np.zeros(3)], TypeError, ["x0 must be", "(*batch, 2)", "starts with 2 or 3 components"]),
+    ([[[0.0, 0.0]], [[0.0, 0.0], [0.0]]], TypeError, ["x0 must be an array of real numbers", "list"]),
+    ([[0.0, 0.0], 1.0], TypeError, ["x0 must be an array of real numbers", "list"]),
     ([10**400, 0], TypeError, ["x0 must be an array of real numbers"]),
 ]
 
@@ -156,7 +161,9 @@ HYPERPARAMETERS: list[tuple[Any, dict[str, Any], type[Exception], list[str]]] = 
     (PLAIN, {"lr": True}, TypeError, ["GradientDescent: lr must hold real numbers", "bool"]),
     (PLAIN, {"lr": 0.1j}, TypeError, ["GradientDescent: lr must hold real numbers", "complex"]),
     (PLAIN, {"lr": [[0.1], [0.1, 0.2]]}, TypeError, ["GradientDescent: lr", "not a regular array"]),
-    (PLAIN, {"lr": lambda t: 0.1}, TypeError, ["GradientDescent: lr must hold real numbers"]),
+    (PLAIN, {"lr": lambda t: 0.1}, TypeError, ["GradientDescent: lr must be a number", "is a schedule, such as"]),
+    (PLAIN, {"lr": gd.schedules.Cosine}, TypeError, ["GradientDescent: lr: give an instance, Cosine(...)"]),
+    (ADAM, {"lr": gd.Backtracking}, TypeError, ["Adam: lr: give an instance, Backtracking(...)"]),
     (PLAIN, {"lr": 0.1, "weight_decay": -1e-3}, ValueError, ["GradientDescent: weight_decay", "-0.001"]),
     (MOMENTUM, {"lr": -1.0}, ValueError, ["Momentum: lr", "-1"]),
     (MOMENTUM, {"lr": 0.1, "momentum": 1.0}, ValueError, ["Momentum: momentum", "[0, 1)", "got 1"]),
@@ -243,12 +250,118 @@ def test_problem_and_optimizer(problem: Any, optimizer: Any, words: list[str]) -
 
 
 def test_unknown_arguments() -> None:
-    with pytest.raises(TypeError, match="maxsteps"):
+    with pytest.raises(TypeError, match=r"minimize has no argument 'maxsteps'\. Did you mean 'max_steps'\?"):
         gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="positional"):
         gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="learning_rate"):
-        gd.Adam(learning_rate=0.1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
+        ("tol", "here it is called gtol or xtol or ftol"),
+        ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
+        ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
+        ("bounds", "give bounds to the problem"),
+        ("args", "give data to the problem"),
+        ("learning_rate", "give lr to the optimizer, as in fastgd.Adam(lr=0.05)"),
+        ("lr", "give lr to the optimizer"),
+        ("beta1", "give beta1 to the optimizer"),
+        ("method", "here it is called optimizer"),
+        ("n_jobs", "here it is called threads"),
+    ],
+)
+def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
+    words = [f"minimize has no argument {name!r}", said]
+    refused(TypeError, words, lambda: gd.minimize(BOWL, START, DESCENT, **{name: 1}))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.Adam(learning_rate=0.1), ["Adam has no argument 'learning_rate'", "here it is called lr"]),
+        (lambda: gd.AdamW(betas=(0.9, 0.99)), ["AdamW has no", "here it is called beta1 or beta2"]),
+        (lambda: gd.Adam(0.1, epsilon=1e-8), ["here it is called eps"]),
+        (lambda: gd.Adam(0.1, maxiter=100), ["Adam has no argument 'maxiter'", "give max_steps to fastgd.minimize"]),
+        (lambda: gd.Momentum(0.1, beta1=0.9), ["Momentum has no argument 'beta1'", "here it is called momentum"]),
+        (lambda: gd.GradientDescent(0.1, momentum=0.9), ["GradientDescent has no", "It takes lr, "]),
+        (lambda: gd.ConjugateGradient(linesearch=1), ["ConjugateGradient has no", "here it is called line_search"]),
+        (lambda: gd.SciPy(gtol=1e-8), ["SciPy has no argument 'gtol'", "give gtol to fastgd.minimize"]),
+        (lambda: gd.GradientFlow(tol=1e-8), ["GradientFlow has no", "give gtol or xtol or ftol to fastgd.minimize"]),
+        (lambda: gd.Problem(bowl, jac=bowl_gradient, dim=2), ["Problem has no", "here it is called grad"]),
+        (lambda: gd.Problem(bowl, n=2), ["Problem has no argument 'n'", "here it is called dim"]),
+        (lambda: gd.FiniteSum(bowl, args=(START,), dim=2), ["FiniteSum has no", "here it is called data"]),
+    ],
+)  # fmt: skip
+def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+def test_the_explained_functions_keep_their_signatures() -> None:
+    assert list(inspect.signature(gd.Adam).parameters)[:3] == ["lr", "beta1", "beta2"]
+    assert list(inspect.signature(gd.minimize).parameters)[:4] == ["problem", "x0", "optimizer", "max_steps"]
+    assert list(inspect.signature(gd.Problem).parameters)[:3] == ["fun", "grad", "dim"]
+    assert pickle.loads(pickle.dumps(gd.Adam(0.1))).lr == 0.1
+
+
+def test_an_optimizer_is_looked_at_before_the_device() -> None:
+    words = ["optimizer must be an instance: write Adam(...)"]
+    refused(TypeError, words, lambda: gd.minimize(BOWL, START, gd.Adam, device="cuda"))
+    refused(TypeError, ["problem must be"], lambda: gd.minimize(bowl, START, DESCENT, device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "gpu"}, ["device must be one of auto, cpu, cuda, got 'gpu'", "Did you mean: 'cuda'?"]),
+        ({"device": "NVIDIA"}, ["got 'NVIDIA'", "Did you mean: 'cuda'?"]),
+        ({"device": "cpus"}, ["got 'cpus'", "Did you mean 'cpu'?"]),
+        ({"device": None}, ["device must be one of auto, cpu, cuda, got None"]),
+        ({"device": "cuda", "noise": 0.1}, ['device="cuda" takes no batch_size and no noise', "leave device out"]),
+        ({"device": "cuda", "batch_size": 3}, ['device="cuda" takes no batch_size and no noise']),
+    ],
+)
+def test_devices(options: dict[str, Any], words: list[str]) -> None:
+    refused(ValueError, words, lambda: gd.minimize(BOWL, START, DESCENT, **options))
+
+
+@pytest.mark.parametrize("optimizer", [gd.SciPyCG(), gd.GradientFlow()], ids=str)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "cuda"}, ['device="cuda" is for update rules and line searches', "runs on the CPU"]),
+        ({"noise": 0.1}, ["cannot honour noise: leave it out"]),
+        ({"record": 5}, ["record=5 cannot be honoured by"]),
+        ({"dtype": np.float32}, ["dtype must be float64 for"]),
+    ],
+)
+def test_what_methods_with_an_engine_of_their_own_refuse(optimizer: Any, options: Any, words: list[str]) -> None:
+    refused(ValueError, words, lambda: gd.minimize(BOWL, START, optimizer, **options))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda optimizer: gd.map_basins(HIMMELBLAU, optimizer, (3, 3)),
+        lambda optimizer: gd.sweep_basins(HIMMELBLAU, optimizer, {"lr": [0.1]}),
+        lambda optimizer: gd.minimize(HIMMELBLAU, START, optimizer),
+    ],
+)
+def test_a_class_is_no_optimizer(call: Any) -> None:
+    refused(TypeError, ["optimizer must be an instance: write Adam(...)"], lambda: call(gd.Adam))
+    refused(TypeError, ["optimizer must be an optimizer such as fastgd.Adam(lr=0.05)", "0.1"], lambda: call(0.1))
+
+
+def test_find_basins_of_what_is_no_result() -> None:
+    found = gd.map_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), (3, 3))
+    write = "write find_basins(minimize(problem, x0, optimizer))"
+    for given, words in (
+        (found.runs, ["not an int, 9", write]), (found, [": its basins are found already, as its .basins"]),
+        (found.basins, [": these are basins already"]), (np.zeros((3, 2)), ["an array of shape (3, 2)", write]),
+        (HIMMELBLAU, ["not a Problem", write]), (None, ["not None", write]),
+    ):  # fmt: skip
+        refused(TypeError, ["result must be what minimize returns", *words], lambda given=given: gd.find_basins(given))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +371,7 @@ def test_unknown_arguments() -> None:
         (lambda: gd.problems.make("Rosenbrok"), ValueError, ["Did you mean 'rosenbrock'?"]),
         (lambda: gd.problems.make("rosenbrock", dims=3), TypeError, ["'dims'", "Did you mean 'dim'?"]),
         (lambda: gd.optimizers.make("momentun"), ValueError, ["'momentun'", "Did you mean 'momentum'?"]),
-        (lambda: gd.optimizers.make("adam", epsilon=1e-8), ValueError, ["'epsilon'", "Did you mean 'eps'?"]),
+        (lambda: gd.optimizers.make("adam", epsilon=1e-8), ValueError, ["'epsilon'", "here it is called eps."]),
         (lambda: HIMMELBLAU.sample(5, method="sobel"), ValueError, ["'sobel'", "Did you mean 'sobol'?"]),
     ],
 )

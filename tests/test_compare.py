@@ -18,6 +18,8 @@ from fastgd.comparison import named_optimizers
 
 HIMMELBLAU = gd.problems.himmelblau()
 STARTS = HIMMELBLAU.sample(400, seed=9)
+TABLE = np.random.default_rng(0).normal(size=(20, 4))
+REGRESSION = gd.problems.linear_regression(TABLE[:, :3], TABLE[:, 3], bias=False)
 
 
 @pytest.fixture(scope="module")
@@ -286,16 +288,36 @@ def test_a_frame(found: gd.Comparison) -> None:
         ({"optimizers": [gd.Adam(lr=[0.1, 0.2])]}, ValueError, ["Adam: lr must be one number", "(2,)"]),
         ({"reference": "flow"}, TypeError, ["reference must be an optimizer", "'flow'"]),
         ({"record": 3}, TypeError, ["record is not an option of compare"]),
-        ({"xtol": 1e-3}, ValueError, ["xtol=0.001 cannot be honoured by GradientFlow"]),
+        ({"xtol": 1e-3}, ValueError, ["reference: xtol=0.001 cannot be honoured by GradientFlow", "reference=None"]),
+        ({"batch_size": 5, "problem": REGRESSION, "x0": np.zeros((2, 3))}, ValueError,
+         ["reference: GradientFlow cannot honour batch_size", "or give reference=None, to compare without one"]),
+        ({"maxiter": 5}, TypeError, ["minimize has no argument 'maxiter'", "max_steps"]),
         ({"x0": [1.0, 2.0, 3.0]}, ValueError, ["x0 must have shape"]),
     ],
 )
 def test_mistakes(change: dict[str, Any], kind: type[Exception], words: list[str]) -> None:
-    given = {"x0": [[1.0, 2.0]], "optimizers": [gd.Adam(lr=0.05)], **change}
+    given = {"problem": HIMMELBLAU, "x0": [[1.0, 2.0]], "optimizers": [gd.Adam(lr=0.05)], **change}
     with pytest.raises(kind, match=r".") as caught:
-        gd.compare(HIMMELBLAU, **given)
+        gd.compare(**given)
     for word in words:
         assert word in str(caught.value)
+    if "max_steps" not in words and "reference=None" not in str(caught.value):
+        assert "reference:" not in str(caught.value)
+
+
+def test_mini_batches_without_a_reference_and_many_seeds() -> None:
+    """The shares are over the runs, of which there is one for each seed and start."""
+    starts = np.zeros((4, 3))
+    options = {"batch_size": 5, "max_steps": 20, "gtol": None, "seed": np.arange(3)[:, None]}
+    found = gd.compare(REGRESSION, starts, [gd.GradientDescent(lr=0.1)], reference=None, **options)
+    assert found.runs == found[0].found.size == 12
+    lines = str(found).splitlines()
+    assert lines[0] == f"{REGRESSION.name}: 12 runs from 4 starts; global: to f = {found.global_value:.6g}"
+    assert (found.to_dict()["runs"], found.to_dict()["starts"]) == (12, 4)
+    grid = HIMMELBLAU.grid((3, 3))
+    many = gd.compare(HIMMELBLAU, grid, [gd.Adam(lr=0.05)], noise=0.1, max_steps=5, seed=np.zeros((2, 1, 1), int),
+                      reference=None)  # fmt: skip
+    assert len(gd.plot.compare(many)[1]) == 1  # two runs a start are no map
 
 
 def test_names() -> None:
@@ -344,5 +366,19 @@ def test_pictures_when_nobody_finds_anything() -> None:
     _, axes = gd.plot.compare(lost)
     assert len(axes) == 3
     assert "nan" not in str(lost)
+    assert "NaN" not in json.dumps(lost.to_dict())
+
+
+def test_no_nan_is_printed_where_nothing_settles() -> None:
+    unknown = gd.Problem(HIMMELBLAU.fun, HIMMELBLAU.grad, dim=2, bounds=(-6, 6), name="unknown")
+    start = [[1.0, 2.0]]
+    lost = gd.compare(unknown, start, [gd.Adam(lr=1e-6)], gd.GradientDescent(lr=1e-6), max_steps=3)
+    first, *rows = str(lost).splitlines()
+    assert first == "unknown from 1 start; global: to f = -; elsewhere: than GradientDescent"
+    assert rows[1].split()[:7] == ["Adam", "0.00%", "0.00", "-", "79.35", "%", "-"]
+    assert "nan" not in str(lost)
+    assert json.loads(json.dumps(lost.to_dict(), allow_nan=False))["global_value"] is None
+    assert str(lost[0].agreement).splitlines()[0] == "the reference brings no start to an attractor"
+    assert repr(lost[0].agreement) == "<Agreement on 1 start: the reference brings no start to an attractor>"
 
 

@@ -329,6 +329,8 @@ def test_tree_of_passes():
     assert tree.parent.tolist() == [5, 4, 4, -1, 5, -1]
     assert tree.saddles.tolist() == [4, 3]
     assert tree.roots.tolist() == [3, 5]
+    assert repr(tree) == "<DisconnectivityTree of 4 minima, 2 roots>"
+    assert repr(disconnectivity_tree([0], [1.0], [], [], [])) == "<DisconnectivityTree of 1 minimum, 1 root>"
     assert tree.barrier(0, 7) == np.inf
     with pytest.raises(ValueError, match="no minimum of this tree"):
         tree.barrier(0, 5)

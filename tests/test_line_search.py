@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import Any
 from unittest import mock
@@ -327,6 +328,54 @@ def test_a_search_that_fails_keeps_the_best_point():
 
 def backwards(x, out):
     out[0] = -2 * x[0]
+
+
+@pytest.mark.parametrize("method", [gd.GradientDescent, lambda lr: gd.LBFGS(line_search=lr)])
+def test_a_step_that_moves_nothing_is_no_step(method):
+    """At 1e17 a step of length 1 is below the rounding of the point, and of the value, so that Armijo agrees to it."""
+    slope = gd.Problem(lambda x: x[0], dim=1, name="slope")
+    run = gd.minimize(slope, [1e17], method(gd.Backtracking(initial=1.0)), bound=1e20, max_steps=50)
+    assert run.status == Status.LINE_SEARCH_FAILED
+    assert run.nit == 0
+    np.testing.assert_array_equal(run.x, [1e17])
+
+
+class Impatient(gd.Backtracking):
+    most = 100
+
+
+def test_backtracking_by_small_factors_may_take_more_than_a_hundred_evaluations():
+    """On c x² / 2 the step a is taken once a <= 2 (1 - c1) / c: for c = 1000, 619 refusals after the step 1."""
+    c, c1, shrink = 1000.0, 1e-4, 0.99
+    tries = int(np.ceil(np.log(2 * (1 - c1) / c) / np.log(shrink)))
+    assert tries == 619
+    steep = gd.Problem(lambda x, c: 0.5 * c * x[0] ** 2, dim=1, data=(c,), name="steep")
+    run = gd.minimize(steep, [1.0], gd.GradientDescent(lr=gd.Backtracking(c1=c1, shrink=shrink)), max_steps=1)
+    assert run.status == Status.STEP_LIMIT
+    assert run.nfev == 2 + tries  # at the start, of the step 1, and of its fractions
+    np.testing.assert_allclose(run.x, [1 - c * shrink**tries], rtol=1e-9)
+    impatient = gd.GradientDescent(lr=Impatient(c1=c1, shrink=shrink))  # the same functions, and a kernel of its own
+    assert gd.minimize(steep, [1.0], impatient, max_steps=1).status == Status.LINE_SEARCH_FAILED
+
+
+def test_an_interruption_keeps_the_counts_of_finished_runs_only():
+    """The first chunk begins at a minimum and ends at once, as half of the second does; the rest takes tiny steps."""
+    search = gd.GradientDescent(lr=gd.Backtracking(initial=1e-9))
+    x0 = np.repeat([[3.0, 2.0], [1.0, 1.0]], [96, 32], axis=0)
+    whole = gd.minimize(HIMMELBLAU, x0, search, max_steps=1)
+
+    def progress(done, total):
+        time.sleep(0.1)  # so that the second chunk is under way
+        raise KeyboardInterrupt
+
+    with mock.patch.object(cpu, "chunk_runs", return_value=64), pytest.raises(gd.Interrupted) as caught:
+        gd.minimize(HIMMELBLAU, x0, search, max_steps=50_000_000, threads=2, progress=progress)
+    partial = caught.value.partial
+    assert np.all(partial.status[64:] == Status.NOT_RUN)
+    assert_same_runs(partial, whole, slice(64), slice(64))
+    for name in ("nfev", "njev"):
+        assert np.all(getattr(partial, name)[:64] == 1)
+        assert not getattr(partial, name)[64:].any()
 
 
 def test_hager_zhang_comes_closer_than_rounding_lets_strong_wolfe():

@@ -490,8 +490,15 @@ def test_the_best_run_has_the_lowest_value_of_those_that_stayed() -> None:
     runs = gd.minimize(HIMMELBLAU, [0.0, 0.0], optimizer, max_steps=30)
     assert runs.status[0, 1] == 3
     assert runs.best == (0, 0)
-    assert runs.fun[runs.best] == np.nanmin(runs.fun)
-    assert gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientDescent(lr=0.01)).best == ()
+    assert runs.fun[runs.best] == runs.fun_best == np.nanmin(runs.fun)
+    np.testing.assert_array_equal(runs.x_best, runs.x[0, 0])
+    one = gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientDescent(lr=0.01))
+    assert one.best == ()
+    assert one.fun_best == one.fun
+    np.testing.assert_array_equal(one.x_best, one.x)
+    lost = gd.minimize(HIMMELBLAU, [0.0, 0.0], gd.GradientDescent(lr=[5.0, 6.0]), max_steps=30)
+    with pytest.raises(ValueError, match="no run is left to choose from"):
+        _ = lost.x_best
 
 
 def test_what_is_said_of_a_result() -> None:
@@ -505,6 +512,9 @@ def test_what_is_said_of_a_result() -> None:
     text = str(runs)
     for words in ("64 runs on himmelblau by GradientDescent", "converged", "93.75%", "diverged", "6.25%"):
         assert words in text
+    lost = gd.minimize(HIMMELBLAU, [np.sqrt(1e308), 0.0], gd.GradientDescent(lr=0.01))
+    assert str(lost).startswith("1 run on himmelblau")
+    assert "nan" not in str(lost)
     assert runs.problem is HIMMELBLAU
     assert isinstance(runs.optimizer, gd.GradientDescent)
 

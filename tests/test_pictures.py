@@ -178,6 +178,14 @@ def test_a_stack_of_maps():
         gd.plot.basins_stack(maps[:1])
 
 
+def test_more_attractors_than_colours_share_one_in_all_maps():
+    problem = gd.problems.rastrigin(dim=2)
+    maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.4, top)) for top in (2.4, 1.4)]
+    figure, _ = gd.plot.basins_grid(maps)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[-2:] == ["4 more", "other minima (9)"]
+
+
 def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     found = gd.sweep_basins(problem, PLAIN, {"lr": np.linspace(0.002, 0.03, 15)}, n_starts=100)
     _, axes = gd.plot.sweep(found)

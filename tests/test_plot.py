@@ -68,7 +68,7 @@ def test_each_start_has_the_hue_of_its_attractor_and_darkens_with_its_steps():
     found = synthetic([[0, 0, 0], [1, 1, -1], [1, 0, -2]], [[10, 30, 90], [10, 90, 5], [30, 30, 5]])
     _, ax = draw(found)
     image = pixels(ax).astype(int)
-    blue, orange = (255 * style.colours(2)).round()
+    blue, orange = (255 * style.colours(np.ones(2))).round()
     # Start [a, b] is column a of row b, rows upwards.
     assert ax.images[0].origin == "lower"
     assert tuple(image[2, 1]) == tuple(int(style.UNSETTLED_COLOUR[k : k + 2], 16) for k in (1, 3, 5))
@@ -93,9 +93,10 @@ def test_long_legends_are_cut_to_the_largest_shares():
     labels = np.concatenate([np.arange(30), np.full(70, 17)]).reshape(10, 10)
     _, ax = draw(synthetic(labels, np.ones((10, 10), int)), max_legend=3)
     texts = legend_texts(ax)
-    assert len(texts) == 4
     assert any("f = 17" in text and "71.0%" in text for text in texts)
-    assert texts[-1] == "27 more   27.0%"
+    assert texts[3:] == ["13 more   13.0%", "other minima (14)   14.0%"]
+    _, ax = draw(synthetic(labels[:2], np.ones((2, 10), int)), max_legend=3)
+    assert legend_texts(ax)[3:] == ["13 more   65.0%", "other minima (4)   20.0%"]
 
 
 def test_minima_are_marked(himmelblau):
@@ -195,14 +196,14 @@ def lab(rgb):
 
 @pytest.mark.parametrize("eye", EYES)
 def test_the_first_colours_differ_to_every_eye(eye):
-    seen = lab(linear(style.colours(7)) @ EYES[eye].T)
+    seen = lab(linear(style.colours(np.ones(7))) @ EYES[eye].T)
     distance = np.linalg.norm(seen[:, None] - seen[None, :], axis=-1)
     # A difference of 2.3 is just noticeable; colours of a map must differ several times as much.
     assert distance[~np.eye(7, dtype=bool)].min() > 10
 
 
 def test_shades_darken_evenly_and_pass_through_the_colour():
-    colours = style.colours(7)
+    colours = style.colours(np.ones(7))
     table = style.shades(colours, 65)
     assert table.shape == (7, 65, 3)
     assert np.allclose(table[:, 32], colours, atol=1e-5)
@@ -212,13 +213,31 @@ def test_shades_darken_evenly_and_pass_through_the_colour():
         assert np.all(half.max(axis=1) < 2.5 * half.min(axis=1))
 
 
-def test_colours_repeat_past_the_palette():
-    many = style.colours(40)
-    assert np.array_equal(many[: len(style.PALETTE)], many[len(style.PALETTE) : 2 * len(style.PALETTE)])
-    assert style.colours(0).shape == (0, 3)
+def test_past_the_palette_the_largest_basins_have_its_colours_and_the_rest_one_of_its_own():
+    sizes = np.arange(40) % 20  # the largest 16 are those of 12 to 19, twice
+    many = style.colours(sizes)
+    other = style.is_other(many)
+    assert np.array_equal(other, sizes < 12)
+    assert len(np.unique(many, axis=0)) == 17
+    np.testing.assert_array_equal(many[~other], style.colours(np.ones(16)))  # in the order of their numbers
+    assert not style.is_other(style.colours(np.ones(16))).any()
+    assert style.colours(np.zeros(0)).shape == (0, 3)
+    tones = lightness(np.array([style.rgb(code) for code in (style.DIVERGED_COLOUR, style.OTHER_COLOUR)]))
+    assert np.diff([*tones, lightness(style.rgb(style.UNSETTLED_COLOUR))]).min() > 25  # of 100 from black to white
+
+
+def test_the_other_minima_are_drawn_without_shades():
+    labels = np.repeat(np.arange(20), [9, 9, 9, 1, *[5] * 14, 1, 1]).reshape(4, 25)
+    found = synthetic(labels, np.arange(100).reshape(4, 25))
+    _, ax = draw(found)
+    image, small = pixels(ax).transpose(1, 0, 2), np.isin(found.labels, [3, 18, 19, 17])
+    grey = np.round(255 * style.rgb(style.OTHER_COLOUR))
+    assert np.array_equal((image == grey).all(axis=-1), small)
+    assert legend_texts(ax)[-1] == "other minima (4)   8.0%"
 
 
 def test_a_map_is_frozen(himmelblau):
     with pytest.raises(dataclasses.FrozenInstanceError):
         himmelblau.nit = None
     assert repr(himmelblau) == "<BasinMap of himmelblau: 24 x 16 starts in x[0], x[1], 4 attractors>"
+    assert repr(synthetic([[0, 0]], [[1, 2]])).endswith("1 x 2 starts in x[0], x[1], 1 attractor>")

@@ -5,6 +5,7 @@ import pickle
 import numba
 import numpy as np
 import pytest
+from cases import assert_same_runs
 from scipy import stats
 
 import fastgd as gd
@@ -92,8 +93,7 @@ def test_a_fun_that_returns_no_number(fun, came):
         (lambda x: x[-3], ValueError, r"fun reads x\[-3\], past the end"),
         (lambda x: sum(x[:1]), ValueError, "fun reads a slice of x"),
         (lambda x: x[0.5], ValueError, "an index is an integer"),
-        (lambda x: x**2, TypeError, "fun raised TypeError.*write it with"),
-        (lambda x: x.sum(), TypeError, "fun raised AttributeError.*in line"),
+        (lambda x: x.sum(), TypeError, r"fun raised AttributeError.*in line.*loops over range\(len\(x\)\)"),
         (lambda x: [1.0][3], ValueError, "fun raised IndexError"),
         (lambda x, t: t * x[0], TypeError, r"called here with 1 positional argument, but <lambda>\(x, t\)"),
         (lambda: 0.0, TypeError, r"fun must be a function fun\(x\) -> float"),
@@ -102,6 +102,105 @@ def test_a_fun_that_returns_no_number(fun, came):
 def test_a_fun_that_could_not_be_compiled(fun, error, message):
     with pytest.raises(error, match=message):
         Problem(fun, dim=2)
+
+
+MATRIX = np.array([[2.0, 1.0], [1.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("fun", "did"),
+    [
+        (lambda x: np.dot(x, x), "calls np.dot on x"),
+        (lambda x: np.sum(x**2), "computes with x"),
+        (lambda x: np.sum(x), "calls np.sum on x"),
+        (lambda x: np.mean(x), "calls np.mean on x"),
+        (lambda x: np.linalg.norm(x), "calls np.norm on x"),
+        (lambda x: np.exp(x)[0], "calls np.exp on x"),
+        (lambda x: (MATRIX @ x)[0], "calls np.matmul on x"),
+        (lambda x: x @ MATRIX @ x, "computes with x"),
+        (lambda x: (2.0 * x)[0], "computes with x"),
+        (lambda x: (np.float64(2.0) * x)[0], "calls np.multiply on x"),
+        (lambda x: np.asarray(x)[0], "makes an array of x"),
+        (lambda x: np.array(x)[0], "makes an array of x"),
+        (lambda x: 1.0 if x == 0 else x[0], "compares x"),
+        (lambda x: (-x)[0], "computes with x"),
+    ],
+)
+def test_code_for_arrays_hears_that_fun_is_scalar_code(fun, did):
+    words = rf"fun {did} as a whole; write x\[i\] and loops over range\(len\(x\)\), .* in line \d+ of <lambda>"
+    with pytest.raises(ValueError, match=words):
+        Problem(fun, dim=2)
+
+
+def test_a_gradient_and_a_loss_for_arrays_hear_the_same():
+    def grad(x, out):
+        out[0] = np.sum(x)
+
+    with pytest.raises(ValueError, match=r"grad calls np.sum on x as a whole; write x\[i\]"):
+        Problem(line, grad, dim=2)
+    with pytest.raises(ValueError, match=r"loss calls np.matmul on x as a whole; write x\[i\]"):
+        gd.FiniteSum(lambda x, i, a: (a[i] @ x) ** 2, data=(MATRIX,), dim=2)
+
+
+def unpacked(x):
+    a, b = x
+    total = a * b
+    for v in x:
+        total += v * v
+    for i, v in enumerate(x):
+        total += i * v
+    for v, weight in zip(x, (2.0, 3.0)):  # noqa: B905  (numba knows no `strict`)
+        total += weight * (v - 1.0) ** 2
+    return total + sum(x)
+
+
+def indexed(x):
+    total = x[0] * x[1]
+    for i in range(len(x)):
+        total += x[i] * x[i]
+    for i in range(len(x)):
+        total += i * x[i]
+    for i in range(len(x)):
+        total += (2.0 + i) * (x[i] - 1.0) ** 2
+    return total + (x[0] + x[1])
+
+
+def test_a_point_may_be_unpacked_looped_over_and_summed():
+    """The value, the derived gradient and the descent are those of the same function with indices."""
+    one, other = Problem(unpacked, dim=2, bounds=(-1, 1)), Problem(indexed, dim=2, bounds=(-1, 1))
+    points = one.sample(50, seed=0)
+    np.testing.assert_array_equal(one.value(points), other.value(points))
+    np.testing.assert_array_equal(one.gradient(points), other.gradient(points))
+    optimizer = gd.GradientDescent(lr=0.05)
+    assert_same_runs(gd.minimize(one, points, optimizer), gd.minimize(other, points, optimizer))
+    np.testing.assert_allclose(
+        gd.minimize(one, points[:2], gd.SciPyCG()).x, gd.minimize(one, points[:2], optimizer).x, atol=1e-6
+    )
+
+
+def three_of_two(x):
+    a, b, c = x
+    return a + b + c
+
+
+def a_sum_of_a_generator(x):
+    return sum(v * v for v in x)
+
+
+def a_print(x):
+    print(x[0])  # noqa: T201
+    return x[0]
+
+
+def test_what_could_not_be_compiled_is_refused_at_once():
+    with pytest.raises(ValueError, match="not enough values to unpack"):
+        Problem(three_of_two, dim=2)
+    with pytest.raises(TypeError, match=r"fun 'a_sum_of_a_generator' has a generator.*loops over range\(len\(x\)\)"):
+        Problem(a_sum_of_a_generator, dim=2)
+    with pytest.raises(TypeError, match=r"fun 'a_print' must not print.*record=1"):
+        Problem(a_print, dim=2)
+    with pytest.raises(TypeError, match="grad 'a_print' must not print"):
+        Problem(line, a_print, dim=2)
 
 
 def test_a_fun_that_writes_to_x():

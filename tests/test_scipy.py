@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import time
+import types
 from typing import Any
 from unittest import mock
 
@@ -265,6 +267,22 @@ def test_the_same_bits_alone_in_any_order_and_in_processes() -> None:
         np.testing.assert_array_equal(getattr(whole, name), getattr(spread, name))
     assert heard == [(2, 60), *heard[1:-1], (60, 60)]
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+
+
+@pytest.mark.parametrize("module", ["__main__", "made_here"])
+def test_functions_that_no_other_process_can_import(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a script they are sent by value; those of a module that only this process has are called in it."""
+    made = types.ModuleType(module)
+    if module != "__main__":
+        monkeypatch.setitem(sys.modules, module, made)
+    source = "def fun(x):\n    return (x[0] ** 2 + x[1] - 11.0) ** 2 + (x[0] + x[1] ** 2 - 7.0) ** 2\n"
+    exec(source, made.__dict__)
+    assert made.fun.__module__ == module
+    problem = gd.Problem(made.fun, dim=2, name=module)
+    with in_processes(False):
+        expected = gd.minimize(problem, STARTS[:20], gd.SciPyCG(), threads=2)
+    with in_processes(True):
+        assert_same_runs(gd.minimize(problem, STARTS[:20], gd.SciPyCG(), threads=2), expected)
 
 
 @pytest.mark.parametrize("processes", [False, True])

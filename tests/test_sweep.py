@@ -64,6 +64,7 @@ def test_nothing_reached_at_any_value():
     sweep = gd.sweep_basins(form(1.0, -1.0), gd.GradientDescent(lr=0.1), {"lr": [0.5, 0.7]}, n_starts=10)
     assert sweep.fractions.shape == (2, 0)
     assert sweep.diverged.tolist() == [1, 1]
+    assert repr(sweep) == "<BasinSweep of form: 2 values of lr, 10 starts, 0 attractors>"
     assert sweep.entropy.tolist() == [0, 0]
 
 
@@ -87,6 +88,17 @@ def test_a_parameter_of_the_schedule():
 def test_sweep_refuses(over, error, match):
     with pytest.raises(error, match=match):
         gd.sweep_basins(gd.problems.himmelblau(), gd.GradientDescent(lr=0.1), over)
+
+
+def test_one_of_each_is_said_in_the_singular():
+    sweep = gd.sweep_basins(form(1.0, 2.0), gd.GradientDescent(lr=0.1), {"lr": [0.5]}, n_starts=1)
+    assert repr(sweep) == "<BasinSweep of form: 1 value of lr, 1 start, 1 attractor>"
+    assert repr(sweep.basins) == "<Basins of form: 1 attractor, 1 run>"
+    assert str(sweep.basins).startswith("1 attractor of form from 1 run\n")
+    found = gd.classify(form(1.0, 2.0), [[0.0, 0.0]])
+    assert repr(found) == "<Classification of 1 point: 1 minimum>"
+    assert repr(gd.classify(form(1.0, 2.0), np.zeros((3, 2)))) == "<Classification of 3 points: 3 minima>"
+    assert repr(gd.classify(form(1.0, -2.0), np.zeros((2, 2)))) == "<Classification of 2 points: 2 saddles>"
 
 
 def test_last_needs_a_name_where_there_are_several():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.plan import check_kinds, checked_batch, checked_dtype, checked_starts
+from fastgd.engine.plan import checked_batch, checked_dtype, checked_starts
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import on_gpu
@@ -91,7 +91,6 @@ def make_task(
     TypeError, ValueError
         Naming the argument, what came and what was expected.
     """
-    check_kinds(problem, optimizer, Method)
     name = type(optimizer).__name__
     refused = {
         "xtol": stop.xtol, "ftol": stop.ftol, "patience": stop.patience, "record": record, "average": average,

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins, position_text
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
+from fastgd.texts import counted
 
 SHOWN = 20  # attractors up to which the confusion matrix is printed
+UNDECIDED = "the reference brings no start to an attractor"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -67,14 +69,15 @@ class Agreement:
         return 1.0 - self.share
 
     def __repr__(self) -> str:
-        return f"<Agreement: {self.share:.2%} of {self.labels.size:,} starts elsewhere>"
+        if not (self.reference >= 0).any():
+            return f"<Agreement on {counted(self.labels.size, 'start')}: {UNDECIDED}>"
+        return f"<Agreement: {self.share:.2%} of {counted(self.labels.size, 'start')} elsewhere>"
 
     def __str__(self) -> str:
         low, high = self.interval
         decided = int(np.count_nonzero(self.reference >= 0))
-        lines = [
-            f"{self.share:.2%} of {decided:,} starts go elsewhere (95 % interval {100 * low:.2f} - {100 * high:.2f} %)"
-        ]
+        interval = f"(95 % interval {100 * low:.2f} - {100 * high:.2f} %)"
+        lines = [f"{self.share:.2%} of {counted(decided, 'start')} go elsewhere {interval}" if decided else UNDECIDED]
         count = self.attractors
         if count > SHOWN:
             return f"{lines[0]}; {count:,} attractors"

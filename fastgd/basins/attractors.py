@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.guards import described
 
 if TYPE_CHECKING:
     from fastgd.result import Result
@@ -84,11 +85,8 @@ def find_basins(
     >>> int(basins.counts.sum())
     1000
     """
-    missing = [a for a in ("x", "fun", "grad_norm", "nit", "status") if not hasattr(result, a)]
-    if missing:
-        raise TypeError(
-            f"result must be what minimize returns, got {type(result).__name__} without {missing[0]}"
-        )
+    if not all(hasattr(result, name) for name in ("x", "fun", "grad_norm", "nit", "status")):
+        raise TypeError(f"result must be what minimize returns, not {described(result)}{_instead_of(result)}")
     ends = np.asarray(result.x)
     n = ends.shape[-1]
     ends = ends.reshape(-1, n)
@@ -152,6 +150,15 @@ def find_basins(
         name=str(getattr(problem, "name", None) or ""),
         problem=problem,
     )
+
+
+def _instead_of(result: Any) -> str:
+    """What to write instead of what is no result."""
+    if isinstance(result, Basins):
+        return ": these are basins already"
+    if isinstance(getattr(result, "basins", None), Basins):
+        return ": its basins are found already, as its .basins"
+    return "; write find_basins(minimize(problem, x0, optimizer))"
 
 
 def _mapped(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.texts import counted
+
 if TYPE_CHECKING:
     from fastgd.landscape.classification import Classification
     from fastgd.problem import Problem
@@ -96,7 +98,8 @@ class Basins:
         return len(self.fun)
 
     def __repr__(self) -> str:
-        return f"<Basins of {self.name or 'a problem'}: {len(self)} attractors, {self.labels.size} runs>"
+        found = f"{counted(len(self), 'attractor')}, {counted(self.labels.size, 'run')}"
+        return f"<Basins of {self.name or 'a problem'}: {found}>"
 
     def __str__(self) -> str:
         return self.summary()
@@ -117,7 +120,7 @@ class Basins:
         """
         runs = self.labels.size
         of = f" of {self.name}" if self.name else ""
-        lines = [f"{len(self)} attractor{'' if len(self) == 1 else 's'}{of} from {runs:,} runs"]
+        lines = [f"{counted(len(self), 'attractor')}{of} from {counted(runs, 'run')}"]
         rows = [COLUMNS, *self.rows(limit)]
         if len(rows) > 1:
             widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]

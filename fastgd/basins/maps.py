@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -80,8 +81,8 @@ class BasinMap:
         na, nb = self.shape
         i, j = self.plane
         starts = f"{na} x {nb} starts in x[{i}], x[{j}]"
-        made = "" if self.made is None else f" ({self.runs:,} descents, {self.saving:.1%} saved)"
-        return f"<BasinMap of {self.problem.name}: {starts}{made}, {len(self.basins)} attractors>"
+        made = "" if self.made is None else f" ({counted(self.runs, 'descent')}, {self.saving:.1%} saved)"
+        return f"<BasinMap of {self.problem.name}: {starts}{made}, {counted(len(self.basins), 'attractor')}>"
 
     def __str__(self) -> str:
         return f"{self!r}\n{self.basins.summary()}"
@@ -151,8 +152,11 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
+    from fastgd.engine.plan import check_kinds
     from fastgd.minimize import minimize
+    from fastgd.optimizers import Method
 
+    check_kinds(problem, optimizer, Method)
     if problem.dim < 2:
         raise ValueError(
             f"problem must have at least two parameters for a map, got {problem.name} with {problem.dim}; "
@@ -161,7 +165,7 @@ def map_basins(
     for name in ("problem", "x0", "optimizer", "record"):
         if name in minimize_options:
             raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
-    varied = {"seed": minimize_options.get("seed", 0), **getattr(optimizer, "hyperparameters", dict)()}
+    varied = {"seed": minimize_options.get("seed", 0), **optimizer.hyperparameters()}
     for name, value in varied.items():
         if np.ndim(value):
             raise ValueError(

@@ -15,6 +15,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer
 from fastgd.errors import nearest
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -92,8 +93,9 @@ class BasinSweep:
         return np.where(reached, self.over[name][:, None], -np.inf).max(axis=0)
 
     def __repr__(self) -> str:
-        over = ", ".join(f"{values.size} values of {name}" for name, values in self.over.items())
-        return f"<BasinSweep of {self.basins.name}: {over}, {len(self.starts):,} starts, {len(self.basins)} attractors>"
+        over = ", ".join(f"{counted(values.size, 'value')} of {name}" for name, values in self.over.items())
+        found = f"{counted(len(self.starts), 'start')}, {counted(len(self.basins), 'attractor')}"
+        return f"<BasinSweep of {self.basins.name or 'a problem'}: {over}, {found}>"
 
 
 def sweep_basins(
@@ -152,8 +154,11 @@ def sweep_basins(
     >>> sweep.last(), sweep.limits
     (array([0.99]), array([1.]))
     """
+    from fastgd.engine.plan import check_kinds
     from fastgd.minimize import minimize
+    from fastgd.optimizers import Method
 
+    check_kinds(problem, optimizer, Method)
     if not isinstance(over, Mapping) or not over:
         raise TypeError(f'over must map hyperparameters to their values, as in {{"lr": [0.1, 0.2]}}, got {over!r}')
     known = list(dict.fromkeys(["lr", *optimizer.hyperparameters()]))

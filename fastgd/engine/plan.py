@@ -191,6 +191,7 @@ class Plan:
         if self.search is not None:
             line, turn, guess, *search = self.search
             functions += [line.begin, line.advance, turn, guess]
+            search += [line.memory, line.most]
         rates = [len(member.parameters()) for member in schedule.members]
         sizes = (rates, self.bounds, len(self.hyper), schedule.memory, self.clips, self.per_run, self.length, self.flow)
         tests = (self.stop.watches_value, self.stop.xtol is not None)
@@ -274,7 +275,6 @@ def make_plan(
     TypeError, ValueError
         Naming the argument, what came and what was expected.
     """
-    check_kinds(problem, optimizer, Method)
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
     seeds = checked_seed(seed)
@@ -363,13 +363,21 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
             starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
     except (TypeError, ValueError):
         raise TypeError(
-            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}"
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{ragged(x0)}"
         ) from None
     check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
         raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
     return starts
+
+
+def ragged(x0: Any) -> str:
+    """What to add of a list of starts that have different lengths."""
+    if not isinstance(x0, (list, tuple)) or not all(isinstance(each, (list, tuple, np.ndarray)) for each in x0):
+        return ""
+    lengths = sorted({each.size if isinstance(each, np.ndarray) else len(each) for each in x0})
+    return f" of starts with {' or '.join(map(str, lengths))} components" if len(lengths) > 1 else ""
 
 
 def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:

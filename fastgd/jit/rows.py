@@ -1,4 +1,4 @@
-"""Reading and writing `Rows`, and making them from arrays."""
+"""Reading, writing and iterating over `Rows`, and making them from arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 
 from .operators import common_lanes, converted, splat
 from .options import interpreted
-from .types import Lanes, Rows, lanes_type
+from .types import Lanes, Rows, RowsIterator, lanes_type
 
 __all__ = ["align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_view", "rows_at"]
 
@@ -87,6 +87,51 @@ def lower_set(context, builder, sig, args):
         value = context.cast(builder, args[2], sig.args[2], lanes)
     builder.store(value, row_pointer(context, builder, rows, args[0], args[1]), align=alignment(rows))
     return context.get_dummy_value()
+
+
+@lower_builtin("getiter", Rows)
+def lower_iter(context, builder, sig, args):
+    iterator = context.make_helper(builder, sig.return_type)
+    iterator.index = cgutils.alloca_once_value(builder, context.get_constant(types.intp, 0))
+    iterator.rows = args[0]
+    return iterator._getvalue()
+
+
+@lower_builtin("iternext", RowsIterator)
+def lower_next(context, builder, sig, args):
+    # Not by Numba's `iternext_impl`, whose wrapper a GPU's compiler takes for one of the CPU's own
+    (kind,) = sig.args
+    pair = context.make_helper(builder, sig.return_type)
+    iterator = context.make_helper(builder, kind, value=args[0])
+    index = builder.load(iterator.index)
+    left = builder.icmp_signed("<", index, context.get_constant(types.intp, kind.rows.length))
+    pair.second = left
+    with builder.if_then(left):
+        place = row_pointer(context, builder, kind.rows, iterator.rows, index)
+        pair.first = builder.load(place, align=alignment(kind.rows))
+        builder.store(cgutils.increment_index(builder, index), iterator.index)
+    return pair._getvalue()
+
+
+@infer_global(sum)
+class RowsSum(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(args[0].lanes, *args) if len(args) == 1 and isinstance(args[0], Rows) and not kws else None
+
+
+@lower_builtin(sum, Rows)
+def lower_sum(context, builder, sig, args):
+    rows, lanes = sig.args[0], sig.return_type
+    add = context.get_function(operator.add, signature(lanes, lanes, lanes))
+
+    def row(index):
+        return builder.load(row_pointer(context, builder, rows, args[0], index), align=alignment(rows))
+
+    first, count = (context.get_constant(types.intp, number) for number in (0, rows.length))
+    total = cgutils.alloca_once_value(builder, row(first))
+    with cgutils.for_range(builder, count, start=context.get_constant(types.intp, 1)) as loop:
+        builder.store(add(builder, (builder.load(total), row(loop.index))), total)
+    return builder.load(total)
 
 
 @functools.cache

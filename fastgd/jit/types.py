@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.datamodel import models, register_default
 from numba.core.typeconv import Conversion
 
-__all__ = ["Lanes", "Mask", "Rows", "lanes_type"]
+__all__ = ["Lanes", "Mask", "Rows", "RowsIterator", "lanes_type"]
 
 
 class Lanes(types.Type):
@@ -49,8 +49,8 @@ class Mask(types.Type):
         super().__init__(name=f"Mask({width})")
 
 
-class Rows(types.Type):
-    """A view of ``length`` rows of W numbers; indexing gives `Lanes` (or a number where W is 1).
+class Rows(types.IterableType):
+    """A view of ``length`` rows of W numbers; indexing and iterating give `Lanes` (or numbers where W is 1).
 
     The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.  From one
     row to the next it is `stride` numbers, W where nothing else is said.
@@ -71,6 +71,18 @@ class Rows(types.Type):
         marks = ("" if aligned else ", unaligned") + ("" if bare else ", not bare")
         marks += "" if self.stride == width else f", every {stride}"
         super().__init__(name=f"Rows({dtype}, {width}, {length}{marks})")
+
+    @property
+    def iterator_type(self) -> RowsIterator:
+        return RowsIterator(self)
+
+
+class RowsIterator(types.SimpleIteratorType):
+    """What a loop over `Rows` advances."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        super().__init__(f"iter({rows})", rows.lanes)
 
 
 def lanes_type(dtype: types.Number, width: int, bare: bool = True) -> types.Type:
@@ -114,3 +126,9 @@ class RowsModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
         element = dmm.lookup(fe_type.dtype).get_value_type()
         super().__init__(dmm, fe_type, element.as_pointer())
+
+
+@register_default(RowsIterator)
+class RowsIteratorModel(models.StructModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, [("index", types.EphemeralPointer(types.intp)), ("rows", fe_type.rows)])

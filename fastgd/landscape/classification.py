@@ -16,6 +16,7 @@ from fastgd.landscape.curvature import (
     hessians,
     length_scale,
 )
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -105,8 +106,8 @@ class Classification:
 
     def __repr__(self) -> str:
         kinds, counts = np.unique(self.kind, return_counts=True)
-        found = ", ".join(f"{count} {kind}" for kind, count in zip(kinds, counts, strict=True))
-        return f"<Classification of {self.kind.size} points: {found}>"
+        found = ", ".join(counted(int(count), str(kind)) for kind, count in zip(kinds, counts, strict=True))
+        return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}>"
 
 
 def classify(

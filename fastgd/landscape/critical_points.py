@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.boxes import positive_integer
 from fastgd.landscape.classification import (
+    KINDS,
     RTOL,
     Classification,
     checked_zero_modes,
@@ -21,6 +22,7 @@ from fastgd.landscape.classification import (
 from fastgd.landscape.curvature import checked_method, hessians, length_scale
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -100,13 +102,8 @@ class CriticalPoints:
         return disconnectivity_tree(minima, self.fun[minima], saddles, self.fun[saddles], self.links[saddles])
 
     def __repr__(self) -> str:
-        kinds = ("minimum", "saddle", "maximum", "degenerate", "undefined")
-        plural = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles"}
-        parts = []
-        for kind in kinds:
-            count = int(np.count_nonzero(self.kind == kind))
-            if count:
-                parts.append(f"{count} {kind if count == 1 else plural.get(kind, kind)}")
+        counts = {kind: int(np.count_nonzero(self.kind == kind)) for kind in KINDS}
+        parts = [counted(count, kind) for kind, count in counts.items() if count]
         return f"<CriticalPoints of {self.name or 'a problem'}: {', '.join(parts) or 'none'}>"
 
     def __str__(self) -> str:
@@ -130,7 +127,7 @@ class CriticalPoints:
         rows = [head] + [self._row(k) for k in range(min(limit, len(self)))]
         widths = [max(len(row[j]) for row in rows) for j in range(len(head))]
         left = (1, 3, 5, 6)
-        lines = [repr(self)[1:-1] + f", from {self.n_starts:,} starts"]
+        lines = [repr(self)[1:-1] + f", from {counted(self.n_starts, 'start')}"]
         if len(self):
             lines += [
                 "  ".join(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.texts import counted
+
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
@@ -88,7 +90,7 @@ class GradientCheck:
 
     def _verdict(self) -> str:
         if self.ok:
-            return f"ok at {self.x.shape[0]} points, {self.x.shape[1]} components"
+            return f"ok at {counted(self.x.shape[0], 'point')}, {counted(self.x.shape[1], 'component')}"
         parts = np.flatnonzero(self.wrong.any(axis=0))
         shown = ", ".join(str(j) for j in parts[:8]) + (", ..." if parts.size > 8 else "")
         return (

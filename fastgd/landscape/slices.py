@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer, real_array
 from fastgd.result import Result
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -48,7 +49,7 @@ class PlaneSlice:
 
     def __repr__(self) -> str:
         na, nb = self.values.shape
-        return f"<PlaneSlice of {self.name}: {na} x {nb} values, {self.centre.size} parameters>"
+        return f"<PlaneSlice of {self.name}: {na} x {nb} values, {counted(self.centre.size, 'parameter')}>"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

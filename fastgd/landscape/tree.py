@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.texts import counted
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class DisconnectivityTree:
@@ -74,7 +76,7 @@ class DisconnectivityTree:
         return line
 
     def __repr__(self) -> str:
-        return f"<DisconnectivityTree of {self.minima.size} minima, {self.roots.size} roots>"
+        return f"<DisconnectivityTree of {counted(self.minima.size, 'minimum')}, {counted(self.roots.size, 'root')}>"
 
 
 def disconnectivity_tree(

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, TypeVar
 
 from fastgd.errors import nearest
+from fastgd.keywords import explain_keywords, unknown_keyword
 
 from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
@@ -26,20 +27,21 @@ __all__ = [
     "rules",
 ]  # fmt: skip
 
-REGISTRY: dict[str, type[Method]] = {
-    kind.name: kind
-    for kind in list(globals().values())
-    if isinstance(kind, type) and issubclass(kind, Method) and kind not in (Method, Optimizer)
-}
-
-
 M = TypeVar("M", bound=type[Method])
+REGISTRY: dict[str, type[Method]] = {}
 
 
 def register(kind: M) -> M:
     """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
+    if "__init__" in vars(kind):
+        kind.__init__ = explain_keywords(kind.__name__)(kind.__init__)  # type: ignore[method-assign]
     REGISTRY[kind.name] = kind
     return kind
+
+
+for _kind in list(globals().values()):
+    if isinstance(_kind, type) and issubclass(_kind, Method) and _kind not in (Method, Optimizer):
+        register(_kind)
 
 
 def rules() -> list[str]:
@@ -91,9 +93,7 @@ def make(name: str, **options: Any) -> Any:
     fields = [field.name for field in dataclasses.fields(kind) if field.init]
     for option in options:
         if option not in fields:
-            hint = nearest(option, fields)
-            known = f"Its options: {', '.join(fields)}" if fields else "It has none."
-            raise ValueError(f"{name} has no option {option!r}.{hint} {known}")
+            raise ValueError(unknown_keyword(name, option, fields, what="option"))
     missing = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING and f.name not in options]
     if missing:
         raise ValueError(f"{name} needs {', '.join(missing)}")

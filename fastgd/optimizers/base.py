@@ -337,6 +337,14 @@ def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
             f"{name} must be a number or an array of numbers, got {value!r}; GradientDescent(lr=...), "
             "ConjugateGradient and LBFGS take line searches"
         )
+    if isinstance(value, type) and issubclass(value, (Schedule, LineSearch)):
+        raise TypeError(f"{name}: give an instance, {value.__name__}(...), not the class {value.__name__}")
+    if callable(value):
+        raise TypeError(
+            f"{name} must be a number or an array of numbers, got {value!r}; a learning rate that changes with the "
+            "step is a schedule, such as lr=fastgd.schedules.Exponential(0.1, gamma=0.99); the docstring of "
+            "fastgd.schedules.Schedule shows how to write one"
+        )
     numbers = real_array(value, name)
     good = np.isfinite(numbers) & (numbers >= low) & ((numbers < high) if below else (numbers <= high))
     if not good.all():

@@ -33,8 +33,9 @@ def basins(
     Each attractor has a colour, light where few steps were needed and dark where many were, on a logarithmic
     scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; the legend names
     position (with two parameters; else the number), value and share of each, unsettled starts are grey and
-    diverged ones black. The first seven colours are those of Okabe and Ito, the next nine Tol's muted set;
-    from the seventeenth attractor on they repeat.
+    diverged ones black. The first seven colours are those of Okabe and Ito, the next nine Tol's muted set. Where
+    there are more attractors, the sixteen with the largest shares have these colours, and all others one dark
+    grey without shades.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def basins(
     legend : bool
         Whether to draw the legend and the scale of the steps.
     max_legend : int
-        Most attractors in the legend, those with the largest shares; the rest is one line.
+        Most attractors in the legend, those with the largest shares; the rest of those with a colour is one line.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def basins(
     own = ax is None
     figure, ax = style.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
 
-    colours = style.colours(len(map.basins))
+    colours = style.colours(map.basins.counts)
     low, high = step_range([map])
     draw_map(map, ax, colours, low, high)
     ax.set_title(f"{map.problem.name}, {style.optimizer_text(map.optimizer)}" if title is None else title)
@@ -129,8 +130,10 @@ def step_range(maps: list[BasinMap]) -> tuple[float, float]:
 
 
 def map_picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    table = (255.0 * style.shades(colours, _SHADES)).round().astype(np.uint8)
-    grey, black = (_rgb(code) for code in (style.UNSETTLED_COLOUR, style.DIVERGED_COLOUR))
+    table = style.shades(colours, _SHADES)
+    table[style.is_other(colours)] = style.rgb(style.OTHER_COLOUR)
+    table = (255.0 * table).round().astype(np.uint8)
+    grey, black = ((255.0 * style.rgb(code)).round() for code in (style.UNSETTLED_COLOUR, style.DIVERGED_COLOUR))
     picture = np.empty((*map.shape, 3), dtype=np.uint8)
     picture[map.labels == UNSETTLED] = grey
     picture[map.labels == DIVERGED] = black
@@ -140,10 +143,6 @@ def map_picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: f
     shade = np.rint(np.clip(position, 0.0, 1.0) * (_SHADES - 1)).astype(np.intp)
     picture[settled] = table[map.labels[settled], shade]
     return picture
-
-
-def _rgb(code: str) -> tuple[int, int, int]:
-    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
 def pixel_edges(axis: NDArray[np.float64]) -> tuple[float, float]:
@@ -181,17 +180,22 @@ def _add_legend(map: BasinMap, ax: Axes, colours: NDArray[np.float64], max_legen
     from matplotlib.patches import Patch
 
     found = map.basins
-    shown = np.sort(np.argsort(-found.counts, kind="stable")[:max_legend])
+    most = min(max_legend, len(style.PALETTE))
+    shown = np.sort(np.argsort(-found.counts, kind="stable")[:most])
     handles: list[Any] = []
     for k in shown:
         where = _position(found, k) if map.problem.dim == 2 else f"{k}:"
         text = f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
         handles.append(Patch(facecolor=tuple(colours[k]), edgecolor="black", linewidth=0.5, label=text))
-    rest = len(found) - len(shown)
-    if rest:
-        share = 1.0 - found.fractions[shown].sum() - found.unsettled - found.diverged
-        handles.append(Line2D([], [], linestyle="none", label=f"{rest:,} more   {_share(share)}"))
+    other = style.is_other(colours)
+    more = ~other
+    more[shown] = False
+    if more.any():
+        label = f"{np.count_nonzero(more):,} more   {_share(found.fractions[more].sum())}"
+        handles.append(Line2D([], [], linestyle="none", label=label))
+    others = f"other minima ({np.count_nonzero(other):,})"
     for share, colour, text in (
+        (found.fractions[other].sum(), style.OTHER_COLOUR, others),
         (found.unsettled, style.UNSETTLED_COLOUR, "not settled"),
         (found.diverged, style.DIVERGED_COLOUR, "diverged"),
     ):

@@ -29,7 +29,8 @@ def compare(
 
     Where the starts are a grid in a plane, there is a map for the reference and for each optimizer: an attractor has
     the same colour in all of them, and under each name stands the share of starts that go elsewhere than by the
-    reference.  Unsettled starts are grey and diverged ones black.
+    reference.  Unsettled starts are grey and diverged ones black; past sixteen attractors, all but the largest basins
+    are dark grey.
 
     The profile shows for each optimizer the share of starts that it brings to the global minimum with at most so many
     times the evaluations (values and gradients) of the best optimizer for that start; see `Comparison.profile`.
@@ -73,7 +74,8 @@ def compare(
     if max_factor is not None and not max_factor > 1:
         raise ValueError(f"max_factor must be above 1, got {max_factor!r}")
     path = None if out is None else style.checked_path(out)
-    lines = _axes_of(comparison.x0)
+    one_each = comparison.contestants[0].found.shape == comparison.x0.shape[:-1]  # and not one for each of many seeds
+    lines = _axes_of(comparison.x0) if one_each else None
     shown = list(comparison.all[::-1][:1] if comparison.reference else ()) + list(comparison.contestants)
     maps = shown if lines is not None else []
     rows = -(-len(maps) // _COLUMNS)
@@ -91,9 +93,9 @@ def compare(
         axes = axes[: len(maps)]
         plane, sides = lines
         count = max(1, max((each.agreement.attractors if each.agreement else len(each.basins)) for each in maps))
-        table = _table(count)
+        table = _table(maps, count)
         for k, (contestant, ax) in enumerate(zip(maps, axes, strict=True)):
-            _draw_map(contestant, ax, table, sides)
+            _draw_map(_labels(contestant), ax, table, sides)
             ax.set_title(_title(contestant, comparison), fontsize="medium")
             if k + columns >= len(maps):
                 ax.set_xlabel(f"x[{plane[0]}]")
@@ -117,19 +119,30 @@ def _axes_of(x0: NDArray[np.float64]) -> tuple[tuple[int, int], tuple[NDArray[np
     return (i, j), (x0[:, 0, i], x0[0, :, j])
 
 
-def _table(count: int) -> NDArray[np.float64]:
+def _labels(contestant: Contestant) -> NDArray[np.int64]:
+    """The attractor of each start, in the numbers common to all maps where there is a reference."""
+    return contestant.basins.labels if contestant.agreement is None else contestant.agreement.labels
+
+
+def _table(maps: list[Contestant], count: int) -> NDArray[np.float64]:
     """Colours by label; those of the labels -1 and -2 stand at the end."""
+    sizes = np.zeros(count, dtype=np.int64)
+    for each in maps:
+        labels = _labels(each)
+        sizes += np.bincount(labels[labels >= 0], minlength=count)
     table = np.empty((count + 2, 3))
-    table[:count] = style.colours(count)
+    table[:count] = style.colours(sizes)
     for label, code in ((UNSETTLED, style.UNSETTLED_COLOUR), (DIVERGED, style.DIVERGED_COLOUR)):
-        table[label] = [int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)]
+        table[label] = style.rgb(code)
     return table
 
 
 def _draw_map(
-    contestant: Contestant, ax: Axes, table: NDArray[np.float64], sides: tuple[NDArray[np.float64], NDArray[np.float64]]
+    labels: NDArray[np.int64],
+    ax: Axes,
+    table: NDArray[np.float64],
+    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    labels = contestant.basins.labels if contestant.agreement is None else contestant.agreement.labels
     (left, right), (bottom, top) = (pixel_edges(line) for line in sides)
     # The first axis of the grid runs to the right, so the picture is its transpose.
     image = table[labels].transpose(1, 0, 2)

@@ -73,7 +73,7 @@ def basins_grid(
     rows = -(-len(listed) // across)
     figure, axes = style.new_grid(rows, across, (3.2 * across + 1.8, 3.2 * rows + 0.5))
     groups, places, values = _common_attractors(listed)
-    colours = style.colours(len(places))
+    colours = style.colours(_sizes(listed, groups, len(places)))
     low, high = step_range(listed)
     for k, ax in enumerate(axes.flat):
         if k >= len(listed):
@@ -157,7 +157,7 @@ def basins_stack(
     elif along not in free:
         raise ValueError(f"along must be a parameter in which the maps differ, one of {free}, got {along!r}")
     groups, places, values = _common_attractors(listed)
-    colours = style.colours(len(places))
+    colours = style.colours(_sizes(listed, groups, len(places)))
     low, high = step_range(listed)
     figure, ax = style.new_space(ax, (7.6, 6.2))
     for k in np.argsort(at[:, along], kind="stable"):
@@ -248,7 +248,7 @@ def sweep(
     order = np.argsort(values)
     values = values[order]
     shown = np.sort(np.argsort(-found.fractions.sum(axis=0), kind="stable")[:_MOST_IN_LEGEND])
-    colours = style.colours(len(found.basins))
+    colours = style.colours(found.basins.counts)
     rate_of_descent = name == "lr" and isinstance(found.optimizer, GradientDescent)
     for k in shown:
         low, high = 100.0 * found.intervals[order, k].T
@@ -317,17 +317,30 @@ def _common_attractors(
     return np.split(rank[groups], ends), points[first[order]], fun[first[order]]
 
 
+def _sizes(maps: list[BasinMap], groups: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+    """How many starts of all maps together lead to each attractor in the common numbers."""
+    sizes = np.zeros(count, dtype=np.int64)
+    for map, numbers in zip(maps, groups, strict=True):
+        np.add.at(sizes, numbers, map.basins.counts)
+    return sizes
+
+
 def _legend(
     figure: Figure, maps: list[BasinMap], colours: NDArray[np.float64], places: NDArray[np.float64], values: Any
 ) -> None:
     from matplotlib.patches import Patch
 
+    other = style.is_other(colours)
+    named = np.flatnonzero(~other)
     handles = [
         Patch(facecolor=tuple(colours[k]), edgecolor="black", linewidth=0.5, label=_place(places[k], places, values[k]))
-        for k in range(min(len(places), _MOST_IN_LEGEND))
+        for k in named[:_MOST_IN_LEGEND]
     ]
-    if len(places) > _MOST_IN_LEGEND:
-        handles.append(Patch(facecolor="none", label=f"{len(places) - _MOST_IN_LEGEND:,} more"))
+    if len(named) > _MOST_IN_LEGEND:
+        handles.append(Patch(facecolor="none", label=f"{len(named) - _MOST_IN_LEGEND:,} more"))
+    if other.any():
+        others = f"other minima ({np.count_nonzero(other):,})"
+        handles.append(Patch(facecolor=style.OTHER_COLOUR, edgecolor="black", linewidth=0.5, label=others))
     for label, colour, text in ((-1, style.UNSETTLED_COLOUR, "not settled"), (-2, style.DIVERGED_COLOUR, "diverged")):
         if any((map.labels == label).any() for map in maps):
             handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=text))

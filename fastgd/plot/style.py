@@ -20,6 +20,7 @@ PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
     "#332288", "#DDCC77", "#117733", "#882255", "#88CCEE", "#CC6677", "#44AA99", "#AA4499", "#999933",
 )  # fmt: skip
+OTHER_COLOUR = "#666666"  # of all attractors past the palette; its shades would look like what has not settled
 UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
@@ -153,10 +154,25 @@ def checked_path(out: str | os.PathLike[str]) -> Path:
     return path
 
 
-def colours(count: int) -> NDArray[np.float64]:
-    """Return `count` colours, shape (count, 3) in sRGB from 0 to 1; past the palette they repeat."""
-    rgb = [[int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)] for code in PALETTE]
-    return np.array([rgb[i % len(rgb)] for i in range(count)]).reshape(count, 3)
+def rgb(code: str) -> NDArray[np.float64]:
+    """Return the colour of a hexadecimal code in sRGB, from 0 to 1."""
+    return np.array([int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)])
+
+
+def colours(sizes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a colour for each basin of these sizes, shape (k, 3) in sRGB from 0 to 1.
+
+    The largest ones have the colours of the palette, in the order of their numbers, and the rest one neutral colour.
+    """
+    found = np.tile(rgb(OTHER_COLOUR), (len(sizes), 1))
+    largest = np.sort(np.argsort(-np.asarray(sizes), kind="stable")[: len(PALETTE)])
+    found[largest] = np.array([rgb(code) for code in PALETTE])[: len(largest)]
+    return found
+
+
+def is_other(colours: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of these colours, shape (k, 3), is the neutral one."""
+    return (colours == rgb(OTHER_COLOUR)).all(axis=1)
 
 
 def shades(

@@ -23,6 +23,11 @@ from fastgd.jit import cache
 
 __all__ = ["derive_gradient", "derive_hessian", "derive_sample_gradient", "derive_sample_hessian"]
 
+SCALAR = (
+    "The function must be scalar code, which takes one number at a time: x[i], loops over range(len(x)) and over the "
+    "indices of the data, math.* and scalar np.*."
+)
+
 
 def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
     """Derive the gradient of a function of `dim` parameters.
@@ -194,7 +199,7 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     from .derive import gradient_program, hessian_program
     from .emit import source_of
     from .rebind import Rebinding
-    from .trace import Refused, SampleNumber, Tape, Traced, TracedData
+    from .trace import Refused, SampleNumber, Tape, Traced, TracedData, WholeArray
 
     rebinding = Rebinding()
     tape = Tape()
@@ -216,9 +221,9 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
+        advice = SCALAR if isinstance(error, WholeArray) else _advice(kind, fun, dim, len(data), sample)
         raise DerivationError(
-            f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n"
-            f"{_advice(kind, fun, dim, len(data), sample)}"
+            f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n{advice}"
         ) from (None if refused else error)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .functions import shims
-from .trace import Refused, Traced, TracedData, TracedPoint
+from .trace import Refused, Traced, TracedData, TracedPoint, WholeArray
 
 NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
 
@@ -39,10 +39,10 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         if not contains_traced([*values, *kwargs.values()]):
             return original(*values, **kwargs)
         whole = any(isinstance(v, (TracedData, TracedPoint, np.ndarray)) for v in values)
+        whole = whole or (shim is None and any(isinstance(v, (list, tuple)) for v in values))
         if shim is None or whole or kwargs:
-            raise Refused(
-                f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
-            )
+            what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
+            raise (WholeArray if whole else Refused)(what)
         return shim(*values)
 
     return call

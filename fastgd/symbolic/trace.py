@@ -25,6 +25,10 @@ class Refused(Exception):
     """Something was met that has no symbolic counterpart."""
 
 
+class WholeArray(Refused):
+    """An operation on an array was met, in a function that has to be scalar code."""
+
+
 class Tape:
     """The named intermediate values of one call, in the order in which they were computed.
 
@@ -84,7 +88,7 @@ class Tape:
         if isinstance(value, (complex, np.complexfloating)):
             raise Refused(f"the complex number {value}")
         if isinstance(value, np.ndarray):
-            raise Refused(f"arithmetic with an array of shape {value.shape}; write a loop over its elements")
+            raise WholeArray(f"arithmetic with an array of shape {value.shape}")
         raise Refused(f"an operation with a {type(value).__name__}")
 
     def traced(self, value: Any) -> Traced:
@@ -98,9 +102,9 @@ class Tape:
         return Traced(self, (self.named(self.functions[name](*atoms)),))
 
 
-def refusal(what: str) -> Callable[..., NoReturn]:
+def refusal(what: str, kind: type[Refused] = Refused) -> Callable[..., NoReturn]:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Refused(what)
+        raise kind(what)
 
     return refuse
 
@@ -203,7 +207,7 @@ class Traced:
     __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("a rounding")
     __iter__ = __len__ = __getitem__ = refusal("a number used like a sequence")
-    __array__ = refusal("a conversion to an array")
+    __array__ = refusal("a conversion to an array", WholeArray)
 
 
 class TracedPoint:
@@ -228,14 +232,12 @@ class TracedPoint:
 
     def __getitem__(self, index: Any) -> Traced:
         if isinstance(index, slice):
-            raise Refused("a slice of x")
+            raise WholeArray("a slice of x")
         return self._values[operator.index(index)]
 
-    __array__ = refusal("an array operation on x as a whole")
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = refusal("a comparison of x as a whole")
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = refusal(
-        "an array operation on x as a whole"
-    )
+    __array__ = refusal("an array operation on x as a whole", WholeArray)
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = refusal("a comparison of x as a whole", WholeArray)
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __array__
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
     __matmul__ = __rmatmul__ = __add__
     __hash__ = None  # type: ignore[assignment]
@@ -274,6 +276,6 @@ class TracedData:
         ]
         return self._tape.read(f"{self._name}[{', '.join(words)}]")
 
-    __iter__ = refusal("a loop over an array of the data; loop over range(len(...))")
-    __array__ = refusal("an array operation on the data as a whole")
+    __iter__ = refusal("a loop over an array of the data; loop over range(len(...))", WholeArray)
+    __array__ = refusal("an array operation on the data as a whole", WholeArray)
     __hash__ = None  # type: ignore[assignment]

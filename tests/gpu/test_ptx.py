@@ -158,6 +158,19 @@ def test_scratch_memory_has_the_lanes_of_its_point(table):
     assert "burst" in kernels
 
 
+def test_a_point_that_is_iterated_over_costs_nothing(table):
+    def fun(x):
+        a, b = x
+        total = a * b + sum(x)
+        for i, v in enumerate(x):
+            total += i * v * v
+        for v, weight in zip(x, (2.0, 3.0)):  # noqa: B905  (numba knows no `strict`)
+            total += weight * (v - 1.0) ** 2
+        return total
+
+    check(table, "adam, iterated", ptx.plan_of(gd.Problem(fun, dim=2), gd.Adam(lr=0.1)), (9, 0))
+
+
 def test_a_memory_of_the_schedule(table):
     check(table, "adam, plateau", ptx.plan_of(HIMMELBLAU, optimizer_of("adam", lr=PLATEAU)), (9, 0))
 

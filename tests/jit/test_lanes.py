@@ -255,6 +255,35 @@ def test_an_accumulator_may_start_as_a_number(width, dtype, kind):
     np.testing.assert_array_equal(found, [a + b + c, a * b * c, largest, a - 2 * b + 3 * c + 4 * a, a + b + c, a + b])
 
 
+def iterated(x, out):
+    a, b, c = x
+    out[0] = a - 2 * b + 3 * c
+    total = 0.0
+    for v in x:
+        total += v * v
+    out[1] = total
+    weighted = 0.0
+    for i, v in enumerate(x):
+        weighted += i * v
+    out[2] = weighted
+    mixed = 0.0
+    for v, weight in zip(x, (2.0, -1.0, 0.5)):  # noqa: B905  (numba knows no `strict`)
+        mixed += weight * v
+    out[3] = mixed
+    out[4] = sum(x)
+    out[5] = sum([v * v for v in x])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_point_is_iterated_over(width, dtype):
+    a, b, c = columns = np.random.default_rng(2).integers(-8, 8, (3, 40)).astype(dtype)
+    found = run(iterated, columns, 6, width, dtype)
+    squares = a * a + b * b + c * c
+    expected = [a - 2 * b + 3 * c, squares, b + 2 * c, 2 * a - b + c / 2, a + b + c, squares]
+    np.testing.assert_array_equal(found, expected)
+
+
 def fused(x, out, h):
     a, b, c = x[0], x[1], x[2]
     out[0] = a * b + c

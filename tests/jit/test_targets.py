@@ -169,8 +169,12 @@ def looks_up(x):
     return TABLE["a"] * x[0]
 
 
-def generates(x):
+def squares(x):
     return sum(v * v for v in x)
+
+
+def generates(x):  # a generator in `fun` itself is met before
+    return squares(x)
 
 
 def imports(x):
@@ -203,7 +207,8 @@ UNCOMPILABLE = [catches, looks_up, generates, imports, unknown_function, keyword
 @pytest.mark.parametrize("fun", UNCOMPILABLE)
 def test_what_numba_cannot_compile_is_a_type_error(fun):
     problem = gd.Problem(fun, ramp, dim=1)
-    expected = rf"{fun.__name__}: numba cannot compile the problem's functions; they may use .*\w"
+    use = r"they may use .*: write x\[i\] and loops over range\(len\(x\)\)"
+    expected = rf"{fun.__name__}: numba cannot compile the problem's functions; {use}.*\w"
     with pytest.raises(TypeError, match=expected) as caught:
         problem.value([0.5])
     assert len(str(caught.value)) < 400

@@ -1,0 +1,88 @@
+"""Errors for unknown keyword arguments that say what this package calls them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+from .errors import nearest
+
+__all__ = ["explain_keywords", "unknown_keyword"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What SciPy, PyTorch, Keras, Optax and scikit-learn call our arguments
+NAMES = {
+    "max_steps": "maxiter max_iter max_iters max_iterations niter n_iter num_iters iterations nit epochs n_epochs "
+    "num_epochs steps n_steps num_steps nsteps maxfev maxfun max_nfev",
+    "gtol": "tol tolerance g_tol grad_tol pgtol", "xtol": "tol tolerance x_tol xatol",
+    "ftol": "tol tolerance f_tol fatol",
+    "record": "callback history trace return_all retall", "progress": "callback verbose disp",
+    "seed": "rng random_state random_seed", "threads": "n_jobs workers num_threads n_threads",
+    "x0": "start starts init initial", "optimizer": "method", "dtype": "precision", "batch_size": "batch minibatch",
+    "lr": "learning_rate eta step_size stepsize rate lr_schedule", "eps": "epsilon", "momentum": "mu beta beta1",
+    "beta1": "b1 beta_1 betas", "beta2": "b2 beta_2 betas", "beta3": "b3 beta_3", "beta": "beta1 betas",
+    "weight_decay": "l2 wd decay", "look_ahead": "nesterov lookahead", "line_search": "linesearch",
+    "clip_norm": "clipnorm max_norm max_grad_norm", "clip_value": "clipvalue grad_clip",
+    "fun": "f func function objective", "grad": "jac gradient fprime jacobian", "dim": "n ndim n_dim dims dimension",
+    "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
+}  # fmt: skip
+PLACES = {
+    "the optimizer, as in fastgd.Adam(lr=0.05)": (
+        "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
+        "line_search",
+    ),
+    "fastgd.minimize": (
+        "max_steps", "gtol", "xtol", "ftol", "patience", "bound", "record", "average", "progress", "seed", "threads",
+        "x0", "device", "dtype", "batch_size", "noise",
+    ),
+    "the problem, as in fastgd.Problem(fun, grad, dim=2, bounds=(-1, 1))": (
+        "fun", "grad", "dim", "bounds", "data", "minima",
+    ),
+}  # fmt: skip
+
+
+def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "argument") -> str:
+    """What an error says of an argument that there is not.
+
+    Examples
+    --------
+    >>> from fastgd.keywords import unknown_keyword
+    >>> unknown_keyword("Adam", "learning_rate", ["lr", "beta1"])
+    "Adam has no argument 'learning_rate'; here it is called lr."
+    """
+    known = [each for each in known if each != "self"]
+    meant = [name, *(ours for ours, theirs in NAMES.items() if name in theirs.split())]
+    here = [each for each in meant if each in known]
+    start = f"{owner} has no {what} {name!r}"
+    if name == "callback" and {"record", "progress"} <= set(known):
+        return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
+    if here:
+        return f"{start}; here it is called {' or '.join(here)}."
+    for place, names in PLACES.items():
+        there = [name] if name in names else [each for each in meant if each in names]
+        if there and not set(names) & set(known):
+            return f"{start}: give {' or '.join(there)} to {place}."
+    takes = f" It takes {', '.join(known)}." if len(known) <= 12 else ""
+    return f"{start}.{nearest(name, known)}{takes}"
+
+
+def explain_keywords(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a decorator: the function raises TypeError with `unknown_keyword` for what it does not take."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        code = function.__code__
+        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in known:
+                    raise TypeError(unknown_keyword(owner, name, known))
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
