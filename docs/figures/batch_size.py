@@ -113,12 +113,14 @@ def main() -> None:
         middle.loglog(rates, drawn, marker, color=colours[size], markersize=5, label=f"batch {size}, independent")
         middle.loglog(rates, shuffled, marker, color=colours[size], markersize=5, fillstyle="none", label="in epochs")
         middle.loglog(fine, theory(problem, fine, size), color=colours[size], linewidth=1)
-        print(f"batch {size}: over theory", " ".join(f"{d / t:.2f}" for d, t in zip(drawn, theory(problem, rates, size))))
-        print(f"batch {size}: epochs over theory", " ".join(f"{d / t:.2g}" for d, t in zip(shuffled, theory(problem, rates, size))))
+        expected = theory(problem, rates, size)
+        print(f"batch {size}, over theory: independent {np.round(drawn / expected, 2)}")
+        print(f"batch {size}, over theory: in epochs {np.round(shuffled / expected, 3)}")
     middle.set_xlabel("learning rate")
     middle.set_title("the floor; lines: theory", fontsize="medium")
-    for (name, (steps, value)), style in zip(settled(problem, 8, 10_000, seeds).items(), ("-", "-.", "--"), strict=True):
-        colour = {"-": looks[0], "-.": looks[5], "--": looks[2]}[style]
+    styles = (("-", looks[0]), ("-.", looks[5]), ("--", looks[2]))
+    found = settled(problem, 8, 10_000, seeds)
+    for (name, (steps, value)), (style, colour) in zip(found.items(), styles, strict=True):
         right.loglog(steps, value, style, color=colour, label=name)
         print(f"{name}: at the end {value[-1]:.1e}")
     right.set_xlabel("step")

@@ -2,9 +2,9 @@
 
 python docs/figures/noisy_gradients.py [RUNS] [FILE]
 
-A quadratic of ten parameters with curvatures from 1 to 1,000.  A line search is refused noise by `minimize`, so the noise
-is a part of the function here: a ripple of 1e12 radians to the unit, added to the value and to each derivative.  It has the
-standard deviation that is asked for, and any two points that a search compares are many waves apart.
+A quadratic of ten parameters with curvatures from 1 to 1,000.  A line search is refused noise by `minimize`, so the
+noise is a part of the function here: a ripple of 1e12 radians to the unit, added to the value and to each derivative.
+It has the standard deviation that is asked for, and any two points that a search compares are many waves apart.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def gradient(x, out, curvatures, noise):
     for j in range(len(x)):
         place += (1.37 + j) * x[j]
     for j in range(len(x)):
-        out[j] = curvatures[j] * x[j] + noise * math.sqrt(2.0) * math.sin((1e12 + 1e11 * j) * place + j)
+        out[j] = curvatures[j] * x[j] + noise * math.sqrt(2.0) * math.sin((1.1e12 + 1e11 * j) * place + j)
 
 
 def noisy(noise: float) -> gd.Problem:
@@ -71,7 +71,7 @@ def searched(noise: float, runs: int) -> gd.Result:
 
 
 def finals(noise: float, runs: int) -> dict[str, np.ndarray]:
-    """The excess at the end: of the searches where they fail, of momentum after STEPS gradients and after ten times that."""
+    """The excess at the end: of searches where they fail, of momentum after STEPS gradients and ten times that."""
     problem, x0 = noisy(noise), starts(runs)
     rule = gd.Momentum(lr=1.0 / CONDITION, momentum=0.9)
     short = gd.minimize(problem, x0, rule, gtol=None, max_steps=STEPS)
@@ -93,7 +93,8 @@ def main() -> None:
     for noise, colour, marker in zip(SHOWN, (looks[0], looks[2], looks[1], looks[5]), "osD^", strict=True):
         found = searched(noise, runs)
         path = np.nanmedian(excess(found.trace), axis=0)[: N + 4]
-        left.semilogy(path, marker + "-", color=colour, markersize=4, label="exact" if noise == 0 else f"noise {noise:g}")
+        name = "exact" if noise == 0 else f"noise {noise:g}"
+        left.semilogy(path, marker + "-", color=colour, markersize=4, label=name)
         lost = np.nanmedian(conjugacy(found.trace), axis=0)
         print(f"noise {noise:g}: after {N} steps {path[N]:.1e}, largest cosines {np.round(lost[: N - 1], 3)}")
     left.axvline(N, color="#888888", linestyle=":", linewidth=1)
