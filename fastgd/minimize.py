@@ -90,8 +90,8 @@ def minimize(
         run's being the integer itself.  So run k alone is repeated by ``seed=fastgd.seeds(seed, batch_shape)[k]``.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where to run: "cuda" is an NVIDIA GPU (needs the extra ``cuda``).  "auto" takes one if there is one and the runs
-        are so many that it pays; ``fastgd info`` tells from what number on.  SciPy's methods and integrators run on
-        the CPU only.
+        are at least 100,000; that number is a default and no measurement.  SciPy's methods and integrators run on the
+        CPU only.
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional

@@ -190,6 +190,24 @@ def test_problems_lists_the_catalogue(capsys):
         assert row.split()[1] == str(gd.problems.make(name).dim)
 
 
+def test_optimizers_lists_all_names_with_their_options(capsys):
+    assert cli.main(["optimizers"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line for line in lines[1:] if not line.startswith(" ")}
+    assert list(rows) == gd.optimizers.names()
+    assert "lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08" in rows["adam"]
+    assert rows["adam"].split()[1] == "Adam"
+    assert "clip" not in rows["adam"]
+    assert rows["gradient_descent"].split()[2:] == ["lr,", "weight_decay=0.0"]
+
+
+def test_optimizers_may_have_dashes(tmp_path, capsys):
+    out = str(tmp_path / "map.png")
+    arguments = ["basins", "himmelblau", "--optimizer", "gradient-descent", "--lr", "0.01", "--shape", "4x4"]
+    assert cli.main([*arguments, "--out", out]) == 0
+    assert "4 x 4 starts" in capsys.readouterr().out
+
+
 def test_info_tells_versions_and_the_engine(capsys):
     assert cli.main(["info"]) == 0
     facts = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())

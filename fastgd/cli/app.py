@@ -17,6 +17,7 @@ import fastgd
 from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
+from fastgd.optimizers.base import CLIPS
 
 _WIDTH_OF_A_FILE = 140
 
@@ -67,7 +68,7 @@ def _main(
 def draw_basins(
     problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .pdf, .svg, ...")],
-    optimizer: Annotated[str, typer.Option(help="Name of an optimizer.")] = "adam",
+    optimizer: Annotated[str, typer.Option(help="Name of an optimizer, see `fastgd optimizers`.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     momentum: Annotated[float | None, typer.Option(help="Momentum, for optimizers that have one.")] = None,
     option: Annotated[
@@ -101,7 +102,7 @@ def draw_basins(
 
         path = checked_path(out)
         landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
-        rule = optimizers.make(optimizer, **{k: v for k, v in settings.items() if v is not None})
+        rule = optimizers.make(optimizer.replace("-", "_"), **{k: v for k, v in settings.items() if v is not None})
         found = map_basins(
             landscape,
             rule,
@@ -133,7 +134,10 @@ def compare_optimizers(
     problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
     names: Annotated[
         str,
-        typer.Option("--optimizers", help="Names, as adam,scipy-cg; options as in adam,momentum:lr=0.01:momentum=0.5."),
+        typer.Option(
+            "--optimizers",
+            help="Names, see `fastgd optimizers`, as adam,scipy-cg; options as in adam,momentum:lr=0.01:momentum=0.5.",
+        ),
     ],
     lr: Annotated[float, typer.Option(help="Learning rate of those that have one and are not given theirs.")] = 0.01,
     starts: Annotated[int, typer.Option(min=1, help="Starts, drawn evenly from the problem's box.")] = 1000,
@@ -199,6 +203,17 @@ def list_problems() -> None:
     _console().print(table)
 
 
+@app.command("optimizers")
+def list_optimizers() -> None:
+    """List the optimizers with their options and defaults."""
+    table = _table(("name", "left"), ("in Python", "left"), ("options", "left"))
+    for name in optimizers.names():
+        kind: Any = optimizers.REGISTRY[name]
+        options = ", ".join(_option(field) for field in dataclasses.fields(kind) if field.name not in CLIPS)
+        table.add_row(*(Text(cell) for cell in (name, kind.__name__, options)))
+    _console().print(table)
+
+
 @app.command("info")
 def show_info() -> None:
     """Tell versions, processor, threads, vector width, the GPU, and where compiled kernels are kept."""
@@ -253,6 +268,11 @@ def _assignments(texts: list[str], option: str = "--set") -> dict[str, float]:
     return settings
 
 
+def _option(field: dataclasses.Field[Any]) -> str:
+    """An option of an optimizer with its default, where that says more than None."""
+    return field.name if field.default in (dataclasses.MISSING, None) else f"{field.name}={field.default!r}"
+
+
 def _loss(error: KeyboardInterrupt, runs: int) -> str:
     partial = getattr(error, "partial", None)
     done = 0 if partial is None else int((partial.status >= 0).sum())
@@ -280,7 +300,7 @@ def _print_basins(found: BasinMap) -> None:
 def _table(*columns: tuple[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "what it is")
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in ("what it is", "options"))
     return table
 
 

@@ -170,6 +170,12 @@ def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -
     TypeError, ValueError
         If the data are not as described.
 
+    Notes
+    -----
+    A sample belongs to the label 1 where z > 0, with the probability 1 / (1 + exp(-z)).  For points x of shape
+    (*batch, p + 1), ``z = x[..., :-1] @ X.T + x[..., -1:]`` has shape (*batch, N), and the share of right labels is
+    ``np.mean((z > 0) == y, axis=-1)``.
+
     References
     ----------
     D. R. Cox, The regression analysis of binary sequences, doi:10.1111/j.2517-6161.1958.tb00292.x.
