@@ -25,6 +25,15 @@ def positive_integer(value: Any, name: str) -> int:
     return number
 
 
+def whole_seed(seed: Any) -> int:
+    """Return `seed` as an int that is not negative, or raise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed must be an integer, not {described(seed)}.")
+    if seed < 0:
+        raise ValueError(f"seed must not be negative; it is {seed}.")
+    return int(seed)
+
+
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
     """Return `value` as a float64 array, or raise TypeError naming the argument."""
     try:

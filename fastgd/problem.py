@@ -17,8 +17,9 @@ from fastgd.boxes import (
     real_array,
     regular_grid,
     unit_points,
+    whole_seed,
 )
-from fastgd.errors import nearest
+from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
 
 __all__ = ["Problem"]
@@ -285,14 +286,8 @@ class Problem:
                [ 6.,  6.]])
         """
         n = positive_integer(n, "n")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise TypeError(f"seed must be an integer, not {described(seed)}.")
-        if seed < 0:
-            raise ValueError(f"seed must not be negative; it is {seed}.")
-        if method not in METHODS:
-            raise ValueError(
-                f"method must be one of {', '.join(METHODS)}, not {method!r}.{nearest(method, METHODS)}"
-            )
+        seed = whole_seed(seed)
+        check_choice("method", method, METHODS)
         if method == "normal":
             points = np.random.default_rng(seed).standard_normal((n, self.dim))
             if self.bounds is None:
@@ -307,7 +302,7 @@ class Problem:
         low, high = self.bounds.T
         if method == "grid":
             return regular_grid(n, low, high)
-        return low + (high - low) * unit_points(n, self.dim, int(seed), method)
+        return low + (high - low) * unit_points(n, self.dim, seed, method)
 
     def grid(
         self,
