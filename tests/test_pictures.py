@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -119,7 +120,7 @@ def test_an_mp4_is_written_by_the_ffmpeg_that_matplotlib_is_told_of(recorded, tm
         file = gd.plot.animation(recorded, tmp_path / "way.mp4", frames=4, max_paths=1, fps=12)
     given = json.loads(file.read_text())
     source = given["arguments"][: given["arguments"].index("-i")]
-    arguments = dict(zip(source, source[1:], strict=False))
+    arguments = dict(itertools.pairwise(source))
     width, height = (int(side) for side in arguments["-s"].split("x"))
     rate = arguments.get("-framerate", arguments.get("-r"))  # older Matplotlib says the latter
     assert (rate, arguments["-pix_fmt"]) == ("12", "rgba")
