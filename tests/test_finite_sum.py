@@ -103,3 +103,12 @@ def test_a_sum_survives_pickling():
         copy = pickle.loads(pickle.dumps(problem))
         np.testing.assert_array_equal(copy.gradient([1.0, 2.0]), problem.gradient([1.0, 2.0]))
         assert copy.samples == 17
+
+
+def test_the_derived_hessian_is_that_of_the_normal_equations():
+    design = np.stack([np.ones(17), T], axis=1)
+    expected = design.T @ design / 17
+    np.testing.assert_allclose(FIT.hessian([[1.0, 2.0], [0.0, -1.0]]), [expected, expected], rtol=1e-13)
+    out = np.empty(4)
+    FIT.hess(np.array([1.0, 2.0]), out, T, Y)
+    np.testing.assert_allclose(out.reshape(2, 2), expected, rtol=1e-13)
