@@ -25,6 +25,15 @@ def positive_integer(value: Any, name: str) -> int:
     return number
 
 
+def whole_seed(seed: Any) -> int:
+    """Return `seed` as an int that is not negative, or raise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed must be an integer, not {described(seed)}.")
+    if seed < 0:
+        raise ValueError(f"seed must not be negative; it is {seed}.")
+    return int(seed)
+
+
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
     """Return `value` as a float64 array, or raise TypeError naming the argument."""
     try:
@@ -134,3 +143,55 @@ def unit_points(n: int, dim: int, seed: int, method: str) -> np.ndarray:
         raise ValueError(f'n must be at most 2**30 for method="sobol"; it is {n}.')
     # A whole power of two is drawn, since SciPy warns of any other count, and its first n points are kept.
     return qmc.Sobol(d=dim, scramble=True, rng=generator).random_base2(exponent)[:n]
+
+
+def box_points(n: int, bounds: np.ndarray, seed: int, method: str) -> np.ndarray:
+    """Return `n` points in a box, shape ``(n, dim)``, by a method of `unit_points` or on a regular grid."""
+    low, high = bounds.T
+    if method == "grid":
+        return regular_grid(n, low, high)
+    return low + (high - low) * unit_points(n, len(bounds), seed, method)
+
+
+def normal_points(n: int, dim: int, seed: int, bounds: np.ndarray | None) -> np.ndarray:
+    """Return `n` normal points around the middle of a box, shape ``(n, dim)``, or standard ones without a box."""
+    points = np.random.default_rng(seed).standard_normal((n, dim))
+    if bounds is None:
+        return points
+    low, high = bounds.T
+    return 0.5 * (low + high) + 0.25 * (high - low) * points
+
+
+def plane_axes(plane: tuple[int, int], dim: int) -> tuple[int, ...]:
+    """Return the parameters that vary in a plane, counted from the front; of one parameter, that one."""
+    if dim == 1:
+        return (0,)
+    if not isinstance(plane, (tuple, list)) or len(plane) != 2:
+        raise TypeError(f"plane must be a pair (i, j) of parameters, not {described(plane)}.")
+    for k in plane:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -dim <= k < dim:
+            raise ValueError(f"plane must name parameters 0 to {dim - 1}; it is {plane!r}.")
+    i, j = (int(k) % dim for k in plane)
+    if i == j:
+        raise ValueError(f"plane must name two different parameters; it is {plane!r}.")
+    return i, j
+
+
+def plane_grid(sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, through: np.ndarray) -> np.ndarray:
+    """Return the points of a regular grid over a box in the plane of some axes, through a point."""
+    points = np.empty((*sizes, len(through)))
+    points[...] = through
+    lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
+    for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
+        points[..., axis] = values
+    return points
+
+
+def box_text(bounds: np.ndarray) -> str:
+    """Return a box in few words: one pair where all sides are the same."""
+    if np.all(bounds == bounds[0]):
+        low, high = bounds[0]
+        return f"({low:g}, {high:g})"
+    if len(bounds) <= 3:
+        return "[" + ", ".join(f"({low:g}, {high:g})" for low, high in bounds) + "]"
+    return f"<{len(bounds)} pairs>"

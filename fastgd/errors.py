@@ -1,4 +1,4 @@
-"""The exceptions of the package, and the nearest-name hint that error messages end with."""
+"""The exceptions of the package, and the check of a name with the nearest one as a hint."""
 
 from __future__ import annotations
 
@@ -85,3 +85,18 @@ def nearest(name: object, names: Iterable[str]) -> str:
     lowered = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean {lowered[close[0]]!r}?" if close else ""
+
+
+def check_choice(argument: str, value: object, known: Iterable[str], where: str = "") -> None:
+    """Raise ValueError unless `value` is one of the known names.
+
+    Examples
+    --------
+    >>> from fastgd.errors import check_choice
+    >>> check_choice("method", "sobl", ("uniform", "sobol"))
+    Traceback (most recent call last):
+    ValueError: method must be one of uniform, sobol, not 'sobl'. Did you mean 'sobol'?
+    """
+    known = tuple(known)
+    if value not in known:
+        raise ValueError(f"{argument} must be one of {', '.join(known)}{where}, not {value!r}.{nearest(value, known)}")

@@ -10,15 +10,18 @@ from numpy.typing import ArrayLike
 
 from fastgd import evaluate, symbolic
 from fastgd.boxes import (
-    axis_points,
+    box_points,
+    box_text,
     checked_bounds,
     checked_minima,
+    normal_points,
+    plane_axes,
+    plane_grid,
     positive_integer,
     real_array,
-    regular_grid,
-    unit_points,
+    whole_seed,
 )
-from fastgd.errors import nearest
+from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
 from fastgd.keywords import explain_keywords
 
@@ -150,7 +153,7 @@ class Problem:
             If they cannot be derived.
         """
         if self._hess is None:
-            self._hess = symbolic.derive_hessian(self.fun, self.dim, self.data)
+            self._hess = self._derive_hessian()
         return self._hess
 
     def value(self, x: ArrayLike) -> np.ndarray:
@@ -235,10 +238,7 @@ class Problem:
         array([[74., 20.],
                [20., 34.]])
         """
-        points = self._points(x)
-        if self._hess is None:
-            self._hess = self._derive_hessian()
-        return evaluate.hessian(self._hess, points, self.data)
+        return evaluate.hessian(self.hess, self._points(x), self.data)
 
     def _derive_hessian(self) -> Callable[..., Any]:
         return symbolic.derive_hessian(self.fun, self.dim, self.data)
@@ -287,29 +287,16 @@ class Problem:
                [ 6.,  6.]])
         """
         n = positive_integer(n, "n")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise TypeError(f"seed must be an integer, not {described(seed)}.")
-        if seed < 0:
-            raise ValueError(f"seed must not be negative; it is {seed}.")
-        if method not in METHODS:
-            raise ValueError(
-                f"method must be one of {', '.join(METHODS)}, not {method!r}.{nearest(method, METHODS)}"
-            )
+        seed = whole_seed(seed)
+        check_choice("method", method, METHODS)
         if method == "normal":
-            points = np.random.default_rng(seed).standard_normal((n, self.dim))
-            if self.bounds is None:
-                return points
-            low, high = self.bounds.T
-            return 0.5 * (low + high) + 0.25 * (high - low) * points
+            return normal_points(n, self.dim, seed, self.bounds)
         if self.bounds is None:
             raise ValueError(
                 f'method="{method}" draws from the box, and {self.name} has none: '
                 f'give Problem(..., bounds=(low, high)), or use method="normal".'
             )
-        low, high = self.bounds.T
-        if method == "grid":
-            return regular_grid(n, low, high)
-        return low + (high - low) * unit_points(n, self.dim, int(seed), method)
+        return box_points(n, self.bounds, seed, method)
 
     def grid(
         self,
@@ -357,7 +344,7 @@ class Problem:
         >>> gd.problems.rosenbrock(dim=4).grid((2, 2), plane=(1, -1), bounds=(0, 5))[0, 1]
         array([1., 0., 1., 5.])
         """
-        axes = self._plane(plane)
+        axes = plane_axes(plane, self.dim)
         sizes: Any = (shape,) if self.dim == 1 and not isinstance(shape, (tuple, list)) else shape
         if not isinstance(sizes, (tuple, list)) or len(sizes) != len(axes):
             expected = "one int" if self.dim == 1 else "two ints (m, k)"
@@ -369,26 +356,7 @@ class Problem:
             box = self.bounds[list(axes)]
         else:
             raise ValueError(f"bounds must be given: {self.name} has no box.")
-        points = np.empty((*sizes, self.dim))
-        points[...] = self._stay(at, axes)
-        lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
-        for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
-            points[..., axis] = values
-        return points
-
-    def _plane(self, plane: tuple[int, int]) -> tuple[int, ...]:
-        """Return the parameters that vary, counted from the front."""
-        if self.dim == 1:
-            return (0,)
-        if not isinstance(plane, (tuple, list)) or len(plane) != 2:
-            raise TypeError(f"plane must be a pair (i, j) of parameters, not {described(plane)}.")
-        for k in plane:
-            if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -self.dim <= k < self.dim:
-                raise ValueError(f"plane must name parameters 0 to {self.dim - 1}; it is {plane!r}.")
-        i, j = (int(k) % self.dim for k in plane)
-        if i == j:
-            raise ValueError(f"plane must name two different parameters; it is {plane!r}.")
-        return i, j
+        return plane_grid(sizes, axes, box, self._stay(at, axes))
 
     def _stay(self, at: ArrayLike | None, axes: tuple[int, ...]) -> np.ndarray:
         """Return the point whose coordinates outside the plane all points of the grid share."""
@@ -418,16 +386,7 @@ class Problem:
     def __repr__(self) -> str:
         parts = [repr(self.name), f"dim={self.dim}"]
         if self.bounds is not None:
-            same = np.all(self.bounds == self.bounds[0])
-            low, high = self.bounds[0]
-            if same:
-                parts.append(f"bounds=({low:g}, {high:g})")
-            elif self.dim <= 3:
-                parts.append(
-                    "bounds=[" + ", ".join(f"({low:g}, {high:g})" for low, high in self.bounds) + "]"
-                )
-            else:
-                parts.append(f"bounds=<{self.dim} pairs>")
+            parts.append(f"bounds={box_text(self.bounds)}")
         if self.minima is not None:
             parts.append(f"minima={len(self.minima)}")
         if self.has_derived_gradient:

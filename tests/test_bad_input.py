@@ -330,7 +330,7 @@ def test_devices(options: dict[str, Any], words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"device": "cuda"}, ['device="cuda" is for update rules, line searches and the gradient flow', "runs on the CPU"]),
+        ({"device": "cuda"}, ['device="cuda" is for update rules, line searches and the gradient', "runs on the CPU"]),
         ({"noise": 0.1}, ["cannot honour noise: leave it out"]),
         ({"record": 5}, ["record=5 cannot be honoured by"]),
         ({"dtype": np.float32}, ["dtype must be float64 for"]),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import sys
+
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -75,7 +81,7 @@ def test_paths_without_a_box():
     assert ax.get_xlim()[0] < 0 < 4 < ax.get_xlim()[1]
 
 
-def test_a_moving_picture(recorded, tmp_path, monkeypatch):
+def test_a_moving_picture(recorded, tmp_path):
     from PIL import Image
 
     heard: list[tuple[int, int]] = []
@@ -85,13 +91,40 @@ def test_a_moving_picture(recorded, tmp_path, monkeypatch):
     with Image.open(file) as movie:
         assert movie.n_frames == 6
     assert heard == [(k, 6) for k in range(1, 7)]
-    monkeypatch.setattr("matplotlib.animation.FFMpegWriter.isAvailable", lambda: False)
-    with pytest.raises(RuntimeError, match="needs the program ffmpeg"):
-        gd.plot.animation(recorded, tmp_path / "way.mp4")
     with pytest.raises(ValueError, match=r"out must end in .gif or .mp4"):
         gd.plot.animation(recorded, tmp_path / "way.avi")
     with pytest.raises(ValueError, match="frames must be"):
         gd.plot.animation(recorded, tmp_path / "way.gif", frames=1)
+
+
+def test_without_ffmpeg_an_mp4_is_refused_and_a_gif_is_named(recorded, tmp_path):
+    with matplotlib.rc_context({"animation.ffmpeg_path": str(tmp_path / "no-such-program")}):
+        with pytest.raises(RuntimeError, match=r"no-such-program' is not found: write a GIF, out='.*way\.gif'"):
+            gd.plot.animation(recorded, tmp_path / "way.mp4")
+        assert gd.plot.animation(recorded, tmp_path / "way.gif", frames=2, max_paths=1).stat().st_size > 0
+    assert not (tmp_path / "way.mp4").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in is a script")
+def test_an_mp4_is_written_by_the_ffmpeg_that_matplotlib_is_told_of(recorded, tmp_path):
+    """A stand-in that takes ffmpeg's place and writes down what it is asked for, and how many bytes it is given."""
+    program = tmp_path / "stand-in"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, sys\n"
+        "given = {'arguments': sys.argv[1:], 'bytes': len(sys.stdin.buffer.read())}\n"
+        "open(sys.argv[-1], 'w').write(json.dumps(given))\n"
+    )
+    program.chmod(0o755)
+    with matplotlib.rc_context({"animation.ffmpeg_path": str(program)}):
+        file = gd.plot.animation(recorded, tmp_path / "way.mp4", frames=4, max_paths=1, fps=12)
+    given = json.loads(file.read_text())
+    source = given["arguments"][: given["arguments"].index("-i")]
+    arguments = dict(itertools.pairwise(source))
+    width, height = (int(side) for side in arguments["-s"].split("x"))
+    rate = arguments.get("-framerate", arguments.get("-r"))  # older Matplotlib says the latter
+    assert (rate, arguments["-pix_fmt"]) == ("12", "rgba")
+    assert given["bytes"] == 4 * width * height * 4  # frames, pixels, channels
 
 
 def test_convergence_shows_quantiles_of_all_runs(problem, recorded):

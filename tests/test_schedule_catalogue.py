@@ -1,4 +1,4 @@
-"""Every schedule against PyTorch's rates, against closed forms in 50 digits, compiled, and inside a descent."""
+"""Every schedule against PyTorch's rates, against closed forms in 50 digits, and compiled."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from schedule_cases import COUNTS, PEAKS, VARIED, numbers_of
 
-import fastgd as gd
 from fastgd import schedules
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, row_view
@@ -63,28 +63,6 @@ FROM_PYTORCH: dict[str, Callable[..., Schedule]] = {
     ),
     "one_cycle": lambda lr, max_lr, total_steps, pct_start, **_: OneCycle(max_lr, total_steps, pct_start),
 }
-
-PEAKS, COUNTS = np.linspace(0.02, 0.16, 8), np.arange(3, 11)  # eight runs, for eight lanes
-VARIED: dict[str, Schedule] = {
-    "Constant": Constant(PEAKS),
-    "InverseTime": InverseTime(PEAKS, 0.3),
-    "Exponential": Exponential(PEAKS, 1 - PEAKS / 100),
-    "StepDecay": StepDecay(PEAKS, COUNTS, 0.9),
-    "PiecewiseConstant": PiecewiseConstant([5, 20], [PEAKS, 0.3, PEAKS / 2]),
-    "PiecewiseConstant of one piece": PiecewiseConstant([], [PEAKS]),
-    "Polynomial": Polynomial(PEAKS, COUNTS * 9, 1.5, 0.001),
-    "LinearWarmup": LinearWarmup(PEAKS, COUNTS),
-    "Cosine": Cosine(PEAKS, COUNTS, 0.001),
-    "Cosine to 0": Cosine(PEAKS, COUNTS * 7),
-    "CosineWarmRestarts": CosineWarmRestarts(PEAKS, COUNTS, min_lr=0.001, decay=0.99),
-    "CosineWarmRestarts, longer": CosineWarmRestarts(PEAKS, COUNTS, 2, 0.001, np.linspace(0.3, 1.0, 8)),
-    "Triangular": Triangular(PEAKS, 0.01, COUNTS, COUNTS[::-1]),
-    "Triangular2": Triangular2(PEAKS, 0.01, COUNTS),
-    "ExpRange": ExpRange(PEAKS, 0.01, COUNTS, gamma=0.999),
-    "OneCycle": OneCycle(PEAKS, COUNTS * 8),
-    "OneCycle, three lines": OneCycle(PEAKS, COUNTS * 8, three_phase=True, anneal_strategy="linear"),
-    "sequence": sequence(LinearWarmup(PEAKS, COUNTS), sequence(Cosine(PEAKS, COUNTS), Constant(0.3), at=30), at=7),
-}
 STEPS = np.concatenate([np.arange(120), [10**4, 10**6]])
 
 
@@ -127,12 +105,6 @@ def exact_cycle(t: int, lr: float, steps: int, start: float, div: float, final: 
             return rates[k] + (rates[k + 1] - rates[k]) * part
         begin = end
     raise AssertionError
-
-
-def numbers_of(schedule: Schedule) -> list[tuple[float, ...]]:
-    """The parameters of each run."""
-    columns = np.broadcast_arrays(*schedule.parameters().values())
-    return list(zip(*(np.atleast_1d(column).tolist() for column in columns), strict=True))
 
 
 def exact_rate(schedule: Schedule, p: tuple[float, ...], t: int) -> mpmath.mpf:
@@ -387,187 +359,6 @@ def test_sequences_nest_on_either_side() -> None:
     steps = np.arange(9)
     assert left(steps).tolist() == right(steps).tolist() == [1, 1, 2, 2, 2, 3, 3, 3, 3]
     assert list(left.parameters()) == ["first.first.lr", "first.then.lr", "then.lr"]
-
-
-# Plateaus
-
-
-def naive_plateau(values, lr, factor, patience, threshold, mode, cooldown, min_lr) -> list[float]:
-    """The words of the docstring, with branches."""
-    rates, best, bad, rest = [], math.inf, 0, 0
-    for value in values:
-        rates.append(lr)
-        margin = threshold * (abs(best) if mode == "rel" else 1.0)
-        if best == math.inf or value < best - margin:
-            best, bad = value, 0
-        else:
-            bad += 1
-        if rest:
-            rest, bad = rest - 1, 0
-        if bad > patience:
-            lr, bad, rest = max(lr * factor, min_lr), 0, cooldown
-    return rates
-
-
-@given(
-    st.lists(st.integers(-40, 40), min_size=1, max_size=80), st.sampled_from([0.25, 0.5, 0.0]), st.integers(0, 4),
-    st.sampled_from([0.0, 0.125, 0.5]), st.sampled_from(["rel", "abs"]), st.integers(0, 3),
-    st.sampled_from([0.0, 0.125, 1.0]),
-)  # fmt: skip
-def test_any_plateau_is_its_definition(values, factor, patience, threshold, mode, cooldown, min_lr) -> None:
-    schedule = ReduceOnPlateau(1.0, factor, patience, threshold, mode, cooldown, min_lr)
-    expected = naive_plateau(values, 1.0, factor, patience, threshold, mode, cooldown, min_lr)
-    assert schedule.replay(np.array(values, dtype=float)).tolist() == expected
-
-
-def test_slightly_worse_negative_values_are_no_improvement() -> None:
-    values = -10.0 + 0.01 * np.arange(8)  # ever worse, by less than the relative threshold
-    rates = ReduceOnPlateau(1.0, factor=0.5, patience=2, threshold=0.01).replay(values)
-    assert rates.tolist() == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
-
-
-def test_nan_is_no_improvement() -> None:
-    rates = ReduceOnPlateau(1.0, factor=0.5, patience=0).replay([1.0, math.nan, math.nan, 0.5, 0.4])
-    assert rates.tolist() == [1.0, 1.0, 0.5, 0.25, 0.25]
-
-
-def test_replay_broadcasts() -> None:
-    values = np.array([[3.0, 2.0, 2.0, 2.0, 2.0], [3.0, 2.0, 1.0, 0.5, 0.2]])
-    schedule = ReduceOnPlateau(np.array([1.0, 2.0, 4.0])[:, None], factor=0.5, patience=0)
-    rates = schedule.replay(values)
-    assert rates.shape == (3, 2, 5)
-    expected = np.array([[1.0, 1.0, 1.0, 0.5, 0.25], [1.0] * 5])
-    np.testing.assert_array_equal(rates, np.array([1.0, 2.0, 4.0])[:, None, None] * expected)
-    for values, words in ((1.0, "got one number"), (np.zeros((2, 2, 5)), "do not broadcast")):
-        with pytest.raises(ValueError, match=words):
-            schedule.replay(values)
-
-
-def test_plateau_has_no_rates_by_step() -> None:
-    with pytest.raises(TypeError, match=r"write schedule\.replay\(values\)"):
-        ReduceOnPlateau(0.1)(np.arange(3))
-
-
-# Inside a descent
-
-
-def slope(x):
-    return x[0] + 0.0 * x[1]
-
-
-def slope_gradient(x, out):
-    out[0] = 1.0
-    out[1] = 0.0
-
-
-SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its rates
-
-
-def rates_used(schedule: Schedule, steps: int, x0: Any = (0.0, 0.0)) -> np.ndarray:
-    trace = gd.minimize(SLOPE, x0, gd.GradientDescent(lr=schedule), max_steps=steps, gtol=None, record=1).trace
-    return -np.diff(trace[..., 0], axis=-1)
-
-
-@pytest.mark.parametrize("name", VARIED)
-def test_a_descent_uses_these_rates(name: str) -> None:
-    used = rates_used(VARIED[name], 70)
-    np.testing.assert_allclose(used, VARIED[name](np.arange(70)), rtol=0, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", VARIED)
-def test_a_run_alone_takes_the_same_steps(name: str) -> None:
-    """Shared numbers go another way through the kernel than numbers of each run."""
-    schedule = VARIED[name]
-    if name == "sequence":
-        one = sequence(
-            LinearWarmup(PEAKS[3], COUNTS[3]), sequence(Cosine(PEAKS[3], COUNTS[3]), Constant(0.3), at=30), at=7
-        )
-    elif isinstance(schedule, PiecewiseConstant):
-        one = PiecewiseConstant(schedule.boundaries, numbers_of(schedule)[3])
-    else:
-        one = dataclasses.replace(schedule, **dict(zip(schedule.parameters(), numbers_of(schedule)[3], strict=True)))
-    np.testing.assert_array_equal(rates_used(one, 70), rates_used(schedule, 70)[3])
-
-
-def bowl(x):
-    return (x[0] - 1) ** 2 + 10 * x[1] ** 2 - 5
-
-
-def bowl_gradient(x, out):
-    out[0] = 2 * (x[0] - 1)
-    out[1] = 20 * x[1]
-
-
-@pytest.mark.parametrize("mode", ["rel", "abs"])
-def test_a_descent_on_plateaus_replays(mode: str) -> None:
-    """The first rates are too large for this bowl: the values stay or rise until they have come down."""
-    problem = gd.Problem(bowl, bowl_gradient, dim=2)
-    lr = np.array([0.05, 0.09, 0.1, 0.11, 0.3])
-    schedule = ReduceOnPlateau(lr, 0.5, 3, 1e-3, mode, cooldown=1, min_lr=1e-3)
-    run = gd.minimize(problem, [3.0, 2.0], gd.GradientDescent(lr=schedule), max_steps=60, gtol=None, record=1)
-    rates = schedule.replay(problem.value(run.trace[:, :-1]))
-    assert all(len(set(row)) > 2 for row in rates.tolist())
-    steps = run.trace[:, :-1] - rates[..., None] * problem.gradient(run.trace[:, :-1])
-    np.testing.assert_allclose(run.trace[:, 1:], steps, rtol=1e-12, atol=1e-14)
-
-
-# Errors
-
-
-@pytest.mark.parametrize(
-    ("make", "kind", "words"),
-    [
-        (lambda: StepDecay(0.1, 2.5), ValueError, r"StepDecay: period must be an integer >= 1, got 2\.5"),
-        (lambda: StepDecay(0.1, [3, 0]), ValueError, "StepDecay: period must be an integer >= 1, got 0"),
-        (lambda: StepDecay(0.1, True), TypeError, "StepDecay: period must hold real numbers"),
-        (lambda: StepDecay(-0.1, 3), ValueError, r"StepDecay: lr must be finite and >= 0, got -0\.1"),
-        (lambda: InverseTime(0.1, math.inf), ValueError, "InverseTime: decay must be finite and >= 0, got inf"),
-        (lambda: Exponential([0.1, 0.2], [0.5, 0.6, 0.7]), ValueError, r"do not broadcast: lr \(2,\), gamma \(3,\)"),
-        (lambda: Exponential.decade(0.1, 0), ValueError, r"Exponential\.decade: steps must be finite and > 0, got 0"),
-        (lambda: Polynomial(0.1, 10, power=0), ValueError, "Polynomial: power must be finite and > 0, got 0"),
-        (lambda: Polynomial(0.1, 10, min_lr=0.2), ValueError, "Polynomial: min_lr must be <= lr"),
-        (lambda: LinearWarmup(0.1, 5, -1), ValueError, "LinearWarmup: start_factor must be finite and >= 0, got -1"),
-        (lambda: Cosine(0.1, 5, [0.0, 0.2]), ValueError, "Cosine: min_lr must be <= lr"),
-        (lambda: CosineWarmRestarts(0.1, 5, 0), ValueError, "CosineWarmRestarts: t_mult must be at least 1; it is 0"),
-        (lambda: CosineWarmRestarts(0.1, 5, 1.5), TypeError, "CosineWarmRestarts: t_mult must be a positive integer"),
-        (lambda: CosineWarmRestarts(0.1, 5, decay=2), ValueError, "decay must be finite and >= 0 and <= 1, got 2"),
-        (lambda: Triangular(0.01, 0.1, 5), ValueError, "Triangular: min_lr must be <= lr"),
-        (lambda: Triangular(0.1, 0.01, 5, 0), ValueError, "Triangular: down must be an integer >= 1, got 0"),
-        (lambda: OneCycle(0.1, 10, 1.5), ValueError, r"OneCycle: pct_start must be .* <= 1, got 1\.5"),
-        (lambda: OneCycle(0.1, 10, 0.6, three_phase=True), ValueError, r"pct_start must be <= 0\.5 with three_phase"),
-        (lambda: OneCycle(0.1, 10, three_phase=1), TypeError, "OneCycle: three_phase must be True or False, got 1"),
-        (lambda: OneCycle(0.1, 10, anneal_strategy="line"), ValueError, 'must be "cos" or "linear", got \'line\''),
-        (lambda: OneCycle(0.1, 10, div_factor=0), ValueError, "OneCycle: div_factor must be finite and > 0, got 0"),
-        (lambda: PiecewiseConstant([3, 3], [1, 2, 3]), ValueError, "boundaries must be >= 1 and increase"),
-        (lambda: PiecewiseConstant([0], [1, 2]), ValueError, "boundaries must be >= 1 and increase"),
-        (lambda: PiecewiseConstant([1.5], [1, 2]), TypeError, "boundaries must be a sequence of integers"),
-        (lambda: PiecewiseConstant(3, [1, 2]), TypeError, "boundaries must be a sequence of integers, got 3"),
-        (lambda: PiecewiseConstant([3], 0.1), TypeError, r"values must be a sequence, got 0\.1"),
-        (lambda: PiecewiseConstant([3], [0.1]), ValueError, "1 boundaries need 2 values, got 1"),
-        (lambda: PiecewiseConstant([3], [0.1, -1]), ValueError, r"values\[1\] must be finite and >= 0"),
-        (lambda: ReduceOnPlateau(0.1, factor=1), ValueError, "factor must be finite and >= 0 and < 1, got 1"),
-        (lambda: ReduceOnPlateau(0.1, patience=-1), ValueError, "patience must be an integer >= 0, got -1"),
-        (lambda: ReduceOnPlateau(0.1, threshold=1.0), ValueError, r"a relative threshold must be below 1, got 1\.0"),
-        (lambda: ReduceOnPlateau(0.1, threshold_mode="x"), ValueError, 'must be "rel" or "abs", got \'x\''),
-        (lambda: ReduceOnPlateau(0.1, min_lr=1.0), ValueError, "ReduceOnPlateau: min_lr must be <= lr"),
-        (lambda: sequence(0.1, Constant(0.1), at=3), TypeError, r"sequence: first must be a schedule, .* got 0\.1"),
-        (lambda: sequence(Constant(0.1), Constant(0.1), at=0), ValueError, "sequence: at must be >= 1, got 0"),
-        (lambda: sequence(Constant(0.1), Constant(0.1), at=[3]), TypeError, "sequence: at must be an integer"),
-        (
-            lambda: sequence(Constant(0.1), ReduceOnPlateau(0.1), at=3),
-            TypeError,
-            "sequence: then must depend on the step alone; ReduceOnPlateau needs the values too",
-        ),
-        (
-            lambda: sequence(Constant([0.1, 0.2]), Constant([0.1, 0.2, 0.3]), at=3),
-            ValueError,
-            r"the shapes do not broadcast: first\.lr \(2,\), then\.lr \(3,\)",
-        ),
-    ],
-)  # fmt: skip
-def test_bad_fields(make: Any, kind: type[Exception], words: str) -> None:
-    with pytest.raises(kind, match=words):
-        make()
 
 
 def test_every_public_schedule_is_tested() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastgd as gd
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 OUT = Path(__file__).parent.parent / "_static" / "true-basin.png"
 # Optimizers with a learning rate, and the ends of the rates
@@ -64,7 +64,7 @@ def limits() -> list[float]:
 
 
 def draw(swept: Any, single: Any, out: Path) -> None:
-    figure = style.matplotlib_figure().Figure(figsize=(8.8, 4.6), layout="constrained")
+    figure = figures.new_figure((8.8, 4.6))
     ax = figure.add_subplot()
     markers = "os^"
     for k, (name, found) in enumerate(swept.items()):

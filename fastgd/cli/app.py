@@ -98,7 +98,7 @@ def draw_basins(
     axes = _numbers(plane, ",", int, (2,), "--plane", "0,1")
     try:
         from fastgd.plot import basins as draw
-        from fastgd.plot.style import checked_path
+        from fastgd.plot.figures import checked_path
 
         path = checked_path(out)
         landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
@@ -160,7 +160,7 @@ def compare_optimizers(
     try:
         path = None
         if out is not None:
-            from fastgd.plot.style import checked_path
+            from fastgd.plot.figures import checked_path
 
             path = checked_path(out)
         landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))

@@ -109,7 +109,7 @@ class Plan:
     def seeds_repeat(self) -> bool:
         """Whether runs have their seeds in common, so many to each that whole blocks of runs do."""
         sampling = self.sampling
-        if sampling is None or sampling.batch_size is None or sampling.own_sizes or self.draws_for_all:
+        if sampling is None or sampling.batch_size is None or sampling.own_sizes or sampling.for_all:
             return False
         return self.seed.ndim > 0 and self.runs >= ALIKE * len(np.unique(self.seed))
 

@@ -15,6 +15,7 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
+from fastgd.optimizers.coefficients import make_at_step
 
 from .draws import Draws
 
@@ -96,55 +97,9 @@ class Shape(NamedTuple):
 
 
 def make_coefficients(parts: Parts) -> Callable:
-    """``at_step(h, t)``: the rule's coefficients, then the clips' limits and the average's weight where there are any.
-
-    `h` holds the schedule's parameters, the rule's hyperparameters, the clips' limits and the schedule's memory.  Where
-    groups of parameters have their own learning rates, the rule's coefficients come once for each group.
-    """
-    coefficients, weight, memory = parts.coefficients, parts.weight, parts.memory
-    rates, clips = parts.rate_parameters, len(parts.clips)
-    load_rest = load_tuple(parts.hyperparameters - rates - clips, skip=rates)
-    load_clips = load_tuple(clips, skip=parts.hyperparameters - clips)
-    load_memory = load_tuple(memory, skip=parts.hyperparameters)
-
-    def of_group(k: int) -> Callable:
-        (rate, count), skip = parts.rates[k], sum(number for _, number in parts.rates[:k])
-        load_rate = load_tuple(count, skip=skip)
-
-        @inlined
-        def plain_rate(h, t):
-            return rate(load_rate(h, 0), t)
-
-        @inlined
-        def remembered_rate(h, t):
-            return rate(load_rate(h, 0), t, load_memory(h, 0))
-
-        rate_at = remembered_rate if memory else plain_rate
-
-        @inlined
-        def at_rate(h, t):
-            return coefficients((rate_at(h, t), *load_rest(h, 0)), t)
-
-        return at_rate
-
-    def up_to_group(k: int) -> Callable:
-        last = of_group(k)
-        if k == 0:
-            return last
-        before = up_to_group(k - 1)
-
-        @inlined
-        def with_last(h, t):
-            return (*before(h, t), *last(h, t))
-
-        return with_last
-
-    of_groups = up_to_group(len(parts.rates) - 1)
-
-    @inlined
-    def at_step(h, t):
-        return (*of_groups(h, t), *load_clips(h, 0))
-
+    """``at_step(h, t)``: what `make_at_step` says, then the average's weight where there is one."""
+    counts = parts.hyperparameters, len(parts.clips), parts.memory
+    at_step, weight = make_at_step(parts.coefficients, parts.rates, *counts), parts.weight
     if weight is None:
         return at_step
 

@@ -152,7 +152,7 @@ def environment() -> str:
     """What all entries depend on: our sources, the versions, the processor and its vector functions."""
     package = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256()
-    alone = ("stopping.py", "evaluate.py", "optimizers/passes.py", "optimizers/cuda.py")
+    alone = ("stopping.py", "evaluate.py", "optimizers/coefficients.py", "optimizers/passes.py", "optimizers/cuda.py")
     sources = [package / name for name in alone]
     for folder in ("jit", "engine", "sampling", "symbolic"):
         sources += sorted((package / folder).rglob("*.py"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.errors import DerivationError, nearest
+from fastgd.errors import DerivationError, check_choice
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -33,8 +33,7 @@ _PATIENCE = 0.2
 
 def checked_method(problem: Problem, method: str) -> str:
     """Return "derived" or "differences", whichever is meant for this problem."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.{nearest(method, METHODS)}")
+    check_choice("method", method, METHODS)
     if method != "auto":
         return method
     if problem.dim > _DERIVED_UP_TO:

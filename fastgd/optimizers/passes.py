@@ -18,6 +18,7 @@ from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view, rows_
 from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
 
 from .base import Optimizer, Rule
+from .coefficients import make_at_step
 from .state import block_width
 
 __all__ = [
@@ -39,26 +40,24 @@ class Sizes(NamedTuple):
 
 def make_prepare(optimizer: Optimizer, sizes: Sizes) -> Any:
     """The kernel that computes a step's coefficients and the clips' limits, and then shows the schedule the value."""
-    rule, schedule = optimizer.rule(), optimizer.schedule
-    rate, coefficients = inlined(schedule.rate_function()), inlined(rule.coefficients)
-    rates, hypers, memory, clips = sizes.rates, sizes.hypers, sizes.memory, len(sizes.clips)
-    load_rate, load_memory = load_tuple(rates), load_tuple(memory, skip=hypers)
-    load_rest, load_clips = load_tuple(hypers - rates - clips, skip=rates), load_tuple(clips, skip=hypers - clips)
-    hyper_rows, table_row = row_view(TABLE_WIDTH, hypers + memory), row_view(1, sizes.coefficients + clips)
-    first_lanes, store = map_tuple(first_lane, sizes.coefficients + clips), store_tuple(sizes.coefficients + clips)
+    rule, schedule, count = optimizer.rule(), optimizer.schedule, sizes.coefficients + len(sizes.clips)
+    rates, hypers, memory = sizes.rates, sizes.hypers, sizes.memory
+    rate = inlined(schedule.rate_function()), rates
+    at_step = make_at_step(inlined(rule.coefficients), (rate,), hypers, len(sizes.clips), memory)
+    hyper_rows, table_row = row_view(TABLE_WIDTH, hypers + memory), row_view(1, count)
+    first_lanes, store = map_tuple(first_lane, count), store_tuple(count)
 
     if not memory:
 
         @kernel
         def prepare(numbers, t, value, watch, table):
             align_stack()
-            h = hyper_rows(numbers, 0)
-            c = (*coefficients((rate(load_rate(h, 0), t), *load_rest(h, 0)), t), *load_clips(h, 0))
-            store(table_row(table, 0), 0, first_lanes(c))
+            store(table_row(table, 0), 0, first_lanes(at_step(hyper_rows(numbers, 0), t)))
 
         return prepare
 
     start, observe = inlined(schedule.start), inlined(schedule.observe)
+    load_rate, load_memory = load_tuple(rates), load_tuple(memory, skip=hypers)
     wide, store_memory = cast_lanes(numba.float64, TABLE_WIDTH), store_tuple(memory)
     after = map_tuple(wide, memory)
 
@@ -68,8 +67,7 @@ def make_prepare(optimizer: Optimizer, sizes: Sizes) -> Any:
         h = hyper_rows(numbers, 0)
         if t == 0:
             store_memory(h, hypers, after(start(load_rate(h, 0))))
-        c = (*coefficients((rate(load_rate(h, 0), t, load_memory(h, 0)), *load_rest(h, 0)), t), *load_clips(h, 0))
-        store(table_row(table, 0), 0, first_lanes(c))
+        store(table_row(table, 0), 0, first_lanes(at_step(h, t)))
         if watch:
             store_memory(h, hypers, after(observe(load_rate(h, 0), load_memory(h, 0), wide(value))))
 

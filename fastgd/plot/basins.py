@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap, Basins
 from fastgd.basins.found import DIVERGED, UNSETTLED
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,9 +86,8 @@ def basins(
         raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}")
     if max_legend < 1:
         raise ValueError(f"max_legend must be at least 1, got {max_legend!r}")
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
-    figure, ax = style.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
+    target = figures.target(out, tight=ax is None)
+    figure, ax = figures.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
 
     colours = style.colours(map.basins.counts)
     low, high = step_range([map])
@@ -98,7 +97,7 @@ def basins(
         _add_legend(map, ax, colours, max_legend)
         if high > low:
             _add_scale(figure, ax, low, high)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -110,13 +109,10 @@ def draw_map(map: BasinMap, ax: Axes, colours: NDArray[np.float64], low: float, 
     image = picture.transpose(1, 0, 2)
     extent = (left, right, bottom, top)
     ax.imshow(image, origin="lower", extent=extent, interpolation="nearest", aspect="auto")
-    ratio = (top - bottom) / (right - left)
-    ax.set_aspect("equal" if 0.4 <= ratio <= 2.5 else "auto")
+    style.fit_aspect(ax, right - left, top - bottom)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
-    i, j = map.plane
-    ax.set_xlabel(f"x[{i}]")
-    ax.set_ylabel(f"x[{j}]")
+    style.name_sides(ax, map.plane)
     _mark_attractors(map, ax, colours)
 
 

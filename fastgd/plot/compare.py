@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.comparison import Comparison, Contestant
-from fastgd.plot import style
+from fastgd.plot import figures, style
 from fastgd.plot.basins import pixel_edges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SAVED_DPI = 200
 _COLUMNS = 4
 _DASHES = ("-", "--", "-.", ":")
 
@@ -73,7 +72,7 @@ def compare(
         raise TypeError(f"comparison must be what fastgd.compare returns, got {type(comparison).__name__}")
     if max_factor is not None and not max_factor > 1:
         raise ValueError(f"max_factor must be above 1, got {max_factor!r}")
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out)
     one_each = comparison.contestants[0].found.shape == comparison.x0.shape[:-1]  # and not one for each of many seeds
     lines = _axes_of(comparison.x0) if one_each else None
     shown = list(comparison.all[::-1][:1] if comparison.reference else ()) + list(comparison.contestants)
@@ -81,7 +80,7 @@ def compare(
     rows = -(-len(maps) // _COLUMNS)
     columns = -(-len(maps) // rows) if rows else 1  # as even as can be
     height = rows * (0.45 + 8.0 / columns)
-    figure = style.matplotlib_figure().Figure(figsize=(8.8, height + 3.4), layout="constrained")
+    figure = figures.new_figure((8.8, height + 3.4))
     # The legend beside the profile is not to take room from the maps.
     heights = [height, 3.4] if rows else [3.4]
     *above, below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -103,8 +102,7 @@ def compare(
                 ax.set_ylabel(f"x[{plane[1]}]")
     axes.append(below.add_subplot())
     _draw_profile(comparison, axes[-1], max_factor)
-    if path is not None:
-        figure.savefig(path, dpi=_SAVED_DPI, bbox_inches="tight")
+    target.save(figure)
     return figure, np.array(axes, dtype=object)
 
 
@@ -147,7 +145,7 @@ def _draw_map(
     # The first axis of the grid runs to the right, so the picture is its transpose.
     image = table[labels].transpose(1, 0, 2)
     ax.imshow(image, origin="lower", extent=(left, right, bottom, top), interpolation="nearest", aspect="auto")
-    ax.set_aspect("equal" if 0.4 <= (top - bottom) / (right - left) <= 2.5 else "auto")
+    style.fit_aspect(ax, right - left, top - bottom)
 
 
 def _title(contestant: Contestant, comparison: Comparison) -> str:

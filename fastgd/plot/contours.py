@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,10 +76,9 @@ def contour(
     'x[0]'
     """
     check_plane(problem)
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
+    target = figures.target(out, tight=ax is None)
     grid = problem.grid(shape, plane, at, bounds)
-    figure, ax = style.new_axes(ax, (6.6, 5.4) if scale else (5.8, 5.4))
+    figure, ax = figures.new_axes(ax, (6.6, 5.4) if scale else (5.8, 5.4))
     i, j = (int(k) % problem.dim for k in plane)
     a, b = grid[:, 0, i], grid[0, :, j]
     bands(figure, ax, a, b, problem.value(grid), scale)
@@ -90,10 +89,9 @@ def contour(
         inside &= (problem.minima[:, j] >= b[0]) & (problem.minima[:, j] <= b[-1])
         known = problem.minima[inside]
         ax.plot(known[:, i], known[:, j], "+", color="white", markersize=9, markeredgewidth=1.6)
-    ax.set_xlabel(f"x[{i}]")
-    ax.set_ylabel(f"x[{j}]")
+    style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -151,12 +149,11 @@ def surface(
     'log10(1 + f - lowest)'
     """
     check_plane(problem)
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
+    target = figures.target(out, tight=ax is None)
     figure, ax, _ = draw_surface(problem, ax, problem.grid(shape, plane, at, bounds), plane, log)
     ax.view_init(*view)
     ax.set_title(problem.name if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -164,7 +161,7 @@ def draw_surface(
     problem: Problem, ax: Any, grid: NDArray[np.float64], plane: tuple[int, int], log: bool
 ) -> tuple[Figure, Any, float]:
     """Draw a surface; returns the lowest value as well, from which a logarithmic height counts."""
-    figure, ax = style.new_space(ax, (6.8, 5.6))
+    figure, ax = figures.new_space(ax, (6.8, 5.6))
     i, j = (int(k) % problem.dim for k in plane)
     values = problem.value(grid)
     lowest = lowest_of(values)
@@ -172,8 +169,7 @@ def draw_surface(
         grid[..., i], grid[..., j], lifted(values, lowest, log), cmap="cividis", rstride=1, cstride=1, linewidth=0,
         antialiased=True, alpha=0.85,
     )  # fmt: skip
-    ax.set_xlabel(f"x[{i}]")
-    ax.set_ylabel(f"x[{j}]")
+    style.name_sides(ax, (i, j))
     ax.set_zlabel("log10(1 + f - lowest)" if log else "value")
     return figure, ax, lowest
 
@@ -219,7 +215,6 @@ def bands(
         beside = ax.inset_axes((1.03, 0.0, 0.045, 1.0))
         bar = figure.colorbar(filled, cax=beside, label="value", ticks=levels[:: max(1, levels.size // 8)])
         bar.ax.set_yticklabels([f"{level:.3g}" for level in bar.get_ticks()])
-    ratio = float((b[-1] - b[0]) / (a[-1] - a[0]))
-    ax.set_aspect("equal" if 0.4 <= ratio <= 2.5 else "auto")
+    style.fit_aspect(ax, float(a[-1] - a[0]), float(b[-1] - b[0]))
     ax.set_xlim(a[0], a[-1])
     ax.set_ylim(b[0], b[-1])

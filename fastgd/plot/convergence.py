@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,17 +77,9 @@ def convergence(
     >>> axes[0].get_ylabel()
     'value above the lowest'
     """
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out, tight=axes is None)
     named = style.named_runs(runs)
-    own = axes is None
-    if axes is None:
-        figure, grid = style.new_grid(1, 2, (9.0, 3.8))
-        axes = grid[0]
-    else:
-        axes = np.asarray(axes, dtype=object).reshape(-1)
-        if axes.size != 2 or not all(hasattr(ax, "fill_between") for ax in axes):
-            raise TypeError("axes must be two Matplotlib axes, for the value and for the gradient norm")
-        figure = axes[0].figure.figure
+    figure, axes = figures.new_pair(axes, 1, 2, (9.0, 3.8), "for the value and for the gradient norm")
     series = {name: along(result, name) for name, result in named.items()}
     problem = next(iter(named.values())).problem
     if best is None:
@@ -106,7 +98,7 @@ def convergence(
         ax.set_xlabel("step")
         ax.set_ylabel(label)
         ax.margins(x=0)
-        ax.grid(True, color="0.9", linewidth=0.6)
+        style.grid_lines(ax)
     several = len(named) > 1
     if several:
         axes[0].legend(frameon=False)
@@ -114,7 +106,7 @@ def convergence(
     count = max(result.status.size for result in named.values())
     head = f"{name}{'' if several else ', ' + next(iter(named))}: median, 50 % and 90 % of {count:,} runs"
     figure.suptitle(head if title is None else title, fontsize="medium")
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, axes
 
 
@@ -201,10 +193,9 @@ def waterfall(
     >>> ax.get_xlabel()
     'runs in ascending order (%)'
     """
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out, tight=ax is None)
     named = style.named_runs(runs)
-    own = ax is None
-    figure, ax = style.new_axes(ax, (6.4, 4.2))
+    figure, ax = figures.new_axes(ax, (6.4, 4.2))
     finals = {name: np.sort(result.fun[np.isfinite(result.fun)].astype(float)) for name, result in named.items()}
     if not any(values.size for values in finals.values()):
         raise ValueError("runs has no finite final value to draw")
@@ -230,13 +221,13 @@ def waterfall(
         ax.set_ylabel("final value")
     ax.set_xlim(0, 100)
     ax.set_xlabel("runs in ascending order (%)")
-    ax.grid(True, color="0.9", linewidth=0.6)
+    style.grid_lines(ax)
     if len(named) > 1:
         ax.legend(frameon=False, loc="upper left")
     first = next(iter(named.values()))
     count = f"{max(result.fun.size for result in named.values()):,} runs"
     ax.set_title(f"{getattr(first.problem, 'name', '')}, {count}".strip(", ") if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.landscape import CriticalPoints, DisconnectivityTree
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,9 +84,8 @@ def disconnectivity(
     count = tree.minima.size
     if count == 0:
         raise ValueError("points has no minimum, so there is no tree to draw")
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
-    figure, ax = style.new_axes(ax, (6.0, 4.5))
+    target = figures.target(out, tight=ax is None)
+    figure, ax = figures.new_axes(ax, (6.0, 4.5))
     across = _positions(tree)
     labelled = count <= max_labels
     top = float(tree.fun.max())
@@ -121,7 +120,7 @@ def disconnectivity(
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     ax.set_title(name if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 

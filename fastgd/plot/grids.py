@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastgd.basins import BasinMap, BasinSweep
 from fastgd.basins.clusters import group_points
 from fastgd.optimizers import GradientDescent
-from fastgd.plot import style
+from fastgd.plot import figures, style
 from fastgd.plot.basins import draw_map, map_picture, step_range
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def basins_grid(
     >>> [ax.get_title() for ax in axes[0]]
     ['GradientDescent, lr 0.01', 'Adam, lr 0.05']
     """
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out)
     names, listed = _named_maps(maps)
     if columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns!r}")
     across = min(columns, len(listed))
     rows = -(-len(listed) // across)
-    figure, axes = style.new_grid(rows, across, (3.2 * across + 1.8, 3.2 * rows + 0.5))
+    figure, axes = figures.new_grid(rows, across, (3.2 * across + 1.8, 3.2 * rows + 0.5))
     groups, places, values = _common_attractors(listed)
     colours = style.colours(_sizes(listed, groups, len(places)))
     low, high = step_range(listed)
@@ -87,7 +87,7 @@ def basins_grid(
             ax.set_xlabel(f"x[{listed[k].plane[0]}]")
     _legend(figure, listed, colours, places, values)
     figure.suptitle(f"{listed[0].problem.name}" if title is None else title)
-    style.save(figure, path, True)
+    target.save(figure)
     return figure, axes
 
 
@@ -140,8 +140,7 @@ def basins_stack(
     >>> ax.get_zlabel()
     'x[2]'
     """
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
+    target = figures.target(out, tight=ax is None)
     _, listed = _named_maps(maps)
     first = listed[0]
     if any(map.plane != first.plane for map in listed):
@@ -159,7 +158,7 @@ def basins_stack(
     groups, places, values = _common_attractors(listed)
     colours = style.colours(_sizes(listed, groups, len(places)))
     low, high = step_range(listed)
-    figure, ax = style.new_space(ax, (7.6, 6.2))
+    figure, ax = figures.new_space(ax, (7.6, 6.2))
     for k in np.argsort(at[:, along], kind="stable"):
         map = listed[k]
         # Surfaces in space are drawn cell by cell, which takes long for fine maps.
@@ -171,14 +170,12 @@ def basins_stack(
             linewidth=0, antialiased=False, alpha=0.9,
         )  # fmt: skip
     ax.view_init(*view)
-    i, j = first.plane
-    ax.set_xlabel(f"x[{i}]")
-    ax.set_ylabel(f"x[{j}]")
+    style.name_sides(ax, first.plane)
     ax.set_zlabel(f"x[{along}]")
     _legend(figure, listed, colours, places, values)
     text = f"{first.problem.name}, {style.optimizer_text(first.optimizer)}"
     ax.set_title(text if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -231,19 +228,8 @@ def sweep(
         raise TypeError(f"found must be what sweep_basins returns, got {type(found).__name__}")
     if len(found.over) != 1:
         raise ValueError(f"found must be over one hyperparameter to be drawn, got {', '.join(found.over)}")
-    path = None if out is None else style.checked_path(out)
-    style.matplotlib_figure()
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    own = axes is None
-    if axes is None:
-        figure, grid = style.new_grid(2, 1, (7.2, 5.6), sharex=True)
-        axes = grid[:, 0]
-    else:
-        axes = np.asarray(axes, dtype=object).reshape(-1)
-        if axes.size != 2:
-            raise TypeError(f"axes must be two Matplotlib axes, got {axes.size}")
-        figure = axes[0].figure.figure
+    target = figures.target(out, tight=axes is None)
+    figure, axes = figures.new_pair(axes, 2, 1, (7.2, 5.6), "for the shares and for the steps", sharex=True)
     ((name, values),) = found.over.items()
     order = np.argsort(values)
     values = values[order]
@@ -270,19 +256,21 @@ def sweep(
     axes[1].set_yscale("log")
     axes[1].set_xlabel("learning rate" if name == "lr" else name)
     if values[0] > 0 and values[-1] > 20 * values[0]:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         for ax in axes:
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.xaxis.set_minor_formatter(NullFormatter())
     for ax in axes:
-        ax.grid(True, color="0.9", linewidth=0.6)
+        style.grid_lines(ax)
         ax.set_xlim(values[0], values[-1])
     axes[0].legend(
         frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), title="the descent ends at", alignment="left"
     )
     axes[0].set_title(found.basins.name if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, axes
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgd.plot import style
+from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SAVED_DPI = 200
 _COLUMNS = 2  # of panels, at most
 
 
@@ -69,12 +68,11 @@ def layer_gradients(
     arrays = checked(norms)
     dimensions = {array.ndim for array in arrays.values()}
     over_steps = dimensions == {3}
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out, tight=False)
     columns = min(_COLUMNS, len(arrays))
     rows = -(-len(arrays) // columns)
-    module = style.matplotlib_figure()
-    figure = module.Figure(figsize=(4.2 * columns + (0.9 if over_steps else 0), 3.1 * rows + 0.3), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    size = 4.2 * columns + (0.9 if over_steps else 0), 3.1 * rows + 0.3
+    figure, panels = figures.new_grid(rows, columns, size, sharex=True, sharey=True)
     for ax in panels.flat[len(arrays) :]:
         ax.set_visible(False)
     for (name, array), ax in zip(arrays.items(), panels.flat, strict=False):
@@ -94,8 +92,7 @@ def layer_gradients(
         add_scale(figure, panels, next(iter(arrays.values())).shape[-1])
     if title is not None:
         figure.suptitle(title)
-    if path is not None:
-        figure.savefig(path, dpi=_SAVED_DPI)
+    target.save(figure)
     return figure
 
 

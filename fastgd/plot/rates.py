@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer
 from fastgd.minimize import minimize
-from fastgd.plot import style
+from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
 from fastgd.plot.convergence import lowest_value
 from fastgd.plot.trajectories import draw_path
@@ -84,7 +84,7 @@ def learning_rates(
     >>> axes[3].get_title()
     'lr 1.1: moving away'
     """
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out)
     if problem.dim > 2:
         raise ValueError(f"problem must have one or two parameters for this picture, got {problem.dim}")
     rates = np.asarray(lr, dtype=np.float64)
@@ -114,8 +114,7 @@ def learning_rates(
             draw_path(ax, (line[:, 0], line[:, 1]), colour, None, int(runs.status[k]))
             ax.set_xlim(limits[0])
             ax.set_ylim(limits[1])
-            ax.set_xlabel("x[0]")
-            ax.set_ylabel("x[1]")
+            style.name_sides(ax, (0, 1))
         ax.set_title(f"lr {rate:g}: {_verdict(problem, runs, k, line, steps)}", fontsize="medium")
     last = axes[-1]
     lowest = lowest_value(problem, trace[np.isfinite(trace).all(axis=-1)])
@@ -130,7 +129,7 @@ def learning_rates(
     last.grid(True, color="0.9", linewidth=0.6)
     last.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.suptitle(f"{problem.name}, {type(optimizer).__name__}" if title is None else title)
-    style.save(figure, path, True)
+    target.save(figure)
     return figure, axes
 
 
@@ -181,7 +180,7 @@ def schedules(
     >>> ax.get_ylabel()
     'learning rate'
     """
-    path = None if out is None else style.checked_path(out)
+    target = figures.target(out, tight=ax is None)
     if not isinstance(named, Mapping) or not named:
         raise TypeError(f"named must map names to schedules, got {named!r}")
     count = positive_integer(steps, "steps")
@@ -197,8 +196,7 @@ def schedules(
         lines[name] = np.asarray(schedule(at))
         if lines[name].shape != at.shape:
             raise ValueError(f"{name!r} must have plain numbers as parameters, got arrays; draw them one by one")
-    own = ax is None
-    figure, ax = style.new_axes(ax, (6.8, 3.8))
+    figure, ax = figures.new_axes(ax, (6.8, 3.8))
     for k, (name, rate) in enumerate(lines.items()):
         dashes = ("-", "--", "-.", ":")[k // len(style.PALETTE) % 4]
         ax.plot(at, rate, dashes, color=style.PALETTE[k % len(style.PALETTE)], label=name, linewidth=1.6)
@@ -210,9 +208,9 @@ def schedules(
     ax.set_xlabel("step")
     ax.set_ylabel("learning rate")
     ax.set_title(title)
-    ax.grid(True, color="0.9", linewidth=0.6)
+    style.grid_lines(ax)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -220,7 +218,7 @@ def _panels(count: int) -> tuple[Figure, NDArray[Any]]:
     """Return a figure with `count` panels above one that is as wide as all."""
     columns = count if count <= 4 else 3
     rows = -(-count // columns)
-    figure = style.matplotlib_figure().Figure(figsize=(2.7 * columns, 2.8 * rows + 2.8), layout="constrained")
+    figure = figures.new_figure((2.7 * columns, 2.8 * rows + 2.8))
     grid = figure.add_gridspec(rows + 1, columns)
     axes = [figure.add_subplot(grid[k // columns, k % columns]) for k in range(count)]
     return figure, np.array([*axes, figure.add_subplot(grid[rows, :])], dtype=object)

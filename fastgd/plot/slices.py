@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgd.landscape import LineSlice, PlaneSlice
-from fastgd.plot import style
+from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
 from fastgd.plot.trajectories import draw_path
 from fastgd.stopping import Status
@@ -62,9 +62,8 @@ def plane(
     """
     if not isinstance(cut, PlaneSlice):
         raise TypeError(f"cut must be what random_slice or path_slice returns, got {type(cut).__name__}")
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
-    figure, ax = style.new_axes(ax, (6.6, 5.4))
+    target = figures.target(out, tight=ax is None)
+    figure, ax = figures.new_axes(ax, (6.6, 5.4))
     bands(figure, ax, cut.a, cut.b, cut.values, True)
     if cut.path is not None:
         draw_path(ax, (cut.path[:, 0], cut.path[:, 1]), style.PALETTE[5], None, int(Status.CONVERGED))
@@ -76,7 +75,7 @@ def plane(
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
     ax.set_title(f"{cut.name}, {cut.centre.size} parameters" if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -124,9 +123,8 @@ def line(
     """
     if not isinstance(cut, LineSlice):
         raise TypeError(f"cut must be what line_slice returns, got {type(cut).__name__}")
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
-    figure, ax = style.new_axes(ax, (6.4, 3.8))
+    target = figures.target(out, tight=ax is None)
+    figure, ax = figures.new_axes(ax, (6.4, 3.8))
     ax.plot(cut.t, cut.values, color=style.PALETTE[0], linewidth=1.8)
     ends = [float(cut.values[np.argmin(np.abs(cut.t - t))]) for t in (0.0, 1.0)]
     ax.plot([0, 1], ends, "--", color="0.5", linewidth=1.0)
@@ -146,7 +144,7 @@ def line(
     ax.set_xlabel("t, from start (0) to end (1)")
     ax.set_ylabel("value")
     ax.margins(x=0.01)
-    ax.grid(True, color="0.9", linewidth=0.6)
+    style.grid_lines(ax)
     ax.set_title(cut.name if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax

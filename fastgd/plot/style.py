@@ -1,10 +1,8 @@
-"""What all pictures share: Matplotlib on demand, colours, saving by extension."""
+"""How all pictures look: colours, resolution, lines of a grid, names of axes and of runs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +10,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours without black, then Tol's muted set: each is safe for the common kinds of colour
 # blindness.
@@ -41,57 +38,19 @@ _TO_OKLAB = np.array(
 )
 
 
-def matplotlib_figure() -> Any:
-    """Return `matplotlib.figure`, or say how to install it.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is missing.
-    """
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        raise ImportError('pictures need Matplotlib: pip install "fastgd[plot]"') from error
-    return matplotlib.figure
+def grid_lines(ax: Axes) -> None:
+    ax.grid(True, color="0.9", linewidth=0.6)
 
 
-def new_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
-    """Return the figure and axes to draw on: those given, or a new figure that pyplot knows nothing of."""
-    module = matplotlib_figure()
-    if ax is not None:
-        if not hasattr(ax, "imshow"):
-            raise TypeError(f"ax must be Matplotlib axes, got {type(ax).__name__}")
-        owner: Any = ax.figure
-        # Of axes in a subfigure, this is the figure around it all.
-        return owner.figure, ax
-    figure = module.Figure(figsize=size, layout="constrained")
-    return figure, figure.add_subplot()
+def name_sides(ax: Axes, plane: tuple[int, ...]) -> None:
+    """Write which parameters run to the right and up."""
+    ax.set_xlabel(f"x[{plane[0]}]")
+    ax.set_ylabel(f"x[{plane[1]}]")
 
 
-def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, NDArray[Any]]:
-    """Return a new figure with axes of shape (rows, columns), that pyplot knows nothing of."""
-    figure = matplotlib_figure().Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
-
-
-def new_space(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Any]:
-    """Return the figure and three-dimensional axes to draw on."""
-    module = matplotlib_figure()
-    if ax is not None:
-        if not hasattr(ax, "plot_surface"):
-            raise TypeError(
-                f"ax must be three-dimensional axes, figure.add_subplot(projection='3d'), got {type(ax).__name__}"
-            )
-        return ax.figure.figure, ax
-    figure = module.Figure(figsize=size, layout="constrained")
-    return figure, figure.add_subplot(projection="3d")
-
-
-def save(figure: Figure, path: Path | None, own: bool) -> None:
-    """Write the figure, cut to what is on it where it is a new one."""
-    if path is not None:
-        figure.savefig(path, dpi=SAVED_DPI, bbox_inches="tight" if own else None)
+def fit_aspect(ax: Axes, width: float, height: float) -> None:
+    """Show a box to scale, unless one side is so long that little would be seen."""
+    ax.set_aspect("equal" if 0.4 <= height / width <= 2.5 else "auto")
 
 
 def named_runs(runs: Any) -> dict[str, Any]:
@@ -131,27 +90,6 @@ def traces(result: Any, name: str) -> NDArray[np.float64]:
     if result.trace is None:
         raise ValueError(f"runs must have a trace to draw ({name} has none): minimize(..., record=1)")
     return np.asarray(result.trace, dtype=np.float64).reshape(-1, *result.trace.shape[-2:])
-
-
-def checked_path(out: str | os.PathLike[str]) -> Path:
-    """Return the path to save to, if its extension is one that Matplotlib writes.
-
-    Raises
-    ------
-    ValueError
-        If the extension is not supported, or the folder does not exist.
-    """
-    matplotlib_figure()
-    from matplotlib.backend_bases import FigureCanvasBase
-
-    path = Path(out)
-    supported = sorted(FigureCanvasBase.get_supported_filetypes())
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in supported:
-        raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
-    return path
 
 
 def rgb(code: str) -> NDArray[np.float64]:

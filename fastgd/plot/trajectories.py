@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.minimize import reporter
-from fastgd.plot import style
+from fastgd.plot import figures, style
 from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
 from fastgd.stopping import Status
 
@@ -87,8 +87,7 @@ def trajectories(
     """
     if on not in ("contour", "surface"):
         raise ValueError(f'on must be "contour" or "surface", got {on!r}')
-    path = None if out is None else style.checked_path(out)
-    own = ax is None
+    target = figures.target(out, tight=ax is None)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
     check_plane(problem)
@@ -119,7 +118,7 @@ def trajectories(
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, len(named)), frameon=False)
     only = "" if several else f", {next(iter(named))}"
     ax.set_title(f"{problem.name}{only}" if title is None else title)
-    style.save(figure, path, own)
+    target.save(figure)
     return figure, ax
 
 
@@ -142,7 +141,8 @@ def animation(
     runs : Result, or mapping of str to Result
         What `minimize` returned with ``record=1`` or more.
     out : path
-        File to write: ``.gif``, or ``.mp4`` where the program ffmpeg is installed.
+        File to write: ``.gif``, or ``.mp4`` where the program ffmpeg is installed, at the path that Matplotlib's
+        ``rcParams["animation.ffmpeg_path"]`` says.
     max_paths : int
         Most paths of each result, evenly chosen.
     frames : int
@@ -166,19 +166,26 @@ def animation(
     ImportError
         If Matplotlib is missing.
     RuntimeError
-        If an ``.mp4`` is asked for and ffmpeg is not installed.
+        If an ``.mp4`` is asked for and ffmpeg is not found.
     TypeError, ValueError
         If an argument does not fit, or a result has no trace.
-    """
-    from matplotlib import animation as movies
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fastgd as gd
+    >>> problem = gd.problems.himmelblau()
+    >>> runs = gd.minimize(problem, problem.sample(5), gd.Momentum(lr=0.01), record=1, max_steps=10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gd.plot.animation(runs, f"{folder}/way.gif").name
+    'way.gif'
+    """
     target = Path(out)
     if target.suffix.lower() not in (".gif", ".mp4") or not target.parent.is_dir():
         raise ValueError(f"out must end in .gif or .mp4, in a folder that exists, got {str(out)!r}")
     if frames < 2 or fps < 1 or tail < 1:
         raise ValueError(f"frames must be at least 2, fps and tail 1, got {frames!r}, {fps!r} and {tail!r}")
-    if target.suffix.lower() == ".mp4" and not movies.FFMpegWriter.isAvailable():
-        raise RuntimeError("an .mp4 needs the program ffmpeg, which is not installed; write a .gif")
+    writer = movie_writer(target, fps)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
     check_plane(problem)
@@ -200,7 +207,6 @@ def animation(
     shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
     every = {name: int(result.record or 1) for name, result in named.items()}
     step = next(iter(every.values()))
-    writer = movies.PillowWriter(fps=fps) if target.suffix.lower() == ".gif" else movies.FFMpegWriter(fps=fps)
     with ExitStack() as stack:
         report = reporter(progress, len(shown), stack)
         with writer.saving(figure, str(target), dpi=100):
@@ -215,6 +221,28 @@ def animation(
                 if report is not None:
                     report(done, len(shown))
     return target
+
+
+def movie_writer(target: Path, fps: int) -> Any:
+    """Return what writes a file of this extension: Pillow, which Matplotlib brings along, for a GIF; ffmpeg for an MP4.
+
+    Raises
+    ------
+    RuntimeError
+        If ffmpeg is needed and not found.
+    """
+    figures.matplotlib_figure()
+    from matplotlib import animation as movies
+
+    if target.suffix.lower() == ".gif":
+        return movies.PillowWriter(fps=fps)
+    if not movies.FFMpegWriter.isAvailable():
+        raise RuntimeError(
+            f"an .mp4 needs the program ffmpeg, and {movies.FFMpegWriter.bin_path()!r} is not found: write a GIF, "
+            f"out={str(target.with_suffix('.gif'))!r}; or install ffmpeg, or say where it is by "
+            f'matplotlib.rcParams["animation.ffmpeg_path"]'
+        )
+    return movies.FFMpegWriter(fps=fps)
 
 
 def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, list[tuple[Array, int]]]]:

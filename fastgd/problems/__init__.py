@@ -14,6 +14,7 @@ from fastgd.problem import Problem
 from .collection import brown_badly_scaled, helical_valley, powell_singular, wood
 from .factorization import matrix_factorization
 from .many import double_well, quadratic, rosenbrock, styblinski_tang
+from .mixture import Mixture, gaussian_mixture
 from .network import Network, mlp
 from .physics import lennard_jones, phase_oscillators
 from .regression import linear_regression, logistic_regression, softmax_regression
@@ -38,11 +39,13 @@ CATALOGUE = {
 }  # fmt: skip
 
 __all__ = [
+    "Mixture",
     "Network",
     "ackley",
     "beale",
     "brown_badly_scaled",
     "double_well",
+    "gaussian_mixture",
     "goldstein_price",
     "griewank",
     "helical_valley",

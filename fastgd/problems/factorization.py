@@ -9,7 +9,7 @@ import numpy as np
 from fastgd.boxes import positive_integer, real_array
 from fastgd.finite_sum import FiniteSum
 
-from .regression import checked_penalty
+from .tables import checked_penalty
 
 __all__ = ["matrix_factorization"]
 

@@ -1,4 +1,4 @@
-"""Fully connected networks: forward and backward passes by hand over one flat row of parameters."""
+"""Fully connected networks: their making, initializers and predictions."""
 
 from __future__ import annotations
 
@@ -9,181 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.boxes import positive_integer, real_array
-from fastgd.errors import nearest
+from fastgd.boxes import positive_integer, real_array, whole_seed
+from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
-from fastgd.jit.gather import scratch
-from fastgd.jit.masks import select
-from fastgd.jit.options import inlined
 
-from .regression import checked_classes, checked_table
+from .backpropagation import ACTIVATIONS, LOSSES, make_network
+from .tables import checked_classes, checked_table
 
 __all__ = ["Network", "mlp"]
 
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu")
-IDENTITY, SIGMOID, TANH, RELU = range(4)
-LOSSES = ("mse", "cross_entropy")
 INITIALIZERS = ("zeros", "normal", "xavier", "he")
-
-
-def make_activation(kind: int) -> tuple[Any, Any]:
-    """``a(z)``, and its derivative as a function of a."""
-
-    @inlined
-    def identity(z):
-        return z
-
-    @inlined
-    def one(a):
-        return 1.0 + 0.0 * a
-
-    @inlined
-    def sigmoid(z):
-        return 1.0 / (1.0 + math.exp(-z))
-
-    @inlined
-    def of_sigmoid(a):
-        return a * (1.0 - a)
-
-    @inlined
-    def tanh(z):  # as accurate as the vector function, to 4 units in the last place, in three fifths of its time
-        t = math.expm1(-2.0 * abs(z))
-        return math.copysign(t / (t + 2.0), z)
-
-    @inlined
-    def of_tanh(a):
-        return 1.0 - a * a
-
-    @inlined
-    def relu(z):
-        return max(z, 0.0)
-
-    @inlined
-    def of_relu(a):
-        return select(a > 0.0, 1.0, 0.0)
-
-    return ((identity, one), (sigmoid, of_sigmoid), (tanh, of_tanh), (relu, of_relu))[kind]
-
-
-def make_forward(sizes: tuple[int, ...], hidden: int, output: int, bias: bool) -> Any:
-    """``forward(x, i, X, a)``: the inputs and the activations of every layer into `a`, one layer after the other."""
-    layers, inputs = len(sizes) - 1, sizes[0]
-    (of_hidden, _), (of_output, _) = make_activation(hidden), make_activation(output)
-
-    @inlined
-    def forward(x, i, X, a):
-        for k in range(inputs):
-            a[k] = X[i, k]
-        weight, source = 0, 0
-        for layer in range(layers):
-            n, m = sizes[layer], sizes[layer + 1]
-            for j in range(m):
-                z = x[weight + n * m + j] if bias else 0.0 * x[0]
-                for k in range(n):
-                    z = z + x[weight + j * n + k] * a[source + k]
-                if layer + 1 < layers:
-                    a[source + n + j] = of_hidden(z)
-                else:
-                    a[source + n + j] = of_output(z)
-            weight += n * m + (m if bias else 0)
-            source += n
-
-    return forward
-
-
-def make_loss(loss: int, outputs: int) -> tuple[Any, Any]:
-    """``value(a, first, i, y)`` of the outputs ``a[first:]``, and ``slopes``, which puts its derivatives there."""
-
-    @inlined
-    def mean_square(a, first, i, y):
-        total = 0.0 * a[first]
-        for j in range(outputs):
-            r = a[first + j] - y[i, j]
-            total = total + r * r
-        return total / outputs
-
-    @inlined
-    def mean_square_slopes(a, first, i, y):
-        for j in range(outputs):
-            a[first + j] = (a[first + j] - y[i, j]) * (2.0 / outputs)
-
-    @inlined
-    def log_sum(a, first):
-        top = a[first]
-        for j in range(1, outputs):
-            top = max(top, a[first + j])
-        total = 0.0 * top
-        for j in range(outputs):
-            total = total + math.exp(a[first + j] - top)
-        return top + math.log(total)
-
-    @inlined
-    def cross_entropy(a, first, i, y):
-        total = log_sum(a, first)
-        for j in range(outputs):
-            total = total - select(y[i] == j, a[first + j], 0.0)
-        return total
-
-    @inlined
-    def cross_entropy_slopes(a, first, i, y):
-        total = log_sum(a, first)
-        for j in range(outputs):
-            a[first + j] = math.exp(a[first + j] - total) - select(y[i] == j, 1.0, 0.0)
-
-    return (mean_square, mean_square_slopes) if loss == 0 else (cross_entropy, cross_entropy_slopes)
-
-
-def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bias: bool) -> tuple[Any, Any]:
-    """Loss of a sample and its gradient by back-propagation.
-
-    The activations of all layers lie in scratch memory of the call; going back, the derivatives with respect to the
-    inputs of each layer take their place.
-    """
-    layers, nodes, outputs = len(sizes) - 1, sum(sizes), sizes[-1]
-    dim = sum((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))
-    forward = make_forward(sizes, hidden, output, bias)
-    loss_of, slopes_of = make_loss(loss, outputs)
-    (_, slope_of_hidden), (_, slope_of_output) = make_activation(hidden), make_activation(output)
-    plain_output = output == IDENTITY
-
-    def value(x, i, X, y):
-        a = scratch(x, nodes)
-        forward(x, i, X, a)
-        return loss_of(a, nodes - outputs, i, y)
-
-    def gradient(x, i, out, X, y):
-        a = scratch(x, nodes)
-        forward(x, i, X, a)
-        last = nodes - outputs
-        if plain_output:
-            slopes_of(a, last, i, y)
-        else:
-            activation = scratch(x, outputs)
-            for j in range(outputs):
-                activation[j] = slope_of_output(a[last + j])
-            slopes_of(a, last, i, y)
-            for j in range(outputs):
-                a[last + j] = a[last + j] * activation[j]
-        weight, target = dim, nodes
-        for back in range(layers):
-            n, m = sizes[layers - 1 - back], sizes[layers - back]
-            target -= m
-            source = target - n
-            weight -= n * m + (m if bias else 0)
-            for j in range(m):
-                d = a[target + j]
-                if bias:
-                    out[weight + n * m + j] += d
-                for k in range(n):
-                    out[weight + j * n + k] += d * a[source + k]
-            if back + 1 < layers:
-                for k in range(n):
-                    total = x[weight + k] * a[target]
-                    for j in range(1, m):
-                        total = total + x[weight + j * n + k] * a[target + j]
-                    a[source + k] = total * slope_of_hidden(a[source + k])
-
-    return value, gradient
 
 
 class Network(FiniteSum):
@@ -231,7 +66,7 @@ class Network(FiniteSum):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If an argument is out of range.
 
         References
@@ -239,17 +74,11 @@ class Network(FiniteSum):
         X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010,
         https://proceedings.mlr.press/v9/glorot10a.html.
         """
-        n = positive_integer(n, "n")
-        if method not in INITIALIZERS:
-            known = ", ".join(INITIALIZERS)
-            raise ValueError(
-                f"method must be one of {known} for a network, not {method!r}.{nearest(method, INITIALIZERS)}"
-            )
+        n, seed = positive_integer(n, "n"), whole_seed(seed)
+        check_choice("method", method, INITIALIZERS, " for a network")
         factor = 1.0 if scale is None else scale
         if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < math.inf:
             raise ValueError(f"scale must be a finite number >= 0, got {scale!r}")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise ValueError(f"seed must be an integer that is not negative, got {seed!r}")
         generator = np.random.default_rng(seed)
         points = np.zeros((n, self.dim))
         for place, inputs, outputs in zip(self.layers, self.sizes, self.sizes[1:], strict=False):
@@ -382,8 +211,7 @@ def mlp(
         ("output", output, ACTIVATIONS),
         ("loss", loss, LOSSES),
     ):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}.{nearest(value, known)}")
+        check_choice(name, value, known)
     if loss == "cross_entropy" and output != "identity":
         raise ValueError(f'output={output!r} is for loss="mse"; cross-entropy has its softmax')
     table, target = checked_table(X, y if not labels else np.asarray(y), "label" if labels or loss != "mse" else "real")

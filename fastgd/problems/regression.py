@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.boxes import real_array
 from fastgd.finite_sum import SAMPLES, FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
+
+from .softmax import make_softmax
+from .tables import checked_classes, checked_penalty, checked_table
 
 __all__ = ["linear_regression", "logistic_regression", "softmax_regression"]
 
@@ -201,6 +203,7 @@ def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -
 
 def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, Any]:
     """Loss and gradient of a sample; the parameters are classes rows of weights, then the biases."""
+    shift, log_sum = make_softmax(classes)
 
     @inlined
     def scores(x, i, X, z):
@@ -212,14 +215,8 @@ def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, A
             value = X[i, k]
             for c in range(classes):
                 z[c] = z[c] + x[c * p + k] * value
-        top = z[0]
-        for c in range(1, classes):
-            top = max(top, z[c])
-        total = 0.0 * top
-        for c in range(classes):
-            z[c] = z[c] - top
-            total = total + math.exp(z[c])
-        return math.log(total)
+        shift(z, 0)
+        return log_sum(z, 0)
 
     def value(x, i, X, y, l2):
         z = scratch(x, classes)
@@ -294,41 +291,3 @@ def softmax_regression(X: Any, y: Any, *, classes: int | None = None, l2: float 
     value, gradient = softmax_functions(count, bool(bias), l2 > 0)
     dim = count * (X.shape[1] + bool(bias))
     return FiniteSum(value, gradient, data=(X, labels, l2), dim=dim, name="softmax_regression")
-
-
-def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """`X` of shape (N, p) and `y` with a first axis of N: reals, or labels as int64."""
-    table = real_array(X, "X")
-    if table.ndim != 2 or not table.size:
-        raise ValueError(f"X must have shape (N, p), one row a sample, got shape {np.shape(X)}")
-    if kind == "real":
-        target = real_array(y, "y")
-    else:
-        target = np.asarray(y)
-        whole = target.dtype.kind in "biu" or (target.dtype.kind == "f" and (target == np.round(target)).all())
-        if not whole:
-            raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
-        target = target.astype(np.int64)
-    if target.ndim < 1 or len(target) != len(table) or (kind != "real" and target.ndim != 1):
-        raise ValueError(f"y must have one entry for each of the {len(table)} rows of X, got shape {np.shape(y)}")
-    for name, numbers in (("X", table), ("y", target)):
-        if not np.all(np.isfinite(numbers)):
-            raise ValueError(f"{name} must be finite")
-    return table, target
-
-
-def checked_classes(labels: np.ndarray, classes: Any) -> int:
-    least = int(labels.max()) + 1
-    if labels.min() < 0:
-        raise ValueError(f"y must hold the classes 0, 1, ..., got {labels.min()}")
-    if classes is None:
-        return max(least, 2)
-    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < least:
-        raise ValueError(f"classes must be an integer >= {least}, the largest label and one, got {classes!r}")
-    return int(classes)
-
-
-def checked_penalty(l2: Any) -> float:
-    if isinstance(l2, bool) or not isinstance(l2, (int, float, np.number)) or not 0 <= l2 < math.inf:
-        raise ValueError(f"l2 must be a finite number >= 0, got {l2!r}")
-    return float(l2)

@@ -1,0 +1,122 @@
+"""Where pictures are drawn, and where they are written: Matplotlib on demand, new axes, saving by extension."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.plot.style import SAVED_DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Target(NamedTuple):
+    """The file that a picture goes to, where there is one."""
+
+    path: Path | None
+    tight: bool  # whether to cut it to what is on the figure
+
+    def save(self, figure: Figure) -> None:
+        if self.path is not None:
+            figure.savefig(self.path, dpi=SAVED_DPI, bbox_inches="tight" if self.tight else None)
+
+
+def target(out: str | os.PathLike[str] | None, tight: bool = True) -> Target:
+    """Return where to save a picture, before any work; only a figure of its own is cut to what is on it.
+
+    Raises
+    ------
+    ValueError
+        If the extension is not one that Matplotlib writes, or the folder does not exist.
+    """
+    return Target(None if out is None else checked_path(out), tight)
+
+
+def matplotlib_figure() -> Any:
+    """Return `matplotlib.figure`, or say how to install it.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is missing.
+    """
+    try:
+        import matplotlib.figure
+    except ImportError as error:
+        raise ImportError('pictures need Matplotlib: pip install "fastgd[plot]"') from error
+    return matplotlib.figure
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a new figure that pyplot knows nothing of."""
+    return matplotlib_figure().Figure(figsize=size, layout="constrained")
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return the figure and axes to draw on: those given, or new ones."""
+    if ax is not None:
+        if not hasattr(ax, "imshow"):
+            raise TypeError(f"ax must be Matplotlib axes, got {type(ax).__name__}")
+        owner: Any = ax.figure
+        # Of axes in a subfigure, this is the figure around it all.
+        return owner.figure, ax
+    figure = new_figure(size)
+    return figure, figure.add_subplot()
+
+
+def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, NDArray[Any]]:
+    """Return a new figure with axes of shape (rows, columns)."""
+    figure = new_figure(size)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def new_space(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Any]:
+    """Return the figure and three-dimensional axes to draw on: those given, or new ones."""
+    if ax is not None:
+        if not hasattr(ax, "plot_surface"):
+            raise TypeError(
+                f"ax must be three-dimensional axes, figure.add_subplot(projection='3d'), got {type(ax).__name__}"
+            )
+        return ax.figure.figure, ax
+    figure = new_figure(size)
+    return figure, figure.add_subplot(projection="3d")
+
+
+def new_pair(
+    axes: Any, rows: int, columns: int, size: tuple[float, float], meaning: str, **options: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """Return the figure and the two axes to draw on: those given, or new ones, side by side or above one another."""
+    if axes is None:
+        figure, grid = new_grid(rows, columns, size, **options)
+        return figure, grid.reshape(2)
+    pair = np.asarray(axes, dtype=object).reshape(-1)
+    if pair.size != 2 or not all(hasattr(ax, "fill_between") for ax in pair):
+        raise TypeError(f"axes must be two Matplotlib axes, {meaning}")
+    return pair[0].figure.figure, pair
+
+
+def checked_path(out: str | os.PathLike[str]) -> Path:
+    """Return the path to save to, if its extension is one that Matplotlib writes.
+
+    Raises
+    ------
+    ValueError
+        If the extension is not supported, or the folder does not exist.
+    """
+    matplotlib_figure()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    path = Path(out)
+    supported = sorted(FigureCanvasBase.get_supported_filetypes())
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in supported:
+        raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
+    return path
