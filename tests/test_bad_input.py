@@ -318,19 +318,22 @@ def test_an_optimizer_is_looked_at_before_the_device() -> None:
         ({"device": "NVIDIA"}, ["got 'NVIDIA'", "Did you mean: 'cuda'?"]),
         ({"device": "cpus"}, ["got 'cpus'", "Did you mean 'cpu'?"]),
         ({"device": None}, ["device must be one of auto, cpu, cuda, got None"]),
-        ({"device": "cuda", "noise": 0.1}, ['device="cuda" takes no batch_size and no noise', "leave device out"]),
-        ({"device": "cuda", "batch_size": 3}, ['device="cuda" takes no batch_size and no noise']),
     ],
 )
 def test_devices(options: dict[str, Any], words: list[str]) -> None:
     refused(ValueError, words, lambda: gd.minimize(BOWL, START, DESCENT, **options))
 
 
+@pytest.mark.parametrize("optimizer", [gd.SciPyCG(), gd.GradientFlow(method="LSODA")], ids=str)
+def test_methods_that_run_on_the_cpu_only(optimizer: Any) -> None:
+    words = ['device="cuda" is for update rules, line searches and the gradient flow', "CPU: leave device out"]
+    refused(ValueError, words, lambda: gd.minimize(BOWL, START, optimizer, device="cuda"))
+
+
 @pytest.mark.parametrize("optimizer", [gd.SciPyCG(), gd.GradientFlow()], ids=str)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"device": "cuda"}, ['device="cuda" is for update rules, line searches and the gradient', "runs on the CPU"]),
         ({"noise": 0.1}, ["cannot honour noise: leave it out"]),
         ({"record": 5}, ["record=5 cannot be honoured by"]),
         ({"dtype": np.float32}, ["dtype must be float64 for"]),

@@ -304,8 +304,11 @@ class Still:
         self.asked.append(("plan", stop.gtol, *rest))
         return SimpleNamespace(problem=problem, optimizer=optimizer, x0=np.asarray(x0), runs=len(x0))
 
-    def run(self, plan: Any, threads: int, report: Any) -> np.ndarray:
-        self.asked.append(("run", threads))
+    def takes_gpu(self, optimizer: Any) -> bool:
+        return False
+
+    def run(self, plan: Any, device: str, threads: int, report: Any) -> np.ndarray:
+        self.asked.append(("run", device, threads))
         report(plan.runs, plan.runs)
         if self.stopped:
             raise gd.Interrupted("stopped", partial=plan.x0)
@@ -337,7 +340,7 @@ def test_a_method_brings_its_own_engine() -> None:
         "batch_size": None, "replace": False, "shuffle": True, "noise": 0.0, "shared_batches": False,
         "check_every": None,
     }  # fmt: skip
-    assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None, drawn), ("run", 3)]
+    assert engine.asked == [("plan", 0.5, 0, np.float64, 7, None, drawn), ("run", "auto", 3)]
     assert heard == [(2, 2)]
     assert runs.fun.tolist() == [0.0, 170.0]
     assert "by staying" in str(runs)
