@@ -103,7 +103,13 @@ LAZY = {
 }  # fmt: skip
 
 
+NAMES_ELSEWHERE = {"SGD": "GradientDescent", "CG": "ConjugateGradient", "BFGS": 'SciPy("BFGS")'}
+
+
 def __getattr__(name: str) -> Any:
+    if name in NAMES_ELSEWHERE:
+        ours = NAMES_ELSEWHERE[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: here it is fastgd.{ours}")
     if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(LAZY[name], __name__)
@@ -113,4 +119,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

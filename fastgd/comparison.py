@@ -326,10 +326,10 @@ def compare(
                 )
     starts = np.asarray(x0)
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
-    quiet = {**minimize_options, "progress": False}
+    quiet = {**minimize_options, "progress": False, "max_steps": 1}
     for name, optimizer in every.items():  # what is refused is refused now, and compiled outside the clock
-        try:
-            minimize(problem, first, optimizer, **quiet)
+        try:  # a kernel may depend on how many runs there are, but for methods that go from start to start
+            minimize(problem, starts if optimizer.engine is None else first, optimizer, **quiet)
         except ValueError as error:
             if name != "reference":
                 raise

@@ -152,6 +152,11 @@ def plain_function(function: Any, argument: str) -> Callable[..., Any]:
             f"{argument} {code.co_name!r} must not print, as it is compiled for many runs at once: take the call out; "
             f"record=1 keeps the points of every step."
         )
+    if "random" in code.co_names:
+        raise TypeError(
+            f"{argument} {code.co_name!r} must return the same number every time: it draws random ones.  Noise on the "
+            f"gradient is minimize(..., noise=sigma); random constants are drawn beforehand and given in data."
+        )
     return function
 
 
@@ -248,14 +253,15 @@ def check_gradient(
 def check_sample_value(
     loss: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
 ) -> None:
-    """Raise unless `loss` returns one real number for the first sample."""
+    """Raise unless `loss` returns one real number for the first and for the last sample."""
     check_signature(loss, "loss", "loss(x, i, *data) -> float", 2 + len(data))
-    for point in unremarkable_points(dim, bounds):
-        defined, value = called(loss, "loss", (Point(point), 0, *data))
-        if defined:
-            if not is_real(value):
-                raise TypeError(f"loss must return one real number; it returned {described(value)}.")
-            return
+    for sample in {0, len(data[0]) - 1}:
+        for point in unremarkable_points(dim, bounds):
+            defined, value = called(loss, "loss", (Point(point), sample, *data))
+            if defined:
+                if not is_real(value):
+                    raise TypeError(f"loss must return one real number; it returned {described(value)}.")
+                break
 
 
 def check_sample_gradient(
@@ -264,6 +270,7 @@ def check_sample_gradient(
     """Raise unless `grad` adds the gradient of one sample to ``out``, whatever was there before."""
     check_signature(grad, "grad", "grad(x, i, out, *data)", 3 + len(data))
     for point in unremarkable_points(dim, bounds):
+        called(grad, "grad", (Point(point), len(data[0]) - 1, Total(dim, 0.0), *data))
         from_zero, from_one = Total(dim, 0.0), Total(dim, 1.0)
         defined = [called(grad, "grad", (Point(point), 0, out, *data))[0] for out in (from_zero, from_one)]
         if not all(defined):

@@ -55,7 +55,8 @@ def minimize(
 
     The batch shape is ``np.broadcast_shapes(x0.shape[:-1], every hyperparameter's shape, seed's shape)``; a single
     start with plain numbers gives the batch shape ``()``.  A run depends on its problem, start, hyperparameters and
-    seed alone: it ends at the same point, bit for bit, alone or in any batch, on any number of threads.
+    seed alone: on one kind of device it ends at the same point, bit for bit, alone or in any batch, on any number of
+    threads.  (Where batch sizes are an array, `check_every` belongs to the run too: give it to repeat one alone.)
 
     Parameters
     ----------

@@ -466,3 +466,9 @@ def test_bad_input_leaves_nothing_behind() -> None:
         gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=0)
     runs = gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=1)
     np.testing.assert_allclose(runs.x, [0.99, 0.9], rtol=1e-15)
+
+
+def test_what_other_libraries_call_an_optimizer() -> None:
+    with pytest.raises(AttributeError, match=r"here it is fastgd.GradientDescent"):
+        gd.SGD  # noqa: B018
+    assert sorted(gd.__all__) == dir(gd)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastgd as gd
+from fastgd import comparison
 from fastgd.comparison import named_optimizers
+from fastgd.jit import targets
 
 HIMMELBLAU = gd.problems.himmelblau()
 STARTS = HIMMELBLAU.sample(400, seed=9)
@@ -382,3 +384,22 @@ def test_no_nan_is_printed_where_nothing_settles() -> None:
     assert repr(lost[0].agreement) == "<Agreement on 1 start: the reference brings no start to an attractor>"
 
 
+
+
+def test_a_comparison_compiles_before_its_clock_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = gd.datasets.iris()
+    fit = gd.problems.linear_regression(X, y.astype(float))
+    made: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> gd.Result:
+        before = set(targets.KERNELS)
+        result = gd.minimize(*arguments, **options)
+        made.append(len(set(targets.KERNELS) - before))
+        return result
+
+    monkeypatch.setattr(comparison, "minimize", counted)
+    gd.compare(
+        fit, fit.sample(64, seed=0, method="normal"), [gd.GradientDescent(lr=0.01)], reference=None, batch_size=5,
+        seed=np.arange(2)[:, None], max_steps=5, gtol=None,
+    )  # fmt: skip
+    assert made == [1, 0]

@@ -112,3 +112,27 @@ def test_the_derived_hessian_is_that_of_the_normal_equations():
     out = np.empty(4)
     FIT.hess(np.array([1.0, 2.0]), out, T, Y)
     np.testing.assert_allclose(out.reshape(2, 2), expected, rtol=1e-13)
+
+
+def test_data_that_end_too_early_are_noticed():
+    t, y = np.arange(5.0), np.arange(4.0)
+    with pytest.raises(ValueError, match="index 4 is out of bounds"):
+        gd.FiniteSum(lambda x, i, t, y: (x[0] * t[i] - y[i]) ** 2, data=(t, y), dim=1)
+
+    def neighbours(x, i, y):
+        return (y[i + 1] - x[0] * y[i]) ** 2
+
+    def gradient(x, i, out, y):
+        out[0] += 2.0 * (x[0] * y[i] - y[i + 1]) * y[i]
+
+    with pytest.raises(ValueError, match="index 5 is out of bounds"):
+        gd.FiniteSum(neighbours, gradient, data=(t,), dim=1)
+
+
+def test_the_sum_over_no_scratch_memory_is_refused():
+    def fun(x):
+        return x[0] ** 2 + sum(gd.scratch(x, 0))
+
+    problem = gd.Problem(fun, lambda x, out: None if out is None else out.__setitem__(0, 2.0 * x[0]), dim=1)
+    with pytest.raises(TypeError, match="numba cannot compile"):
+        gd.minimize(problem, [1.0], gd.GradientDescent(lr=0.1))

@@ -201,6 +201,8 @@ def test_what_could_not_be_compiled_is_refused_at_once():
         Problem(a_print, dim=2)
     with pytest.raises(TypeError, match="grad 'a_print' must not print"):
         Problem(line, a_print, dim=2)
+    with pytest.raises(TypeError, match=r"must return the same number every time.*noise=sigma"):
+        Problem(lambda x: x[0] ** 2 + np.random.normal(), dim=1)  # noqa: NPY002
 
 
 def test_a_fun_that_writes_to_x():

@@ -48,7 +48,7 @@ PAIRS = [
     Pair("jax", "JAX vmap of while_loop", TOLERANCE, 60.0, repeats=1, rounds=2),
     Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32", 3.0),
     # Where runs share batches, JAX has products of matrices.
-    Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32-grid", None),
+    Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32-grid", 3.0),
     Pair("jax", "JAX vmap of scan, Optax", "digits-sgd32-shared", None),
     Pair("torch", "PyTorch, a loop over runs", "digits-sgd32", None),
     Pair("torch", "PyTorch fused", "himmelblau-adam", 20.0),

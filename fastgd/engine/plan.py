@@ -300,7 +300,8 @@ def make_plan(
         )
     elif sampling is not None:
         raise ValueError(
-            f"batch_size and noise must be left out for {optimizer.label}: a line search needs exact values and slopes"
+            f"batch_size, noise and check_every must be left out for {optimizer.label}: "
+            "a line search needs exact values and slopes"
         )
     if sampling is not None and sampling.noise is not None:
         numbers, clips = {**numbers, "noise": sampling.noise}, (*clips, "noise")

@@ -116,7 +116,9 @@ def lower_next(context, builder, sig, args):
 @infer_global(sum)
 class RowsSum(AbstractTemplate):
     def generic(self, args, kws):
-        return signature(args[0].lanes, *args) if len(args) == 1 and isinstance(args[0], Rows) and not kws else None
+        if kws or len(args) != 1 or not isinstance(args[0], Rows) or args[0].length == 0:
+            return None
+        return signature(args[0].lanes, *args)
 
 
 @lower_builtin(sum, Rows)

@@ -107,7 +107,9 @@ class Classification:
     def __repr__(self) -> str:
         kinds, counts = np.unique(self.kind, return_counts=True)
         found = ", ".join(counted(int(count), str(kind)) for kind, count in zip(kinds, counts, strict=True))
-        return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}>"
+        steepest = np.max(self.grad_norm, initial=0.0)
+        doubt = f"; not critical, with gradients up to {steepest:.2g}" if steepest > 1e-3 else ""
+        return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}{doubt}>"
 
 
 def classify(

@@ -30,7 +30,8 @@ class Emitter:
         self.operations += number
         if self.operations > MAX_OPERATIONS:
             raise Refused(
-                f"a derivative of more than {MAX_OPERATIONS} operations, too many for straight-line code"
+                f"a derivative of more than {MAX_OPERATIONS} operations, too many for straight-line code (a sum over "
+                "samples is a fastgd.FiniteSum, whose derivative does not grow with them)"
             )
 
     def assign(self, text: str, name: str | None = None) -> str:

@@ -62,7 +62,10 @@ class Tape:
         """Note one more operation; refuse where there are too many."""
         self._count += 1
         if self._count > MAX_OPERATIONS:
-            raise Refused(f"more than {MAX_OPERATIONS} operations on x, too many for straight-line code")
+            raise Refused(
+                f"more than {MAX_OPERATIONS} operations on x, too many for straight-line code (a sum over samples is a "
+                "fastgd.FiniteSum, whose derivative does not grow with them)"
+            )
 
     def named(self, expression: Any) -> Any:
         """Return the symbol that stands for `expression`; equal expressions share one."""
@@ -247,7 +250,7 @@ class SampleNumber:
     """The number of the sample that a loss is asked for: an index into the data, and nothing else."""
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __floordiv__ = __neg__ = refusal(
-        "arithmetic with the number of the sample; write the gradient"
+        "arithmetic with the number of the sample (give neighbours as data of their own, such as y[:-1] and y[1:])"
     )
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = refusal("a branch on the number of the sample")
     __index__ = __int__ = __float__ = refusal("the number of the sample used like another number")
