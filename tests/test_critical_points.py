@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import mpmath
 import numpy as np
@@ -172,13 +171,10 @@ def test_rosenbrocks_minimum():
 
 
 @pytest.mark.parametrize("method", ["derived", "differences"])
-def test_ten_thousand_points_in_a_second(method):
+def test_ten_thousand_points_at_once(method):
     problem = gd.problems.himmelblau()
     points = problem.sample(10_000, seed=0).reshape(100, 100, 2)
-    gd.classify(problem, points, method=method)
-    started = time.perf_counter()
     found = gd.classify(problem, points, method=method)
-    assert time.perf_counter() - started < 1.0  # about a hundredth of a second on an idle machine
     exact = np.linalg.eigvalsh(problem.hessian(points))
     np.testing.assert_allclose(found.eigenvalues, exact, rtol=1e-7, atol=1e-6)
     assert found.kind.shape == (100, 100)
