@@ -105,7 +105,8 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     except Exception as error:
         raise TypeError(
             f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.*, "
-            f"scalar np.* and functions by numba.njit only: write x[i] and loops over range(len(x)).  {first_cause(error)}"
+            f"scalar np.* and functions by numba.njit only: write x[i] and loops over range(len(x)).  "
+            f"{first_cause(error)}"
         ) from error
     if warn and (name, reason) not in WARNED:
         WARNED.add((name, reason))
