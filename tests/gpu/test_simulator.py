@@ -12,6 +12,7 @@ from numba.core import config
 from simulated_cases import (
     BOWL,
     EXACT,
+    LINE,
     RUNS,
     SEARCHES,
     STARTS,
@@ -208,10 +209,11 @@ def test_an_interruption_leaves_chunks_alone_that_have_not_begun():
     np.testing.assert_array_equal(found.x[ended], scalar_cpu(expected).x[ended])
 
 
-def test_a_run_too_large_for_a_thread_is_refused():
-    many = gd.problems.quadratic(dim=20_000)
-    with pytest.raises(gd.DeviceError, match=r'a run of 20000 parameters has .* use device="cpu"'):
-        gd.minimize(many, np.ones(20_000), gd.Adam(), device="cuda")
+def test_sums_that_a_thread_has_no_room_to_put_back_are_refused():
+    from fastgd.engine.cuda import job
+
+    with mock.patch.object(job, "LOCAL_BYTES", 8), pytest.raises(gd.DeviceError, match="batch sizes of each run's own"):
+        gd.minimize(LINE, np.ones((3, 2)), gd.Adam(), device="cuda", batch_size=[1, 2, 3], max_steps=2)
 
 
 def test_the_order_of_the_survivors_does_not_change():
