@@ -16,15 +16,15 @@ from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
-from fastgd.texts import counted
+from fastgd.texts import counted, table_lines
 
 __all__ = ["Comparison", "Contestant", "compare"]
 
 ACCURACY = 1e-6  # of the global minimum's value, relative to max(|value|, 1)
 COLUMNS = (
     ("optimizer", "optimizer"), ("global", "global"), ("global_interval", "95 % interval"), ("elsewhere", "elsewhere"),
-    ("elsewhere_interval", "95 % interval"), ("settled", "settled"), ("values", "values"), ("gradients", "gradients"),
-    ("steps", "steps"), ("seconds", "seconds"),
+    ("elsewhere_interval", "95 % interval"), ("settled", "settled"), ("values", "values/run"),
+    ("gradients", "gradients/run"), ("steps", "steps/run"), ("seconds", "seconds"),
 )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ class Comparison:
         return frame
 
     def costs(self) -> NDArray[np.float64]:
-        """Values and gradients together of each start by each contestant, an array of shape ``(len(self), *batch)``.
+        """Values and gradients together of each run by each contestant, an array of shape ``(len(self), *batch)``.
 
         Infinite where the contestant did not come to the global minimum.
         """
@@ -228,11 +228,7 @@ class Comparison:
         lines = [f"{title}; global: to f = {best}{against}"]
         cells = [[title for _, title in COLUMNS], *([text(key, row[key]) for key, _ in COLUMNS] for row in self.rows())]
         kept = [j for j in range(len(COLUMNS)) if self.reference is not None or "elsewhere" not in COLUMNS[j][0]]
-        widths = {j: max(len(line[j]) for line in cells) for j in kept}
-        for line in cells:
-            parts = (line[j].ljust(widths[j]) if j == 0 else line[j].rjust(widths[j]) for j in kept)
-            lines.append("  ".join(parts).rstrip())
-        return "\n".join(lines)
+        return "\n".join([*lines, *table_lines([[line[j] for j in kept] for line in cells])])
 
 
 def number_or_none(cell: Any) -> Any:
@@ -271,7 +267,8 @@ def compare(
     problem : Problem
         What to minimize.
     x0 : array_like, shape (*batch, n)
-        The starts.  A grid of shape (a, b, n), as `Problem.grid` gives it, makes `fastgd.plot.compare` draw maps.
+        The starts.  A grid of shape (a, b, n), as `Problem.grid` gives it, makes `fastgd.plot.compare` draw maps, but
+        where there is one run for each of several seeds.
     optimizers : sequence of Method, or mapping of names to them
         At least one, each with one value of every hyperparameter.  Without names they bear those of their classes,
         numbered where one comes twice.
@@ -285,8 +282,8 @@ def compare(
     Returns
     -------
     Comparison
-        One line for each optimizer: how many starts came to the global minimum, how many went elsewhere than by the
-        reference, how many values, gradients and steps it took, and how long.
+        One line for each optimizer: how many runs came to the global minimum, how many went elsewhere than by the
+        reference, how many values, gradients and steps a run took in the mean, and how long all of them took.
 
     Raises
     ------

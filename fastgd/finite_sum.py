@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +19,11 @@ from fastgd.guards import (
     plain_function,
 )
 from fastgd.jit.options import inlined
+from fastgd.jit.targets import levels_to_caller
 from fastgd.keywords import explain_keywords
 from fastgd.problem import Problem
 
-__all__ = ["SAMPLES", "FiniteSum"]
+__all__ = ["SAMPLES", "FiniteSum", "sum_of"]
 
 SAMPLES = 4  # that `grad_of_four` takes at once: enough sums side by side to hide their latency
 
@@ -99,6 +101,7 @@ class FiniteSum(Problem):
         if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
             got = described(kept[0]) if kept else "an empty tuple"
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
+        warn_of_transposed(kept)
         self._describe(grad is None, dim, bounds, data, minima, name or self.loss.__name__)
         check_sample_value(self.loss, self.dim, self.bounds, self.data)
         if self._sample_grad is not None:
@@ -161,6 +164,17 @@ class FiniteSum(Problem):
         self.fun = mean_value(self.loss)
 
 
+def warn_of_transposed(data: tuple[Any, ...]) -> None:
+    """Warn where the second axis of the first array is as long as the others, and the first is not."""
+    first, others = data[0], [len(item) for item in data[1:] if isinstance(item, np.ndarray)]
+    if first.ndim > 1 and others and len(first) != others[0] == first.shape[1]:
+        warnings.warn(
+            f"data[0] has shape {first.shape} and data[1] the length {others[0]}: the first axis of data[0] counts the "
+            f"samples, so there are {len(first)} of them; transpose it if there are {others[0]}.",
+            stacklevel=levels_to_caller(),
+        )
+
+
 def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
     """``fun(x, *data)``: the mean of the losses of all samples."""
     of_sample = inlined(loss)
@@ -177,33 +191,44 @@ def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
 
 def mean_written(add: Callable[..., Any], add_four: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """``write(x, out, *data)``: the mean over all samples of what ``add(x, i, out, *data)`` adds."""
-    add_all = sum_of(inlined(add), None if add_four is None else inlined(add_four))
+    add_all = sum_of(inlined(add), None if add_four is None else inlined(add_four), in_order)
 
     def mean_gradient(x, out, *data):
         samples = len(data[0])
         for k in range(len(out)):
             out[k] = 0.0
-        add_all(x, samples, out, *data)
+        add_all(x, 0, samples, out, *data)
         for k in range(len(out)):
             out[k] = out[k] / samples
 
     return mean_gradient
 
 
-def sum_of(one: Any, four: Any) -> Any:
-    """``add(x, count, out, *data)``: the gradients of the first `count` samples, four at once where there is `four`."""
+@inlined
+def in_order(samples, j):
+    return j
+
+
+def sum_of(one: Any, four: Any, sample_of: Any) -> Any:
+    """``add(x, samples, count, out, *data)``: the gradients of `count` samples, four at once where there is `four`.
+
+    They are ``sample_of(samples, j)`` for j from 0 on.
+    """
 
     @inlined
-    def in_turn(x, count, out, *data):
-        for i in range(count):
-            one(x, i, out, *data)
+    def in_turn(x, samples, count, out, *data):
+        for j in range(count):
+            one(x, sample_of(samples, j), out, *data)
 
     @inlined
-    def by_fours(x, count, out, *data):
+    def by_fours(x, samples, count, out, *data):
         whole = count - count % SAMPLES
-        for i in range(0, whole, SAMPLES):
-            four(x, (i, i + 1, i + 2, i + 3), out, *data)
-        for i in range(whole, count):
-            one(x, i, out, *data)
+        for j in range(0, whole, SAMPLES):
+            of = (
+                sample_of(samples, j), sample_of(samples, j + 1), sample_of(samples, j + 2), sample_of(samples, j + 3),
+            )  # fmt: skip
+            four(x, of, out, *data)
+        for j in range(whole, count):
+            one(x, sample_of(samples, j), out, *data)
 
     return in_turn if four is None else by_fours

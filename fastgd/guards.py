@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dis
 import inspect
 import math
 import operator
@@ -157,7 +159,31 @@ def plain_function(function: Any, argument: str) -> Callable[..., Any]:
             f"{argument} {code.co_name!r} must return the same number every time: it draws random ones.  Noise on the "
             f"gradient is minimize(..., noise=sigma); random constants are drawn beforehand and given in data."
         )
+    check_captured(function, argument)
     return function
+
+
+def check_captured(function: types.FunctionType, argument: str) -> None:
+    """Raise TypeError if a function uses a list, dictionary or set from around it, which compiled code cannot."""
+    for name, value in captured(function).items():
+        if isinstance(value, (list, dict, set)):
+            raise TypeError(
+                f"{argument} {function.__name__!r} must not use the {type(value).__name__} {name!r} from around it, "
+                f"which cannot be compiled: make it an array and pass it in data=({name},), as another argument of "
+                f"{function.__name__!r}; a tuple of numbers may stay."
+            )
+
+
+def captured(function: types.FunctionType) -> dict[str, Any]:
+    """Return the variables from around a function that it uses, by name, as far as they have been assigned to."""
+    found = {}
+    for step in dis.get_instructions(function):
+        if step.opname == "LOAD_GLOBAL" and step.argval in function.__globals__:
+            found[step.argval] = function.__globals__[step.argval]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # not assigned to yet
+            found[name] = cell.cell_contents
+    return found
 
 
 def check_signature(function: Callable[..., Any], argument: str, form: str, count: int) -> None:

@@ -56,7 +56,7 @@ def minimize(
     The batch shape is ``np.broadcast_shapes(x0.shape[:-1], every hyperparameter's shape, seed's shape)``; a single
     start with plain numbers gives the batch shape ``()``.  A run depends on its problem, start, hyperparameters and
     seed alone: on one kind of device it ends at the same point, bit for bit, alone or in any batch, on any number of
-    threads.  (Where batch sizes are an array, `check_every` belongs to the run too: give it to repeat one alone.)
+    threads.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def minimize(
         With `batch_size` or `noise` the tests on the gradient and the value (`gtol`, `ftol`, `patience`), and schedules
         that watch the value, look at those of all samples, without noise, at the steps 0, check_every,
         2 check_every, ...; `patience` then counts looks.  By default every step where all samples are used anyway, else
-        once in ten epochs of the smallest batch, so that the looks take a tenth of the time.
+        once in ten epochs of the run's own batch size, so that the looks take a tenth of the time.
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional

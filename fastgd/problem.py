@@ -312,8 +312,8 @@ class Problem:
 
         Parameters
         ----------
-        shape : (int, int)
-            Number of points along ``plane[0]`` and ``plane[1]``. For ``dim=1``, one int.
+        shape : int or (int, int)
+            Number of points along ``plane[0]`` and ``plane[1]``; one int for both.
         plane : (int, int)
             The two parameters that vary; negative ones count from the end. Not used for ``dim=1``.
         at : array_like of shape (dim,), optional
@@ -345,9 +345,9 @@ class Problem:
         array([1., 0., 1., 5.])
         """
         axes = plane_axes(plane, self.dim)
-        sizes: Any = (shape,) if self.dim == 1 and not isinstance(shape, (tuple, list)) else shape
+        sizes: Any = (shape,) * len(axes) if isinstance(shape, (int, np.integer)) else shape
         if not isinstance(sizes, (tuple, list)) or len(sizes) != len(axes):
-            expected = "one int" if self.dim == 1 else "two ints (m, k)"
+            expected = "one int" if self.dim == 1 else "one int or two, (m, k)"
             raise TypeError(f"shape must be {expected}, the points along each axis; it is {shape!r}.")
         sizes = tuple(positive_integer(m, f"shape[{k}]") for k, m in enumerate(sizes))
         if bounds is not None:

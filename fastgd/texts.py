@@ -1,8 +1,13 @@
-"""Words for numbers."""
+"""Words for numbers, and tables of them."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["counted", "decimals", "position_text", "table_lines"]
 
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined"}
 
@@ -17,3 +22,48 @@ def counted(count: int, noun: str) -> str:
     ('1 start', '2 minima', '1,200 runs')
     """
     return f"{count:,} {noun if count == 1 else PLURALS.get(noun, f'{noun}s')}"
+
+
+def table_lines(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    r"""Return the lines of a table whose columns stand one below the other, aligned right but for those in `left`.
+
+    Examples
+    --------
+    >>> from fastgd.texts import table_lines
+    >>> table_lines([["name", "steps"], ["Adam", "7"]])
+    ['name  steps', 'Adam      7']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        lines.append("  ".join(c.ljust(w) if j in left else c.rjust(w) for j, (c, w) in enumerate(cells)).rstrip())
+    return lines
+
+
+def decimals(size: float, significant: int) -> int:
+    """Return how many decimals show a number of this size to so many significant digits.
+
+    Examples
+    --------
+    >>> from fastgd.texts import decimals
+    >>> decimals(3.14, 5), decimals(123456.0, 5)
+    (4, 0)
+    """
+    return int(np.clip(significant - 1 - np.floor(np.log10(size)), 0, 12)) if size > 0 else 0
+
+
+def position_text(points: NDArray[np.float64], index: int, significant: int = 5) -> str:
+    """Return one of some points to five digits of the largest coordinate of all: noise around zero reads as zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.texts import position_text
+    >>> position_text(np.array([[3.0, 2.0], [1e-9, -2.805118]]), 1)
+    '(0.0000, -2.8051)'
+    """
+    size = float(np.abs(points).max(initial=0.0, where=np.isfinite(points)))
+    digits = decimals(size, significant)
+    shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
+    return "(" + ", ".join(shown) + (", ...)" if points.shape[1] > 6 else ")")

@@ -341,6 +341,10 @@ def test_maps_side_by_side_and_the_profile(tmp_path: Any) -> None:
     assert titles[1] == f"Adam\n{result['Adam'].agreement.share:.1%} elsewhere"
     pictures = [np.asarray(ax.images[0].get_array()) for ax in axes[:3]]
     assert pictures[0].shape == (10, 12, 3)
+    assert result.reference is not None
+    named = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
+    points = result.reference.basins.points
+    assert named[:4] == [f"({a:.2f}, {b:.2f})" for a, b in points]
     assert result["Adam"].agreement is not None
     differing = np.any(pictures[0] != pictures[1], axis=-1).T  # the same colour for the same minimum
     np.testing.assert_array_equal(differing, result["Adam"].agreement.elsewhere)

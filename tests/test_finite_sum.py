@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -136,3 +137,15 @@ def test_the_sum_over_no_scratch_memory_is_refused():
     problem = gd.Problem(fun, lambda x, out: None if out is None else out.__setitem__(0, 2.0 * x[0]), dim=1)
     with pytest.raises(TypeError, match="numba cannot compile"):
         gd.minimize(problem, [1.0], gd.GradientDescent(lr=0.1))
+
+
+def test_a_transposed_table_is_noticed():
+    def loss(x, i, X, y):
+        return (x[0] * X[i, 0] - y[i]) ** 2
+
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+    with pytest.warns(UserWarning, match=r"data\[0\] has shape \(2, 6\).*transpose it if there are 6"):
+        gd.FiniteSum(loss, data=(X.T, y), dim=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gd.FiniteSum(loss, data=(X, y), dim=1)

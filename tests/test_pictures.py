@@ -280,3 +280,27 @@ def test_every_picture_is_saved_and_refuses_bad_names(name, tmp_path):
 def test_pictures_refuse(problem, recorded, call, error, match):
     with pytest.raises(error, match=match):
         call(problem, recorded)
+
+
+def test_points_are_marked_by_their_kinds():
+    problem = gd.problems.himmelblau()
+    found = gd.find_critical_points(problem, 300)
+    _, ax = gd.plot.contour(problem, points=found, shape=31)
+    marked = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
+    assert marked == {"minimum": 4, "saddle": 4, "maximum": 1}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["minimum", "saddle", "maximum"]
+    assert [text.get_text() for text in ax.texts] == [str(k) for k in range(9)]
+    _, ax = gd.plot.contour(problem, points=gd.classify(problem, [[3.0, 2.0], [9.0, 9.0]]), shape=31)
+    assert [len(line.get_xdata()) for line in ax.lines] == [1]
+    many = gd.classify(problem, np.tile([3.0, 2.0], (31, 1)))
+    _, ax = gd.plot.contour(problem, points=many, shape=31)
+    assert len(ax.texts) == 0
+    with pytest.raises(TypeError, match=r"points must be what fastgd\.find_critical_points"):
+        gd.plot.contour(problem, points=found.x)
+
+
+def test_only_points_in_the_plane_are_marked():
+    problem = gd.problems.styblinski_tang(dim=3)
+    shape = gd.classify(problem, problem.minima[0] + np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.5]]))
+    _, ax = gd.plot.contour(problem, points=shape, shape=21)
+    assert [len(line.get_xdata()) for line in ax.lines] == [1]

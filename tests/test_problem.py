@@ -1,4 +1,5 @@
 import functools
+import itertools
 import math
 import pickle
 
@@ -192,6 +193,26 @@ def a_print(x):
     return x[0]
 
 
+WEIGHTS, PAIR = [1.0, 2.0], (1.0, 2.0)
+
+
+def with_a_global_list(x):
+    return WEIGHTS[0] * x[0] ** 2
+
+
+def with_a_tuple(x):
+    return PAIR[0] * x[0] ** 2
+
+
+def test_lists_from_around_are_refused_with_the_way_out():
+    table = {"a": 1.0}
+    with pytest.raises(TypeError, match=r"fun 'with_a_global_list' must not use the list 'WEIGHTS'.*data=\(WEIGHTS,\)"):
+        Problem(with_a_global_list, dim=1)
+    with pytest.raises(TypeError, match="must not use the dict 'table'"):
+        Problem(lambda x: table["a"] * x[0], dim=1)
+    assert Problem(with_a_tuple, dim=1).gradient([3.0]) == 6.0
+
+
 def test_what_could_not_be_compiled_is_refused_at_once():
     with pytest.raises(ValueError, match="not enough values to unpack"):
         Problem(three_of_two, dim=2)
@@ -253,14 +274,16 @@ def test_arithmetic_that_fails_somewhere_is_no_reason_to_refuse(fun):
 
 
 def test_where_arithmetic_fails_other_points_are_tried():
-    calls = []
+    places, seen = itertools.count(), np.full(9, np.nan)
 
     def fun(x):
-        calls.append(x[0])
-        return math.sqrt(x[0]) if len(calls) == 3 else math.log(-1.0)
+        place = next(places)
+        seen[place] = x[0]
+        return math.sqrt(x[0]) if place == 2 else math.log(-1.0)
 
     Problem(fun, dim=1, bounds=(1, 2))
-    assert len(set(calls)) == 3
+    assert len(np.unique(seen[:3])) == 3
+    assert np.isnan(seen[3:]).all()
 
     with pytest.raises(TypeError, match="None"):
         Problem(lambda x: None if x[0] > 1.5 else 1 / 0, dim=1, bounds=(1, 2))
@@ -521,8 +544,8 @@ def test_grid_of_one_parameter():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"shape": 3}, TypeError, r"shape must be two ints"),
-        ({"shape": (3, 4, 5)}, TypeError, r"shape must be two ints"),
+        ({"shape": 3.5}, TypeError, r"shape must be one int or two"),
+        ({"shape": (3, 4, 5)}, TypeError, r"shape must be one int or two"),
         ({"shape": (3, 0)}, ValueError, r"shape\[1\] must be at least 1"),
         ({"shape": (3, 4), "plane": (0, 0)}, ValueError, "two different"),
         ({"shape": (3, 4), "plane": (0, 3)}, ValueError, "parameters 0 to 2"),

@@ -265,6 +265,7 @@ def test_decreasing_rates_converge_to_the_closed_form():
 CASES: list[dict[str, Any]] = [
     {"batch_size": 3}, {"batch_size": 3, "replace": True}, {"batch_size": 2, "noise": 0.1}, {"noise": 0.2},
     {"batch_size": 3, "shared_batches": 5}, {"batch_size": "own"}, {"batch_size": "own", "noise": "own"},
+    {"batch_size": "own", "check_every": None, "gtol": 0.2, "max_steps": 500},
 ]  # fmt: skip
 RUNS = 300
 
@@ -367,6 +368,24 @@ def test_patience_counts_looks():
 def test_by_default_the_tests_look_once_in_ten_epochs():
     runs = gd.minimize(FIT, [2.0, 2.0], gd.GradientDescent(lr=0.2), batch_size=4, gtol=0.5, max_steps=500)
     assert int(runs.nit) % math.ceil(10 * 17 / 4) == 0
+
+
+@pytest.mark.parametrize("width", ["lanes", "scalar"])
+def test_each_batch_size_looks_once_in_ten_epochs_of_its_own(width, monkeypatch):
+    if width == "scalar":
+        monkeypatch.setattr(cpu, "width_of", lambda plan: 1)
+    x0, sizes, seeds = FIT.sample(60, seed=3), np.arange(60) % 17 + 1, gd.seeds(5, 60)
+    rate = gd.schedules.ReduceOnPlateau(0.2, patience=0, factor=0.5)
+    options = {"gtol": 0.02, "patience": 1, "ftol": 0.01, "max_steps": 900}
+    many = gd.minimize(FIT, x0, gd.Momentum(lr=rate, momentum=0.3), batch_size=sizes, seed=5, **options)
+    ended = (many.status == 0) | (many.status == 1)
+    assert len(np.unique(many.nit[ended])) > 10
+    assert set(many.status[ended]) == {0, 1}
+    assert np.all(many.nit[ended] % np.ceil(10 * 17 / sizes[ended]) == 0)
+    for k in [*range(0, 60, 7), *np.flatnonzero(many.status == 1)[:2]]:
+        size = int(sizes[k])
+        alone = gd.minimize(FIT, x0[k], gd.Momentum(lr=rate, momentum=0.3), batch_size=size, seed=seeds[k], **options)
+        assert_same_runs(many, alone, k)
 
 
 def test_plateau_watches_the_full_value_at_looks():

@@ -11,16 +11,9 @@ problem = gd.problems.mueller_brown()
 found = gd.find_critical_points(problem)
 print(found)
 
-figure, ax = gd.plot.contour(problem, minima=False, title="Müller-Brown: minima and the passes between them")
-looks = {"minimum": ("o", gd.plot.style.PALETTE[0]), "saddle": ("X", gd.plot.style.PALETTE[5])}
-for kind, (marker, colour) in looks.items():
-    points = found.x[found.kind == kind]
-    ax.plot(*points.T, marker, color=colour, markeredgecolor="white", markersize=10, linestyle="none", label=kind)
-for number, point in enumerate(found.x):
-    ax.annotate(str(number), point, (8, 4), textcoords="offset points", fontsize=10)
-ax.legend(loc="lower left")
-figure.savefig(OUT / "passes.png", dpi=gd.plot.style.SAVED_DPI)
-
+gd.plot.contour(
+    problem, points=found, out=OUT / "passes.png", title="Müller-Brown: minima and the passes between them"
+)
 gd.plot.disconnectivity(found, out=OUT / "passes-tree.png", title="Müller-Brown")
 gd.plot.line(
     gd.line_slice(problem, *found.x[found.minima[:2]], beyond=0.1),

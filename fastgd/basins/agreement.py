@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.basins.found import DIVERGED, UNSETTLED, Basins, position_text
+from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
-from fastgd.texts import counted
+from fastgd.texts import counted, position_text, table_lines
 
 SHOWN = 20  # attractors up to which the confusion matrix is printed
 UNDECIDED = "the reference brings no start to an attractor"
@@ -85,11 +85,7 @@ class Agreement:
         used = [k for k in range(count + 2) if matrix[k].any() or matrix[:, k].any()]
         table = [["reference \\ here", *(str(k) if k < count else names[k] for k in used)]]
         table += [[names[i], *(f"{matrix[i, j]:,}" for j in used)] for i in used]
-        widths = [max(len(row[j]) for row in table) for j in range(len(table[0]))]
-        for row in table:
-            cells = (c.ljust(w) if j == 0 else c.rjust(w) for j, (c, w) in enumerate(zip(row, widths, strict=True)))
-            lines.append("  ".join(cells).rstrip())
-        return "\n".join(lines)
+        return "\n".join([*lines, *table_lines(table)])
 
     def _names(self) -> list[str]:
         if self.points is None:
@@ -97,10 +93,11 @@ class Agreement:
         return [f"{k} {position_text(self.points, k)}" for k in range(self.attractors)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as built-in numbers, lists and strings, ready for JSON."""
+        """Everything as built-in numbers, lists and strings, ready for JSON; None where there is no share."""
+        decided = not np.isnan(self.share)
         return {
-            "share": self.share,
-            "interval": self.interval.tolist(),
+            "share": self.share if decided else None,
+            "interval": self.interval.tolist() if decided else None,
             "elsewhere": self.elsewhere.tolist(),
             "labels": self.labels.tolist(),
             "reference": self.reference.tolist(),

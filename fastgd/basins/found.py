@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.texts import counted
+from fastgd.texts import counted, position_text, table_lines
 
 if TYPE_CHECKING:
     from fastgd.landscape.classification import Classification
@@ -123,23 +123,15 @@ class Basins:
         lines = [f"{counted(len(self), 'attractor')}{of} from {counted(runs, 'run')}"]
         rows = [COLUMNS, *self.rows(limit)]
         if len(rows) > 1:
-            widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
-            left = (1, 3)
-            lines += [
-                "  ".join(
-                    cell.ljust(width) if j in left else cell.rjust(width)
-                    for j, (cell, width) in enumerate(zip(row, widths, strict=True))
-                ).rstrip()
-                for row in rows
-            ]
+            lines += table_lines(rows, left=(1, 3))
         if len(self) > limit:
             lines.append(
                 f"and {len(self) - limit:,} more, with {self.fractions[limit:].sum():.2%} of the runs"
             )
         if self.unsettled:
-            lines.append(f"not settled: {self.unsettled:.2%}")
+            lines.append(f"not settled: {self.unsettled:.2%} (ended before they came to rest: raise max_steps or lr)")
         if self.diverged:
-            lines.append(f"diverged: {self.diverged:.2%}")
+            lines.append(f"diverged: {self.diverged:.2%} (lower lr, or clip_norm=)")
         return "\n".join(lines)
 
     def rows(self, limit: int) -> list[tuple[str, ...]]:
@@ -192,14 +184,6 @@ class Basins:
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
         plain["kinds"] = None if self.problem is None else self.kinds.tolist()
         return plain | {"unsettled": self.unsettled, "diverged": self.diverged, "name": self.name}
-
-
-def position_text(points: NDArray[np.float64], index: int) -> str:
-    """Write one of some points to five digits of the largest coordinate of all: noise around zero reads as zero."""
-    size = float(np.abs(points).max())
-    digits = int(np.clip(4 - np.floor(np.log10(size)), 0, 12)) if size > 0 else 0
-    shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
-    return "(" + ", ".join(shown) + (", ...)" if points.shape[1] > 6 else ")")
 
 
 def _number(value: float) -> str:

@@ -91,7 +91,7 @@ class BasinMap:
 def map_basins(
     problem: Problem,
     optimizer: Any,
-    shape: tuple[int, int] = (256, 256),
+    shape: int | tuple[int, int] = (256, 256),
     bounds: Any = None,
     plane: tuple[int, int] = (0, 1),
     at: ArrayLike | None = None,

@@ -15,15 +15,18 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer
 from fastgd.errors import nearest
-from fastgd.texts import counted
+from fastgd.texts import counted, position_text, table_lines
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 
+SHOWN = 6  # attractors with a column of their own in the table
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class BasinSweep:
-    """Basins for each value of a hyperparameter, or each combination of several.
+    """Basins for each value of a hyperparameter, or each combination of several; prints as a table.
 
     The first axes are those of `over`, in its order; k is the number of attractors of all values together.
 
@@ -96,6 +99,44 @@ class BasinSweep:
         over = ", ".join(f"{counted(values.size, 'value')} of {name}" for name, values in self.over.items())
         found = f"{counted(len(self.starts), 'start')}, {counted(len(self.basins), 'attractor')}"
         return f"<BasinSweep of {self.basins.name or 'a problem'}: {over}, {found}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def summary(self, limit: int = 20) -> str:
+        """Return a table of the values and the shares of the attractors, as plain text.
+
+        Parameters
+        ----------
+        limit : int
+            Most rows to show; of more values some at equal distances, the first and the last among them.
+
+        Returns
+        -------
+        str
+            One line for each value, or each combination of several: the shares of the first attractors, of all others,
+            of runs that did not settle or diverged, and the entropy of the outcome.
+        """
+        shape = self.entropy.shape
+        rows = np.unique(np.linspace(0, self.entropy.size - 1, max(1, min(limit, self.entropy.size))).astype(np.int64))
+        shown = min(SHOWN, len(self.basins))
+        shares = self.fractions.reshape(self.entropy.size, len(self.basins))
+        ended = {
+            "others": shares[:, shown:].sum(axis=1), "not settled": self.unsettled.reshape(-1),
+            "diverged": self.diverged.reshape(-1),
+        }  # fmt: skip
+        ended = {name: share for name, share in ended.items() if share.any()}
+        names = [f"{k} {position_text(self.basins.points, k)}" for k in range(shown)]
+        table = [[*self.over, *names, *ended, "entropy"]]
+        for row in rows:
+            place = np.unravel_index(row, shape)
+            values = [f"{v[k]:.4g}" for v, k in zip(self.over.values(), place, strict=True)]
+            parts = [*shares[row, :shown], *(share[row] for share in ended.values())]
+            table.append([*values, *(f"{part:.2%}" for part in parts), f"{self.entropy[place]:.3f}"])
+        lines = [repr(self)[1:-1], *table_lines(table, left=())]
+        if len(rows) < self.entropy.size:
+            lines.append(f"{len(rows)} of {self.entropy.size:,} lines; summary(limit=) shows more")
+        return "\n".join(lines)
 
 
 def sweep_basins(

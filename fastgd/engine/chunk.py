@@ -10,20 +10,18 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
-from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, SIZE, STATUS, STEP_LIMIT, WAIT
+from fastgd.optimizers.coefficients import TABLE_WIDTH
+from fastgd.stopping import CONVERGED, EVERY, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
 from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
-__all__ = [
-    "BURST", "CONTROL", "CONTROL_OF_PLAIN", "TABLE_WIDTH", "make_chunk", "make_end", "make_sources",
-]  # fmt: skip
+__all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "make_chunk", "make_end", "make_sources"]
 
-CONTROL_OF_PLAIN, CONTROL = RUN + 1, SIZE + 1  # rows of integers for each run, without and with seed and batch size
+CONTROL_OF_PLAIN, CONTROL = RUN + 1, EVERY + 1  # rows of integers for each run, without and with what `make_deal` adds
 BURST = 32  # steps between two looks at who has finished
-TABLE_WIDTH = 8  # lanes in which the shared coefficients of a burst are computed, for the vector functions' sake
 
 
 def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Callable]:
@@ -203,7 +201,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             blocks, group = (alive + width - 1) // width, scratch.shape[0] - working
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
-                hold(indices, low, alive, control, t, last, drawn)
+                hold(indices, low, alive, control, t, last, drawn)  # where it does, a group is one block
                 burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)
             t = last
             j = numba.int64(0)

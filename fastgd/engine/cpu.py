@@ -14,9 +14,10 @@ from fastgd.errors import Interrupted
 from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
+from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.stopping import Status, count_ended
 
-from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, TABLE_WIDTH, make_chunk
+from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
 from .scheduler import run_chunks

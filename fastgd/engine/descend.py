@@ -45,7 +45,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     load, store = load_tuple(slots), store_tuple(slots)
     largest = make_largest(length)
     gradient_at, look_at, verified = make_gradient(parts, shape)
-    looks = make_looks(parts.draws)
+    looks, among = make_looks(parts.draws)
     sampled = make_sampled(parts.draws, length, make_look_ahead(parts, shape), count + len(parts.clips) - 1)
     clip = make_clip(parts, length, count)
     take = make_average(parts, length, count + len(parts.clips))
@@ -78,18 +78,19 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 
-        if looks(t, drawn):
+        if looks(t, control, drawn):
             look_at(x, y, g, s, c, data)
-            done = on & (largest(g) <= gtol)
+            seen_now = among(on, t, control)
+            done = seen_now & (largest(g) <= gtol)
             if any_lane(done):
                 done = verified(done, x, y, g, s, c, data, gtol)
                 finish(control, done, CONVERGED, t)
-                on = without(on, done)
-            stuck = stalled(on, seen(x, *data), control, best_of(block, b), ftol, patience)
+                on, seen_now = without(on, done), without(seen_now, done)
+            stuck = stalled(seen_now, seen(x, *data), control, best_of(block, b), ftol, patience)
             if any_lane(stuck):
                 finish(control, stuck, NO_PROGRESS, t)
                 on = without(on, stuck)
-            watch(x, hyper_of(hypers, b), data)
+            watch(seen_now, x, hyper_of(hypers, b), data)
 
         sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)
         clip(g, c)

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fastgd.finite_sum import sum_of
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
+from fastgd.sampling.batches import steps_between_looks
 from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, stream_key
 from fastgd.sampling.shuffle import shuffle
-from fastgd.stopping import SEED, SIZE
+from fastgd.stopping import EVERY, SEED, SIZE
 
 __all__ = ["Draws", "make_alike", "make_deal", "make_looks", "make_order", "make_sampled", "make_table"]
 
+steps_between_looks = inlined(steps_between_looks)
 GROUP = 4  # samples whose indices are worked out together, as their arithmetic overlaps
 
 
@@ -35,33 +38,55 @@ class Draws(NamedTuple):
     alike: bool = False  # whether so many runs have the same seed that blocks of them are looked for
 
 
-def make_looks(draws: Draws | None) -> Callable:
-    """``looks(t, drawn)``: whether the stop tests are made before step t."""
+def make_looks(draws: Draws | None) -> tuple[Callable, Callable]:
+    """``looks(t, control, drawn)``: whether any stop test is made before step t, ``among(on, t, control)``: of whom."""
 
     @inlined
-    def always(t, drawn):
+    def always(t, control, drawn):
         return True
 
     @inlined
-    def sometimes(t, drawn):
+    def sometimes(t, control, drawn):
         return t % drawn[0] == 0
 
-    return always if draws is None else sometimes
+    @inlined
+    def for_all(on, t, control):
+        return on
+
+    @inlined
+    def for_some(t, control, drawn):
+        return any_lane(t % control[EVERY] == 0)
+
+    @inlined
+    def among(on, t, control):
+        return on & (t % control[EVERY] == 0)
+
+    if draws is None:
+        return always, for_all
+    return (for_some, among) if draws.own_sizes else (sometimes, for_all)
 
 
 def make_deal(draws: Draws | None) -> Callable:
-    """``deal(control, b, lane, run, drawn)``: a run's seed and batch size into its lane."""
+    """``deal(control, b, lane, run, drawn)``: a run's seed, batch size and steps between looks into its lane."""
 
     @inlined
     def nothing(control, b, lane, run, drawn):
         return None
 
     @inlined
-    def seed_and_size(control, b, lane, run, drawn):
+    def seed_of(control, b, lane, run, drawn):
         control[b, SEED, lane] = drawn[5][run]
-        control[b, SIZE, lane] = drawn[6][run if len(drawn[6]) > 1 else 0]
 
-    return nothing if draws is None else seed_and_size
+    @inlined
+    def seed_and_size(control, b, lane, run, drawn):
+        size, every = drawn[6][run if len(drawn[6]) > 1 else 0], drawn[0]
+        control[b, SEED, lane] = drawn[5][run]
+        control[b, SIZE, lane] = size
+        control[b, EVERY, lane] = every if every > 0 else steps_between_looks(drawn[2], size)
+
+    if draws is None:
+        return nothing
+    return seed_and_size if draws.own_sizes else seed_of
 
 
 def make_order(draws: Draws | None) -> Callable:
@@ -221,7 +246,7 @@ def make_place(draws: Draws) -> Callable:
 
 def make_batch(draws: Draws, length: int) -> Callable:
     """``batch(x, g, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t into `g`."""
-    add, add_from_table = draws.add, make_add_from_table(draws)
+    add, add_from_table = draws.add, sum_of(draws.add, draws.add_four, from_table)
 
     @inlined
     def cleared(g):
@@ -238,7 +263,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
     def of_all_runs(x, g, on, control, t, k, table, drawn, data):
         size = drawn[1]
         cleared(g)
-        add_from_table(x, g, table, k, size, data)
+        add_from_table(x, (table, k), size, g, *data)
         divided(g, size)
 
     if draws.shared:
@@ -295,27 +320,10 @@ def make_batch(draws: Draws, length: int) -> Callable:
     return of_own_size
 
 
-def make_add_from_table(draws: Draws) -> Callable:
-    """``add(x, g, table, k, size, data)``: the gradients of the samples in row `k` of a table, added to `g` in turn."""
-    one, four = draws.add, draws.add_four
-
-    @inlined
-    def add_each(x, g, table, k, size, data):
-        for j in range(size):
-            one(x, table[k, j], g, *data)
-
-    if four is None:
-        return add_each
-
-    @inlined
-    def add_by_fours(x, g, table, k, size, data):
-        whole = size - size % 4
-        for j in range(0, whole, 4):
-            four(x, (table[k, j], table[k, j + 1], table[k, j + 2], table[k, j + 3]), g, *data)
-        for j in range(whole, size):
-            one(x, table[k, j], g, *data)
-
-    return add_by_fours
+@inlined
+def from_table(row, j):
+    table, k = row
+    return table[k, j]
 
 
 def make_noise(length: int, place: int) -> Callable:

@@ -14,7 +14,7 @@ import numba
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
-from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
+from fastgd.jit.tuples import first_items, load_tuple, map_tuple, select_tuple, store_tuple
 from fastgd.optimizers.coefficients import make_at_step
 
 from .draws import Draws
@@ -297,10 +297,10 @@ def make_average(parts: Parts, length: int, last: int) -> Callable:
 
 
 def make_memory(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
-    """``begin(h)`` and ``watch(x, h, data)``: the first memory of a schedule, and what it makes of the value at `x`."""
+    """``begin(h)``, a schedule's first memory, and ``watch(on, x, h, data)``, what it makes of the value at `x`."""
     value, start, observe, first = parts.value, parts.start, parts.observe, parts.hyperparameters
     load_rate, load_memory = load_tuple(parts.rate_parameters), load_tuple(parts.memory, skip=first)
-    store_memory = store_tuple(parts.memory)
+    store_memory, choose = store_tuple(parts.memory), select_tuple(parts.memory)
     wide = cast_lanes(numba.float64, shape.width, shape.bare)
     after = map_tuple(wide, parts.memory)
 
@@ -309,7 +309,7 @@ def make_memory(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
         return None
 
     @inlined
-    def forgetful(x, h, data):
+    def forgetful(on, x, h, data):
         return None
 
     if start is None or observe is None:
@@ -320,8 +320,9 @@ def make_memory(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
         store_memory(h, first, after(start(load_rate(h, 0))))
 
     @inlined
-    def watch(x, h, data):
-        seen = observe(load_rate(h, 0), load_memory(h, 0), wide(value(x, *data)))
-        store_memory(h, first, after(seen))
+    def watch(on, x, h, data):
+        before = load_memory(h, 0)
+        seen = observe(load_rate(h, 0), before, wide(value(x, *data)))
+        store_memory(h, first, choose(on, after(seen), before))
 
     return begin, watch

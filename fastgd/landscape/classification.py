@@ -16,7 +16,7 @@ from fastgd.landscape.curvature import (
     hessians,
     length_scale,
 )
-from fastgd.texts import counted
+from fastgd.texts import counted, position_text, table_lines
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -31,7 +31,7 @@ _NEAR = 1e-3
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Classification:
-    r"""What `classify` found out about points.
+    r"""What `classify` found out about points; prints as a table.
 
     Attributes
     ----------
@@ -110,6 +110,35 @@ class Classification:
         steepest = np.max(self.grad_norm, initial=0.0)
         doubt = f"; not critical, with gradients up to {steepest:.2g}" if steepest > 1e-3 else ""
         return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}{doubt}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def summary(self, limit: int = 20) -> str:
+        """Return a table of the points, as plain text.
+
+        Parameters
+        ----------
+        limit : int
+            Most rows to show.
+
+        Returns
+        -------
+        str
+            One line per point: number, kind with the index of saddles, position, largest component of the gradient,
+            smallest and largest eigenvalue, and the largest rate at which gradient descent stays there.
+        """
+        x = self.x.reshape(-1, self.x.shape[-1])
+        eigenvalues = self.eigenvalues.reshape(-1, self.eigenvalues.shape[-1])
+        limits, norms = self.max_lr.reshape(-1), self.grad_norm.reshape(-1)
+        table = [["", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr"]]
+        for k, kind in enumerate(kind_texts(self)[:limit]):
+            numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1], limits[k])
+            table.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
+        lines = [repr(self)[1:-1], *(table_lines(table, left=(1, 2)) if len(x) else [])]
+        if len(x) > limit:
+            lines.append(f"and {len(x) - limit:,} more")
+        return "\n".join(lines)
 
 
 def classify(

@@ -22,7 +22,7 @@ from fastgd.landscape.classification import (
 from fastgd.landscape.curvature import checked_method, hessians, length_scale
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
-from fastgd.texts import counted
+from fastgd.texts import counted, table_lines
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -125,17 +125,9 @@ class CriticalPoints:
         """
         head = ("", "kind", "value", "position", "starts", "joins", "barriers")
         rows = [head] + [self._row(k) for k in range(min(limit, len(self)))]
-        widths = [max(len(row[j]) for row in rows) for j in range(len(head))]
-        left = (1, 3, 5, 6)
         lines = [repr(self)[1:-1] + f", from {counted(self.n_starts, 'start')}"]
         if len(self):
-            lines += [
-                "  ".join(
-                    cell.ljust(width) if j in left else cell.rjust(width)
-                    for j, (cell, width) in enumerate(zip(row, widths, strict=True))
-                ).rstrip()
-                for row in rows
-            ]
+            lines += table_lines(rows, left=(1, 3, 5, 6))
         if len(self) > limit:
             lines.append(f"and {len(self) - limit:,} more")
         return "\n".join(lines)

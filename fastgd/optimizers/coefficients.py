@@ -7,7 +7,9 @@ from collections.abc import Callable
 from fastgd.jit.options import inlined
 from fastgd.jit.tuples import load_tuple
 
-__all__ = ["make_at_step"]
+__all__ = ["TABLE_WIDTH", "make_at_step"]
+
+TABLE_WIDTH = 8  # lanes in which coefficients that all runs share are computed, for the vector functions' sake
 
 
 def make_at_step(

@@ -19,7 +19,8 @@ from fastgd.jit.pool import checked_threads, share_out
 from fastgd.jit.targets import aligned, first_cause, named, shared_kernel
 
 from .base import Optimizer
-from .passes import TABLE_WIDTH, Sizes, make_limit, make_look, make_pass, make_prepare, make_squares, make_update
+from .coefficients import TABLE_WIDTH
+from .passes import Sizes, make_limit, make_look, make_pass, make_prepare, make_squares, make_update
 from .state import State, block_width
 
 __all__ = ["init", "probe", "restore", "step"]

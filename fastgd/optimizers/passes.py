@@ -18,14 +18,10 @@ from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view, rows_
 from fastgd.jit.tuples import first_items, load_tuple, map_tuple, store_tuple
 
 from .base import Optimizer, Rule
-from .coefficients import make_at_step
+from .coefficients import TABLE_WIDTH, make_at_step
 from .state import block_width
 
-__all__ = [
-    "TABLE_WIDTH", "Sizes", "make_limit", "make_look", "make_pass", "make_prepare", "make_squares", "make_update",
-]  # fmt: skip
-
-TABLE_WIDTH = 8  # as in the engine, whose coefficients these must equal bit for bit
+__all__ = ["Sizes", "make_limit", "make_look", "make_pass", "make_prepare", "make_squares", "make_update"]
 
 
 class Sizes(NamedTuple):

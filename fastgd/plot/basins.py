@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins import BasinMap, Basins
+from fastgd.basins import BasinMap
 from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.plot import figures, style
+from fastgd.texts import decimals, position_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -180,7 +181,7 @@ def _add_legend(map: BasinMap, ax: Axes, colours: NDArray[np.float64], max_legen
     shown = np.sort(np.argsort(-found.counts, kind="stable")[:most])
     handles: list[Any] = []
     for k in shown:
-        where = _position(found, k) if map.problem.dim == 2 else f"{k}:"
+        where = position_text(found.points, k, 3) if map.problem.dim == 2 else f"{k}:"
         text = f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
         handles.append(Patch(facecolor=tuple(colours[k]), edgecolor="black", linewidth=0.5, label=text))
     other = style.is_other(colours)
@@ -213,22 +214,11 @@ def _share(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 else "< 0.1%"
 
 
-def _position(found: Basins, k: int) -> str:
-    """Write a position to three digits of the largest coordinate of all."""
-    digits = _digits(float(np.abs(found.points).max()), 3)
-    return "(" + ", ".join(f"{round(float(v), digits) + 0.0:.{digits}f}" for v in found.points[k]) + ")"
-
-
 def _value(value: float, all_values: NDArray[np.float64]) -> str:
     """Write a value to five digits of the largest, so that rounding error around zero reads as zero."""
     size = float(np.abs(all_values).max())
-    digits = _digits(size if size > 1e-9 else 1.0, 5)
+    digits = decimals(size if size > 1e-9 else 1.0, 5)
     return f"{round(float(value), digits) + 0.0:.6g}"
-
-
-def _digits(size: float, significant: int) -> int:
-    """Return how many decimals show `size` to so many significant digits."""
-    return int(np.clip(significant - 1 - np.floor(np.log10(size)), 0, 12)) if size > 0 else significant - 1
 
 
 def _add_scale(figure: Figure, ax: Axes, low: float, high: float) -> None:
@@ -240,7 +230,7 @@ def _add_scale(figure: Figure, ax: Axes, low: float, high: float) -> None:
     grey = style.shades(np.array([[0.5, 0.5, 0.5]]), _SHADES)[0]
     mappable = ScalarMappable(norm=LogNorm(low, high), cmap=ListedColormap(grey))
     inset = ax.inset_axes((1.03, 0.0, 0.04, 0.35))
-    bar = figure.colorbar(mappable, cax=inset, label="steps")
+    bar = figure.colorbar(mappable, cax=inset, label="steps", extend="both")  # the scale leaves out 2 % at each end
     ticks = np.unique(np.round(np.geomspace(low, high, 4)))
     bar.ax.yaxis.set_major_locator(FixedLocator(list(ticks)))
     bar.ax.yaxis.set_minor_locator(NullLocator())

@@ -12,6 +12,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.comparison import Comparison, Contestant
 from fastgd.plot import figures, style
 from fastgd.plot.basins import pixel_edges
+from fastgd.texts import position_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,13 +27,15 @@ def compare(
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw the basins side by side, and the performance profile below them.
 
-    Where the starts are a grid in a plane, there is a map for the reference and for each optimizer: an attractor has
-    the same colour in all of them, and under each name stands the share of starts that go elsewhere than by the
-    reference.  Unsettled starts are grey and diverged ones black; past sixteen attractors, all but the largest basins
-    are dark grey.
+    Where the starts are a grid in a plane, with one run from each, there is a map for the reference and for each
+    optimizer: an attractor of the reference has the same colour in all of them, which the legend tells, and under each
+    name stands the share of starts that go elsewhere than by the reference.  Unsettled starts are grey and diverged
+    ones black; attractors that the reference does not know, and past sixteen all but the largest basins, are dark grey.
+    Without a reference each map has its own colours.
 
-    The profile shows for each optimizer the share of starts that it brings to the global minimum with at most so many
-    times the evaluations (values and gradients) of the best optimizer for that start; see `Comparison.profile`.
+    The profile shows for each optimizer the share of runs that it brings to the global minimum with at most so many
+    times the evaluations (values and gradients) of the best optimizer for that start; the reference takes no part.  See
+    `Comparison.profile`.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def compare(
     maps = shown if lines is not None else []
     rows = -(-len(maps) // _COLUMNS)
     columns = -(-len(maps) // rows) if rows else 1  # as even as can be
-    height = rows * (0.45 + 8.0 / columns)
+    height = rows * (0.45 + 8.0 / columns) + 0.5  # for the legend
     figure = figures.new_figure((8.8, height + 3.4))
     # The legend beside the profile is not to take room from the maps.
     heights = [height, 3.4] if rows else [3.4]
@@ -91,8 +94,7 @@ def compare(
             spare.remove()
         axes = axes[: len(maps)]
         plane, sides = lines
-        count = max(1, max((each.agreement.attractors if each.agreement else len(each.basins)) for each in maps))
-        table = _table(maps, count)
+        table = _table(maps, comparison.reference)
         for k, (contestant, ax) in enumerate(zip(maps, axes, strict=True)):
             _draw_map(_labels(contestant), ax, table, sides)
             ax.set_title(_title(contestant, comparison), fontsize="medium")
@@ -100,6 +102,8 @@ def compare(
                 ax.set_xlabel(f"x[{plane[0]}]")
             if k % columns == 0:
                 ax.set_ylabel(f"x[{plane[1]}]")
+        if comparison.reference is not None:
+            _add_legend(above[0], comparison.reference.basins.points, maps, table)
     axes.append(below.add_subplot())
     _draw_profile(comparison, axes[-1], max_factor)
     target.save(figure)
@@ -122,17 +126,43 @@ def _labels(contestant: Contestant) -> NDArray[np.int64]:
     return contestant.basins.labels if contestant.agreement is None else contestant.agreement.labels
 
 
-def _table(maps: list[Contestant], count: int) -> NDArray[np.float64]:
+def _table(maps: list[Contestant], reference: Contestant | None) -> NDArray[np.float64]:
     """Colours by label; those of the labels -1 and -2 stand at the end."""
+    count = max(1, max((each.agreement.attractors if each.agreement else len(each.basins)) for each in maps))
+    known = count if reference is None else len(reference.basins)  # others bear the same number in maps of their own
     sizes = np.zeros(count, dtype=np.int64)
     for each in maps:
         labels = _labels(each)
         sizes += np.bincount(labels[labels >= 0], minlength=count)
     table = np.empty((count + 2, 3))
-    table[:count] = style.colours(sizes)
+    table[:count] = style.rgb(style.OTHER_COLOUR)
+    table[:known] = style.colours(sizes[:known])
     for label, code in ((UNSETTLED, style.UNSETTLED_COLOUR), (DIVERGED, style.DIVERGED_COLOUR)):
         table[label] = style.rgb(code)
     return table
+
+
+def _add_legend(
+    figure: Any, points: NDArray[np.float64], maps: list[Contestant], table: NDArray[np.float64]
+) -> None:
+    """Say below the maps which colour is which attractor of the reference."""
+    from matplotlib.patches import Patch
+
+    seen = np.unique(np.concatenate([np.unique(_labels(each)) for each in maps]))
+    known = seen[(seen >= 0) & (seen < len(points))]
+    named = known[~style.is_other(table[known])]
+    entries: list[tuple[Any, str]] = [
+        (tuple(table[k]), position_text(points, k, 3) if points.shape[1] <= 3 else f"attractor {k}") for k in named
+    ]
+    for there, colour, text in (
+        (np.count_nonzero(seen >= 0) > len(named), style.OTHER_COLOUR, "other attractors"),
+        (UNSETTLED in seen, style.UNSETTLED_COLOUR, "not settled"),
+        (DIVERGED in seen, style.DIVERGED_COLOUR, "diverged"),
+    ):
+        if there:
+            entries.append((colour, text))
+    patches = [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=text) for colour, text in entries]
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 6), frameon=False)
 
 
 def _draw_map(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.landscape import Classification, CriticalPoints
 from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 _LEVELS = 16
+MOST_NUMBERS = 30  # points up to which they are numbered
+KIND_MARKS = (
+    ("minimum", "o", style.PALETTE[0]), ("saddle", "X", style.PALETTE[5]), ("maximum", "^", style.PALETTE[2]),
+    ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR),
+)  # fmt: skip
 
 
 def contour(
@@ -29,6 +35,7 @@ def contour(
     at: ArrayLike | None = None,
     shape: tuple[int, int] = (201, 201),
     minima: bool = True,
+    points: CriticalPoints | Classification | None = None,
     scale: bool = True,
     title: str | None = None,
 ) -> tuple[Figure, Axes]:
@@ -48,7 +55,10 @@ def contour(
     bounds, plane, at, shape
         Which part of the landscape, see `fastgd.Problem.grid`.
     minima : bool
-        Whether to mark known minima that lie in the plane.
+        Whether to mark known minima that lie in the plane, where no `points` are given.
+    points : CriticalPoints or Classification, optional
+        Points to mark with their kinds, as `fastgd.find_critical_points` or `fastgd.classify` tells them; those outside
+        the plane are left out. Up to thirty are numbered, as in their table.
     scale : bool
         Whether to draw the scale of the values.
     title : str, optional
@@ -76,18 +86,21 @@ def contour(
     'x[0]'
     """
     check_plane(problem)
+    if points is not None and not isinstance(points, (CriticalPoints, Classification)):
+        raise TypeError(
+            "points must be what fastgd.find_critical_points or fastgd.classify returns, got "
+            f"{type(points).__name__}; for others draw on the axes: ax.plot(*x.T, 'o')"
+        )
     target = figures.target(out, tight=ax is None)
     grid = problem.grid(shape, plane, at, bounds)
     figure, ax = figures.new_axes(ax, (6.6, 5.4) if scale else (5.8, 5.4))
     i, j = (int(k) % problem.dim for k in plane)
     a, b = grid[:, 0, i], grid[0, :, j]
     bands(figure, ax, a, b, problem.value(grid), scale)
-    if minima and problem.minima is not None:
-        others = np.setdiff1d(np.arange(problem.dim), (i, j))
-        inside = np.all(np.abs(problem.minima[:, others] - grid[0, 0, others]) < 1e-6, axis=1)
-        inside &= (problem.minima[:, i] >= a[0]) & (problem.minima[:, i] <= a[-1])
-        inside &= (problem.minima[:, j] >= b[0]) & (problem.minima[:, j] <= b[-1])
-        known = problem.minima[inside]
+    if points is not None:
+        mark_kinds(ax, points, (i, j), grid)
+    elif minima and problem.minima is not None:
+        known = problem.minima[in_plane(problem.minima, (i, j), grid)]
         ax.plot(known[:, i], known[:, j], "+", color="white", markersize=9, markeredgewidth=1.6)
     style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
@@ -180,6 +193,31 @@ def lifted(values: NDArray[np.float64], lowest: float, log: bool) -> NDArray[np.
         return values
     with np.errstate(invalid="ignore"):
         return np.log10(1.0 + np.maximum(values - lowest, 0.0))
+
+
+def in_plane(points: NDArray[np.float64], plane: tuple[int, int], grid: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which points, shape (k, n), lie in the part of a plane that a grid covers."""
+    inside = (points >= grid[0, 0]) & (points <= grid[-1, -1])
+    others = np.setdiff1d(np.arange(points.shape[1]), plane)
+    inside[:, others] = np.abs(points[:, others] - grid[0, 0, others]) < 1e-6
+    return inside.all(axis=1)
+
+
+def mark_kinds(
+    ax: Axes, points: CriticalPoints | Classification, plane: tuple[int, int], grid: NDArray[np.float64]
+) -> None:
+    """Mark points by their kinds, with a legend, and with their numbers where they are few."""
+    x = points.x.reshape(-1, points.x.shape[-1])
+    shown, kinds = in_plane(x, plane, grid), points.kind.reshape(-1)
+    for kind, marker, colour in KIND_MARKS:
+        some = x[shown & (kinds == kind)][:, plane]
+        if len(some):
+            ax.plot(*some.T, marker, color=colour, markeredgecolor="white", markersize=9, linestyle="none", label=kind)
+    if np.count_nonzero(shown) <= MOST_NUMBERS:
+        for k in np.flatnonzero(shown):
+            ax.annotate(str(k), (x[k, plane[0]], x[k, plane[1]]), (7, 4), textcoords="offset points", fontsize=9)
+    if shown.any():
+        ax.legend(loc="best")
 
 
 def check_plane(problem: Any) -> None:

@@ -206,7 +206,7 @@ class Mixture(FiniteSum):
             raise ValueError(f"deviations must be {least}, got {deviations.min():g}")
         widths = 0.5 * np.log(np.maximum(room, 1e-6 * np.square(deviations)))
         parts = (
-            np.log(weights[..., 1:] / weights[..., :1]),
+            np.log(weights[..., 1:]) - np.log(weights[..., :1]),  # a quotient may overflow
             means.reshape(*means.shape[:-2], -1),
             widths.reshape(*widths.shape[: -len(self._widths)], -1),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from fastgd.boxes import real_array
 from .seeds import checked_seed
 from .shuffle import rounds_for
 
-__all__ = ["Sampling", "make_sampling"]
+__all__ = ["Sampling", "make_sampling", "steps_between_looks"]
 
 MOST = 2**31 - 1  # samples, and samples in a batch
 EPOCHS = 10  # between two looks at the full gradient, so that they cost a tenth of the steps
@@ -29,7 +28,7 @@ class Sampling:
     shuffle: bool
     noise: float | np.ndarray | None
     shared: int | None  # the seed of the batches, where all runs see the same ones
-    every: int
+    every: int  # steps between two looks; 0: as each run's batch size has it, see `steps_between_looks`
 
     @property
     def own_sizes(self) -> bool:
@@ -53,6 +52,11 @@ class Sampling:
         """What a kernel is given: steps between looks, batch size, samples, rounds of the shuffle, shared seed."""
         size = self.batch_size if isinstance(self.batch_size, int) else 0
         return self.every, size, self.samples, rounds_for(self.samples), self.shared or 0
+
+
+def steps_between_looks(samples: int, size: int) -> int:
+    """The steps in which a run sees as many samples as `EPOCHS` looks take; plain integers, for compiled code too."""
+    return (EPOCHS * samples + size - 1) // size
 
 
 def make_sampling(
@@ -147,7 +151,9 @@ def checked_noise(noise: Any) -> float | np.ndarray | None:
 
 def checked_every(every: Any, samples: int | None, size: int | np.ndarray | None) -> int:
     if every is None:
-        return 1 if size is None or samples is None else max(1, math.ceil(EPOCHS * samples / int(np.min(size))))
+        if size is None or samples is None:
+            return 1
+        return 0 if isinstance(size, np.ndarray) else steps_between_looks(samples, size)
     if isinstance(every, (bool, np.bool_)) or not isinstance(every, (int, np.integer)) or every < 1:
         raise ValueError(f"check_every must be None or an integer >= 1, got {every!r}")
     return int(every)

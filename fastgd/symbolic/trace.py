@@ -203,7 +203,7 @@ class Traced:
     __complex__ = refusal("a conversion by complex()")
     __bool__ = refusal("a branch on a value that depends on x")
     __lt__ = __le__ = __gt__ = __ge__ = refusal(
-        "a comparison of values that depend on x, as in if, min, max, sorted"
+        "a comparison of values that depend on x, as in if, min, max, sorted, select"
     )
     __eq__ = __ne__ = refusal("a comparison (== or !=) of values that depend on x")
     __floordiv__ = __rfloordiv__ = refusal("an integer division (//)")

@@ -107,6 +107,12 @@ def test_a_schedule_that_watches_the_value_hears_of_it_at_the_looks():
         assert_same(stochastic(gd.Momentum(lr=plateau), batch_size=3, check_every=every, max_steps=25))
 
 
+def test_runs_with_batch_sizes_of_their_own_look_at_steps_of_their_own():
+    plateau = schedules_of(0.05)["ReduceOnPlateau"]
+    found = assert_same(stochastic(gd.Momentum(lr=plateau), batch_size=SIZES, ftol=1e-2, patience=2, max_steps=150))
+    assert len(np.unique(found.nit)) > 2
+
+
 @pytest.mark.parametrize("options", [{"batch_size": 5, "noise": 0.2}, {"batch_size": SIZES}, {"noise": 0.2}], ids=str)
 def test_single_precision(options):
     found = assert_same(stochastic(gd.Adam(lr=0.1), dtype=np.float32, record=5, **options))

@@ -1,0 +1,101 @@
+"""What results print: tables whose numbers are those of the arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastgd as gd
+from fastgd.texts import position_text
+
+HIMMELBLAU = gd.problems.himmelblau()
+
+
+def cells(text: str) -> list[list[str]]:
+    """The lines of a table after its title, split where two blanks or more stand."""
+    return [[cell for cell in line.split("  ") if cell.strip()] for line in text.splitlines()[1:]]
+
+
+def columns_line_up(lines: list[str]) -> bool:
+    """Whether all lines of numbers end in the same column, that of the head."""
+    return len({len(line) for line in lines}) == 1
+
+
+def test_a_classification_prints_kinds_curvatures_and_rates():
+    found = gd.find_critical_points(HIMMELBLAU, 300)
+    shape = gd.classify(HIMMELBLAU, found.x)
+    head, *rows = cells(str(shape))
+    assert str(shape).splitlines()[0] == "Classification of 9 points: 1 maximum, 4 minima, 4 saddles"
+    assert [cell.strip() for cell in head] == [
+        "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr",
+    ]  # fmt: skip
+    assert len(rows) == 9
+    for k, row in enumerate(rows):
+        number, kind, position, gradient, lowest, highest, rate = (cell.strip() for cell in row)
+        assert int(number) == k
+        assert kind == (f"saddle {shape.index[k]}" if shape.kind[k] == "saddle" else shape.kind[k])
+        np.testing.assert_allclose([float(v) for v in position.strip("()").split(",")], found.x[k], atol=1e-4)
+        assert float(gradient) <= 1e-8
+        np.testing.assert_allclose([float(lowest), float(highest)], shape.eigenvalues[k], rtol=1e-3)
+        assert float(rate) == pytest.approx(shape.max_lr[k], rel=1e-3)
+    assert columns_line_up(str(shape).splitlines()[1:])
+    assert shape.summary(limit=2).splitlines()[-1] == "and 7 more"
+
+
+def test_points_of_any_shape_and_none_at_all_print():
+    grid = HIMMELBLAU.grid(3)
+    shape = gd.classify(HIMMELBLAU, grid)
+    assert shape.kind.shape == (3, 3)
+    assert len(str(shape).splitlines()) == 2 + 9
+    assert str(gd.classify(HIMMELBLAU, np.zeros((0, 2)))) == "Classification of 0 points: none"
+    kink = gd.Problem(lambda x: abs(x[0]) ** 0.5, lambda x, out: out.__setitem__(0, np.nan), dim=1)
+    assert "undefined" in str(gd.classify(kink, [[0.0], [np.inf]]))
+
+
+def test_a_sweep_prints_a_line_for_each_value():
+    lr = np.array([0.005, 0.01, 0.02, 10.0])
+    sweep = gd.sweep_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), {"lr": lr}, n_starts=200)
+    lines = str(sweep).splitlines()
+    assert lines[0].startswith("BasinSweep of himmelblau: 4 values of lr, 200 starts, ")
+    assert columns_line_up(lines[1:])
+    head = [cell.strip() for cell in cells(str(sweep))[0]]
+    assert head[0] == "lr"
+    assert head[1] == f"0 {position_text(sweep.basins.points, 0)}"
+    assert head[-2:] == ["diverged", "entropy"]
+    for k, row in enumerate(cells(str(sweep))[1:]):
+        assert float(row[0]) == lr[k]
+        shown = min(6, len(sweep.basins))
+        np.testing.assert_allclose(
+            [float(cell.strip(" %")) / 100 for cell in row[1 : 1 + shown]], sweep.fractions[k, :shown], atol=1e-4
+        )
+        assert float(row[-2].strip(" %")) / 100 == pytest.approx(sweep.diverged[k], abs=1e-4)
+        assert float(row[-1]) == pytest.approx(sweep.entropy[k], abs=1e-3)
+
+
+def test_a_sweep_over_two_and_many_values_is_thinned_out_from_end_to_end():
+    over = {"lr": np.geomspace(0.001, 0.1, 30), "beta1": [0.5, 0.9]}
+    sweep = gd.sweep_basins(HIMMELBLAU, gd.Adam(), over, n_starts=20, max_steps=50)
+    lines = sweep.summary(limit=5).splitlines()
+    assert len(lines) == 1 + 1 + 5 + 1
+    rows = cells(sweep.summary(limit=5))[1:-1]
+    assert [(float(r[0]), float(r[1])) for r in (rows[0], rows[-1])] == [(0.001, 0.5), (0.1, 0.9)]
+    assert lines[-1] == "5 of 60 lines; summary(limit=) shows more"
+    nothing = gd.sweep_basins(HIMMELBLAU, gd.GradientDescent(lr=1.0), {"lr": [1e-9]}, n_starts=5, max_steps=2)
+    assert "not settled" in str(nothing)
+
+
+def test_what_did_not_settle_comes_with_advice():
+    runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(50), gd.GradientDescent(lr=1e-4), max_steps=3)
+    assert "not settled: 100.00% (ended before they came to rest: raise max_steps or lr)" in str(gd.find_basins(runs))
+
+
+def test_a_comparison_says_what_is_a_mean():
+    found = gd.compare(HIMMELBLAU, HIMMELBLAU.sample(20), [gd.Adam(lr=0.05)])
+    head = str(found).splitlines()[1]
+    assert head.split()[-4:] == ["values/run", "gradients/run", "steps/run", "seconds"]
+
+
+def test_an_agreement_on_nothing_is_json():
+    undecided = gd.basin_agreement([0, 1], [-1, -1])
+    assert undecided.to_dict()["share"] is None
+    assert undecided.to_dict()["interval"] is None
