@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.plan import checked_batch, checked_dtype, checked_starts
+from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import on_gpu

@@ -10,7 +10,9 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 from cases import draws_of
+from numba.core import config
 
 import fastgd as gd
 from fastgd import schedules
@@ -18,6 +20,15 @@ from fastgd.engine import cpu
 from fastgd.engine.plan import Arrays, Plan, make_plan
 from fastgd.stopping import StopTests
 
+ON_SIMULATOR = [
+    pytest.mark.skipif(
+        not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
+        reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
+    ),
+    pytest.mark.usefixtures("small_launches"),
+    # Words of Philox wrap, which plain Python warns of, and it warns where compiled code goes on with infinity or NaN
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
 RUNS, STEPS = 5, 12
 
 

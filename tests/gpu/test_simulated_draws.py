@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numba.core import config
 from simulated_cases import (
     BOWL,
     LINE,
+    ON_SIMULATOR,
     RUNS,
     SAMPLES,
     STARTS,
@@ -33,15 +33,7 @@ from simulated_cases import (
 import fastgd as gd
 from fastgd.engine.plan import Arrays
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
-        reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
-    ),
-    pytest.mark.usefixtures("small_launches"),
-    # Words of Philox wrap, which plain Python warns of, and it warns where compiled code goes on with infinity or NaN
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-]
+pytestmark = ON_SIMULATOR
 RULES = gd.optimizers.rules()
 COMPILED = drawing_plans
 SIZES = np.array([1, 7, 3, 4, 6])

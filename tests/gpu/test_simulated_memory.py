@@ -4,9 +4,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from numba.core import config
 from simulated_cases import (
     BOWL,
+    ON_SIMULATOR,
     RUNS,
     SEARCHES,
     STARTS,
@@ -23,15 +23,7 @@ from simulated_cases import (
 import fastgd as gd
 from fastgd.stopping import STIFF, StopTests
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
-        reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
-    ),
-    pytest.mark.usefixtures("small_launches"),
-    # Plain Python warns where compiled code goes on with infinity or NaN
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-]
+pytestmark = ON_SIMULATOR
 RULES = gd.optimizers.rules()
 OWN = np.linspace(0.5, 1.0, RUNS)
 

@@ -4,18 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from numba.core import config
-from simulated_cases import optimizer_of, rate_of, schedules_of
+from simulated_cases import ON_SIMULATOR, optimizer_of, rate_of, schedules_of
 
 import fastgd as gd
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (config.ENABLE_CUDASIM and config.DISABLE_JIT),
-        reason="runs by itself, with NUMBA_ENABLE_CUDASIM=1 and NUMBA_DISABLE_JIT=1",
-    ),
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-]
+pytestmark = ON_SIMULATOR
 RULES = gd.optimizers.rules()
 SHAPES = [(3, 7), (1,), (50,)]  # 50 fills blocks of 4 threads and 4 parameters each, but for the last one
 GENERATOR = np.random.default_rng(0)

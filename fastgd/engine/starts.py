@@ -1,0 +1,84 @@
+"""Where descents start: the points that `fastgd.minimize` was given, checked, and the batch that they make up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastgd.jit.exchange import on_gpu
+
+__all__ = ["checked_batch", "checked_dtype", "checked_starts"]
+
+
+def checked_dtype(dtype: Any) -> np.dtype:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be float64 or float32, got {dtype!r}") from None
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f"dtype must be float64 or float32, got {kind}")
+    return kind
+
+
+def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
+    if on_gpu(x0):
+        return checked_starts_on_gpu(x0, dim, kind)
+    try:
+        starts = np.asarray(x0)
+        with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
+            starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{ragged(x0)}"
+        ) from None
+    check_shape(tuple(starts.shape), dim)
+    if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
+        raise ValueError(f"x0 must be finite (in {kind}), got {starts[place]} at index {place}")
+    return starts
+
+
+def ragged(x0: Any) -> str:
+    """What to add of a list of starts that have different lengths."""
+    if not isinstance(x0, (list, tuple)) or not all(isinstance(each, (list, tuple, np.ndarray)) for each in x0):
+        return ""
+    lengths = sorted({each.size if isinstance(each, np.ndarray) else len(each) for each in x0})
+    return f" of starts with {' or '.join(map(str, lengths))} components" if len(lengths) > 1 else ""
+
+
+def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
+    """The starts as Numba's device array, without a copy."""
+    from fastgd.jit.cuda_arrays import adopt, count_not_finite
+
+    starts = adopt(x0, "x0")
+    check_shape(tuple(starts.shape), dim)
+    if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
+        raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
+    if bad := count_not_finite(starts, kind):
+        raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
+    return starts
+
+
+def check_shape(shape: tuple[int, ...], dim: int) -> None:
+    if not shape or shape[-1] != dim:
+        column = dim == 1 and len(shape) == 1
+        hint = f"; write x0[:, None] for {shape[0]} starts in one dimension" if column else ""
+        raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {shape}{hint}")
+    if 0 in shape:
+        raise ValueError(f"x0 is empty: it has shape {shape}")
+
+
+def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    shapes = {"x0 (without its last axis)": tuple(starts.shape[:-1])} | others
+    for name, shape in shapes.items():
+        if 0 in shape:
+            raise ValueError(f"{name} is empty: it has shape {shape}")
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(
+            f"the shapes of starts, hyperparameters and seeds do not broadcast: {listed}; for every start with every "
+            "value give one of them a further axis, such as lr[:, None]"
+        ) from None
