@@ -69,12 +69,12 @@ if TYPE_CHECKING:
         PlaneSlice,
         classify,
         find_critical_points,
-        gradient_check,
         layer_gradients,
         line_slice,
         path_slice,
         random_slice,
     )
+    from .landscape.gradient_check import gradient_check
 
 __all__ = [
     "EMA", "LBFGS", "SWA", "AdEMAMix", "AdaBelief", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Adan",
@@ -111,7 +111,9 @@ def __getattr__(name: str) -> Any:
         ours = NAMES_ELSEWHERE[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: here it is fastgd.{ours}")
     if name not in LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .errors import nearest
+
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
     module = importlib.import_module(LAZY[name], __name__)
     value = module if LAZY[name].endswith(f".{name}") else getattr(module, name)
     globals()[name] = value

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,10 @@ class FiniteSum(Problem):
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
         warn_of_transposed(kept)
         self._describe(grad is None, dim, bounds, data, minima, name or self.loss.__name__)
-        check_sample_value(self.loss, self.dim, self.bounds, self.data)
-        if self._sample_grad is not None:
-            check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)
+        with lengths_told(self.data):
+            check_sample_value(self.loss, self.dim, self.bounds, self.data)
+            if self._sample_grad is not None:
+                check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)
         if self.grad_of_four is not None:
             if self._sample_grad is None:
                 raise ValueError("grad_of_four must add what grad adds: give grad too, or leave both to be derived")
@@ -164,15 +166,34 @@ class FiniteSum(Problem):
         self.fun = mean_value(self.loss)
 
 
+@contextlib.contextmanager
+def lengths_told(data: tuple[Any, ...]) -> Iterator[None]:
+    """Say of which lengths the data are where an index is past an end and one array is shorter than the first."""
+    try:
+        yield
+    except ValueError as error:
+        lengths = {k: len(item) for k, item in enumerate(data) if isinstance(item, np.ndarray)}
+        short = next((k for k, length in lengths.items() if length < lengths[0]), None)
+        if short is None or not isinstance(error.__cause__, IndexError):
+            raise
+        samples = f"{lengths[0]} sample{'s' if lengths[0] > 1 else ''}"
+        raise ValueError(
+            f"{error} data[0] has {samples} and data[{short}] {lengths[short]}: arrays that are read by i need as "
+            f"many as data[0]."
+        ) from error.__cause__
+
+
 def warn_of_transposed(data: tuple[Any, ...]) -> None:
-    """Warn where the second axis of the first array is as long as the others, and the first is not."""
-    first, others = data[0], [len(item) for item in data[1:] if isinstance(item, np.ndarray)]
-    if first.ndim > 1 and others and len(first) != others[0] == first.shape[1]:
-        warnings.warn(
-            f"data[0] has shape {first.shape} and data[1] the length {others[0]}: the first axis of data[0] counts the "
-            f"samples, so there are {len(first)} of them; transpose it if there are {others[0]}.",
-            stacklevel=levels_to_caller(),
-        )
+    """Warn where an array is as long as the second axis of the first one, which is longer than its first."""
+    first = data[0]
+    for k, item in enumerate(data[1:], start=1):
+        if isinstance(item, np.ndarray) and first.ndim > 1 and len(first) < first.shape[1] == len(item):
+            warnings.warn(
+                f"data[0] has shape {first.shape} and data[{k}] the length {len(item)}: the first axis of data[0] "
+                f"counts the samples, so there are {len(first)} of them; transpose it if there are {len(item)}.",
+                stacklevel=levels_to_caller(),
+            )
+            return
 
 
 def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:

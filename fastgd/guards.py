@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import dis
 import inspect
 import math
 import operator
@@ -46,6 +44,11 @@ class Point:
 
     def __array_function__(self, function: Any, *args: Any) -> NoReturn:
         raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # NumPy looks for some of these, and does without
+            raise AttributeError(name)
+        raise Misuse(f"uses {self._name}.{name}, and {self._name} has only indices; {PLAIN}")
 
     def __init__(self, values: Sequence[float] | np.ndarray, name: str = "x") -> None:
         self._values = [np.float64(v) for v in values]
@@ -159,43 +162,46 @@ def plain_function(function: Any, argument: str) -> Callable[..., Any]:
             f"{argument} {code.co_name!r} must return the same number every time: it draws random ones.  Noise on the "
             f"gradient is minimize(..., noise=sigma); random constants are drawn beforehand and given in data."
         )
-    check_captured(function, argument)
     return function
 
 
-def check_captured(function: types.FunctionType, argument: str) -> None:
-    """Raise TypeError if a function uses a list, dictionary or set from around it, which compiled code cannot."""
-    for name, value in captured(function).items():
-        if isinstance(value, (list, dict, set)):
-            raise TypeError(
-                f"{argument} {function.__name__!r} must not use the {type(value).__name__} {name!r} from around it, "
-                f"which cannot be compiled: make it an array and pass it in data=({name},), as another argument of "
-                f"{function.__name__!r}; a tuple of numbers may stay."
-            )
-
-
-def captured(function: types.FunctionType) -> dict[str, Any]:
-    """Return the variables from around a function that it uses, by name, as far as they have been assigned to."""
-    found = {}
-    for step in dis.get_instructions(function):
-        if step.opname == "LOAD_GLOBAL" and step.argval in function.__globals__:
-            found[step.argval] = function.__globals__[step.argval]
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with contextlib.suppress(ValueError):  # not assigned to yet
-            found[name] = cell.cell_contents
-    return found
-
-
-def check_signature(function: Callable[..., Any], argument: str, form: str, count: int) -> None:
-    """Raise TypeError unless `function` can be called with `count` positional arguments."""
+def check_signature(
+    function: Callable[..., Any], argument: str, form: str, own: int, data: tuple[Any, ...], dim: int
+) -> None:
+    """Raise TypeError unless `function` can be called with its `own` positional arguments and the data."""
+    count = own + len(data)
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError as error:
         raise TypeError(
             f"{argument} must be a function {form}, called here with {count} positional "
             f"argument{'s' if count > 1 else ''}, but {function.__name__}{inspect.signature(function)} "
-            f"does not take that: {error}."
+            f"does not take that: {error}.{what_is_missing(function, own, data, dim)}"
         ) from None
+
+
+def what_is_missing(function: Callable[..., Any], own: int, data: tuple[Any, ...], dim: int) -> str:
+    """A hint at the data that `function` needs after its `own` arguments, or at coordinates that it takes one by one.
+
+    With a leading space; empty where it needs no more than it is given.
+    """
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    every = [p for p in inspect.signature(function).parameters.values() if p.kind in positional]
+    needed = [p.name for p in every if p.default is p.empty]
+    if len(needed) <= own + len(data):
+        return ""
+    names = needed[own:]
+    whole = f"data=({', '.join(names)}{',' if len(names) == 1 else ''})"
+    if data:
+        had = f"{len(data)} value{'s' if len(data) > 1 else ''}"
+        return f" Give {'all of them' if len(names) > 1 else 'it'} in {whole}; data has {had}."
+    hint = f" Give {names[0] if len(names) == 1 else 'them'} in {whole}"
+    if own > 1 or len(needed) != dim:
+        return f"{hint}."
+    coordinates = ", ".join(needed)
+    read = " and ".join(f"x[{k}]" for k in range(dim)) if dim < 3 else f"x[0] to x[{dim - 1}]"
+    head = "lambda x" if function.__name__ == "<lambda>" else f"def {function.__name__}(x)"
+    return f"{hint}; or, where {coordinates} are the coordinates, write {head} with {read}: a point is one argument."
 
 
 def unremarkable_points(dim: int, bounds: np.ndarray | None, count: int = 4) -> list[np.ndarray]:
@@ -249,7 +255,7 @@ def place_of(error: BaseException, function: Callable[..., Any]) -> str:
 
 def check_value(fun: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]) -> None:
     """Raise unless `fun` returns one real number at a point near the middle of the box."""
-    check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1 + len(data))
+    check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1, data, dim)
     for point in unremarkable_points(dim, bounds):
         defined, value = called(fun, "fun", (Point(point), *data))
         if defined:
@@ -262,7 +268,7 @@ def check_gradient(
     grad: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
 ) -> None:
     """Raise unless `grad` writes every component of ``out``, and nothing past its end."""
-    check_signature(grad, "grad", f"grad(x, out{', *data' if data else ''})", 2 + len(data))
+    check_signature(grad, "grad", f"grad(x, out{', *data' if data else ''})", 2, data, dim)
     for point in unremarkable_points(dim, bounds):
         out = Out(dim)
         defined, value = called(grad, "grad", (Point(point), out, *data))
@@ -280,7 +286,7 @@ def check_sample_value(
     loss: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
 ) -> None:
     """Raise unless `loss` returns one real number for the first and for the last sample."""
-    check_signature(loss, "loss", "loss(x, i, *data) -> float", 2 + len(data))
+    check_signature(loss, "loss", "loss(x, i, *data) -> float", 2, data, dim)
     for sample in {0, len(data[0]) - 1}:
         for point in unremarkable_points(dim, bounds):
             defined, value = called(loss, "loss", (Point(point), sample, *data))
@@ -294,7 +300,7 @@ def check_sample_gradient(
     grad: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
 ) -> None:
     """Raise unless `grad` adds the gradient of one sample to ``out``, whatever was there before."""
-    check_signature(grad, "grad", "grad(x, i, out, *data)", 3 + len(data))
+    check_signature(grad, "grad", "grad(x, i, out, *data)", 3, data, dim)
     for point in unremarkable_points(dim, bounds):
         called(grad, "grad", (Point(point), len(data[0]) - 1, Total(dim, 0.0), *data))
         from_zero, from_one = Total(dim, 0.0), Total(dim, 1.0)
@@ -324,7 +330,7 @@ def check_gradient_of_several(
     data: tuple[Any, ...],
 ) -> None:
     """Raise unless `several` adds what `grad` adds for one sample after the other, to the last bit."""
-    check_signature(several, argument, f"{argument}(x, samples, out, *data)", 3 + len(data))
+    check_signature(several, argument, f"{argument}(x, samples, out, *data)", 3, data, dim)
     samples = tuple(k % len(data[0]) for k in range(count))
     for point in unremarkable_points(dim, bounds):
         at_once, in_turn = Total(dim, GOLDEN), Total(dim, GOLDEN)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from .errors import nearest
 
-__all__ = ["explain_keywords", "unknown_keyword"]
+__all__ = ["called_here", "explain_keywords", "unknown_keyword"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +29,7 @@ NAMES = {
     "clip_norm": "clipnorm max_norm max_grad_norm", "clip_value": "clipvalue grad_clip",
     "fun": "f func function objective", "grad": "jac gradient fprime jacobian", "dim": "n ndim n_dim dims dimension",
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
+    "shape": "resolution grid_size grid_shape", "n_starts": "nstarts num_starts n_samples num_samples samples",
 }  # fmt: skip
 PLACES = {
     "the optimizer, as in fastgd.Adam(lr=0.05)": (
@@ -44,6 +46,19 @@ PLACES = {
 }  # fmt: skip
 
 
+def called_here(name: str, known: Iterable[str]) -> list[str]:
+    """What `name`, of this package or of another library, may be called among the names known here.
+
+    Examples
+    --------
+    >>> from fastgd.keywords import called_here
+    >>> called_here("learning_rate", ["lr", "beta1"])
+    ['lr']
+    """
+    meant = [name, *(ours for ours, theirs in NAMES.items() if name in theirs.split())]
+    return [each for each in meant if each in known]
+
+
 def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "argument") -> str:
     """What an error says of an argument that there is not.
 
@@ -54,15 +69,16 @@ def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "ar
     "Adam has no argument 'learning_rate'; here it is called lr."
     """
     known = [each for each in known if each != "self"]
-    meant = [name, *(ours for ours, theirs in NAMES.items() if name in theirs.split())]
-    here = [each for each in meant if each in known]
+    here = called_here(name, known)
     start = f"{owner} has no {what} {name!r}"
     if name == "callback" and {"record", "progress"} <= set(known):
         return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
     for place, names in PLACES.items():
-        there = [name] if name in names else [each for each in meant if each in names]
+        there = [name] if name in names else called_here(name, names)
+        if there and "over" in known and "lr" in names:
+            return f'{start}: give its values in over, as in over={{"{there[0]}": [0.01, 0.1]}}.'
         if there and not set(names) & set(known):
             return f"{start}: give {' or '.join(there)} to {place}."
     takes = f" It takes {', '.join(known)}." if len(known) <= 12 else ""
@@ -70,19 +86,34 @@ def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "ar
 
 
 def explain_keywords(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a decorator: the function raises TypeError with `unknown_keyword` for what it does not take."""
+    """Make a decorator: the function raises TypeError with `unknown_keyword` for what it does not take.
+
+    A function with ``**options`` passes them on to `fastgd.minimize`, and takes what that does.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = function.__code__
-        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            for name in kwargs:
-                if name not in known:
-                    raise TypeError(unknown_keyword(owner, name, known))
+            others = [name for name in kwargs if name not in own]
+            if others:
+                known = (*own, *options_of_minimize()) if passes_on else own
+                for name in others:
+                    if name not in known and not (passes_on and name == "x0"):  # which the function itself refuses
+                        raise TypeError(unknown_keyword(owner, name, known))
             return function(*args, **kwargs)
 
         return call
 
     return decorate
+
+
+def options_of_minimize() -> tuple[str, ...]:
+    """The arguments of `fastgd.minimize` after the problem, the starts and the optimizer."""
+    from .minimize import minimize
+
+    parameters = inspect.signature(minimize).parameters.values()
+    return tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)

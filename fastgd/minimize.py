@@ -119,7 +119,8 @@ def minimize(
         With `batch_size` or `noise` the tests on the gradient and the value (`gtol`, `ftol`, `patience`), and schedules
         that watch the value, look at those of all samples, without noise, at the steps 0, check_every,
         2 check_every, ...; `patience` then counts looks.  By default every step where all samples are used anyway, else
-        once in ten epochs of the run's own batch size, so that the looks take a tenth of the time.
+        once in ten to twenty epochs (a power of two of steps, by the run's own batch size), so that the looks take a
+        tenth of the time at most.
     progress : bool or callable, default False
         True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
     threads : int, optional

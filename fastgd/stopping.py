@@ -34,7 +34,7 @@ MESSAGES = {
     Status.CONVERGED: "The largest component of the gradient fell to gtol.",
     Status.NO_PROGRESS: "No progress: the step fell below xtol, or the value stalled for `patience` steps.",
     Status.STEP_LIMIT: "The step limit was reached.",
-    Status.DIVERGED: "Diverged: the next point is not finite or lies past the bound; x is the last one before it.",
+    Status.DIVERGED: "Diverged: the next point is not finite or lies past the bound, or the value at x is not finite.",
     Status.LINE_SEARCH_FAILED: "The line search failed; x is the best point found.",
     Status.NOT_RUN: "Not run: the work was interrupted before this run was done.",
 }
@@ -68,7 +68,9 @@ class StopTests:
             if name == "patience" and value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+                whole = isinstance(value, (float, np.floating)) and value >= 1 and float(value).is_integer()
+                hint = f"; write {name}=int({float(value)!r})" if whole else ""
+                raise ValueError(f"{name} must be an integer >= 1, got {value!r}{hint}")
 
     @property
     def watches_value(self) -> bool:

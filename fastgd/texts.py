@@ -54,7 +54,7 @@ def decimals(size: float, significant: int) -> int:
 
 
 def position_text(points: NDArray[np.float64], index: int, significant: int = 5) -> str:
-    """Return one of some points to five digits of the largest coordinate of all: noise around zero reads as zero.
+    """Return one of some points to so many digits of the largest coordinate of all: noise around zero reads as zero.
 
     Examples
     --------
@@ -62,8 +62,13 @@ def position_text(points: NDArray[np.float64], index: int, significant: int = 5)
     >>> from fastgd.texts import position_text
     >>> position_text(np.array([[3.0, 2.0], [1e-9, -2.805118]]), 1)
     '(0.0000, -2.8051)'
+    >>> position_text(np.array([[1e-15, 2e-15]]), 0)
+    '(1e-15, 2e-15)'
     """
     size = float(np.abs(points).max(initial=0.0, where=np.isfinite(points)))
     digits = decimals(size, significant)
-    shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
+    if size == 0 or 1e-4 <= size < 1e8:
+        shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
+    else:
+        shown = [f"{value:.{significant}g}" for value in points[index, :6]]
     return "(" + ", ".join(shown) + (", ...)" if points.shape[1] > 6 else ")")

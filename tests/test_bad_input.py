@@ -8,9 +8,12 @@ import re
 from typing import Any
 from unittest import mock
 
+import numba
 import numpy as np
 import pytest
 from cases import form
+from scipy import special
+from scipy.special import expit
 
 import fastgd as gd
 from fastgd.engine import cpu
@@ -197,6 +200,8 @@ LIMITS: list[tuple[dict[str, Any], type[Exception], list[str]]] = [
         ({"max_steps": value}, ValueError, ["max_steps must be an integer >= 1", repr(value)])
         for value in (0, -5, 10.0, "10", None, True, np.nan)
     ),
+    ({"max_steps": 1e4}, ValueError, ["got 10000.0; write max_steps=int(10000.0)"]),
+    ({"max_steps": np.float64(1e4)}, ValueError, ["; write max_steps=int(10000.0)"]),
     *(
         ({name: value}, ValueError, [f"{name} must be None or a finite number >= 0", repr(value)])
         for name in ("gtol", "xtol", "ftol")
@@ -298,10 +303,77 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
     refused(TypeError, words, call)
 
 
+RATES = {"lr": [0.01, 0.02]}
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, shap=64), ["map_basins has no", "Did you mean 'shape'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, resolution=64), ["map_basins has", "here it is called shape"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
+        (
+            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, lr=[0.1]),
+            ["sweep_basins has no argument 'lr': give its values in over", 'over={"lr": [0.01, 0.1]}'],
+        ),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
+        (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
+        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, n_start=50), ["Did you mean 'n_starts'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, threads=2), ["no argument 'threads'. It takes problem, n_starts"]),
+    ],
+)  # fmt: skip
+def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:
+    words = ["over must name hyperparameters of GradientDescent", "got 'learning_rate'. Here it is called lr."]
+    refused(ValueError, words, lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, {"learning_rate": [0.1]}))
+
+
+T = np.linspace(0.0, 1.0, 10)
+
+
+def straight(x, i, t, y):
+    return (x[0] * t[i] - y[i]) ** 2
+
+
+def test_data_of_different_lengths() -> None:
+    words = ["loss raised IndexError", "straight", "data[0] has 10 samples and data[1] 5: arrays that are read by i"]
+    refused(ValueError, words, lambda: gd.FiniteSum(straight, dim=1, data=(T, T[:5])))
+    with pytest.raises(ValueError, match=r"index 10 is out of bounds for axis 0 with size 10, in line [^\n]*\)\.$"):
+        gd.FiniteSum(lambda x, i, t: x[0] * t[i + 1], dim=1, data=(T,))
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (4.0, ["got 4.0; write batch_size=int(4.0)"]), (np.float32(4.0), ["; write batch_size=int(4.0)"]),
+        (np.array([1.0, 4.0]), ["got array([1., 4.]); write np.array(...).astype(int)"]), (2.5, ["got 2.5"]),
+        ([1.0, np.nan], ["an integer >= 1 or an array of them, got [1.0, nan]"]), (0.0, ["got 0.0"]),
+    ],
+)  # fmt: skip
+def test_batch_sizes_that_are_no_integers(size: Any, words: list[str]) -> None:
+    line = gd.FiniteSum(straight, dim=1, data=(T, T))
+    with pytest.raises(ValueError, match="batch_size must be") as caught:
+        gd.minimize(line, [0.0], DESCENT, batch_size=size)
+    assert words[0] in str(caught.value)
+    assert ("write" in str(caught.value)) == ("write" in words[0])
+
+
 def test_the_explained_functions_keep_their_signatures() -> None:
     assert list(inspect.signature(gd.Adam).parameters)[:3] == ["lr", "beta1", "beta2"]
     assert list(inspect.signature(gd.minimize).parameters)[:4] == ["problem", "x0", "optimizer", "max_steps"]
     assert list(inspect.signature(gd.Problem).parameters)[:3] == ["fun", "grad", "dim"]
+    assert list(inspect.signature(gd.map_basins).parameters)[:3] == ["problem", "optimizer", "shape"]
+    assert pickle.loads(pickle.dumps(gd.sweep_basins)) is gd.sweep_basins
     assert pickle.loads(pickle.dumps(gd.Adam(0.1))).lr == 0.1
 
 
@@ -460,6 +532,55 @@ def test_what_cannot_be_compiled_is_a_type_error_that_says_what_may_be_used() ->
         gd.minimize(problem, [0.5], DESCENT)
 
 
+def squared(v):
+    return v * v
+
+
+def by_a_plain_function(x):
+    return squared(x[0])
+
+
+def by_scipy(x):
+    return special.erf(x[0])
+
+
+def by_a_name_of_scipys(x):
+    return expit(x[0])
+
+
+def by_an_import(x):
+    import math
+
+    return math.sin(x[0])
+
+
+def slope(x, out):
+    out[0] = 2.0 * x[0]
+
+
+@pytest.mark.parametrize(
+    ("fun", "words"),
+    [
+        (
+            by_a_plain_function,
+            "'squared' is a plain function: put @numba.njit above its def (or squared = numba.njit(squared))",
+        ),
+        (by_scipy, "'erf' is none of math or numpy, and of others none can be compiled: write math.erf."),
+        (by_a_name_of_scipys, "'expit' is none of math or numpy, and of others none can be compiled."),
+        (by_an_import, "they cannot import anything: put their imports at the top of the file"),
+    ],
+)
+def test_what_cannot_be_compiled_hears_what_to_write(fun: Any, words: str) -> None:
+    with pytest.raises(TypeError, match="numba cannot compile") as caught:
+        gd.minimize(gd.Problem(fun, slope, dim=1), [0.5], DESCENT)
+    assert words in str(caught.value)
+
+
+def test_a_helper_by_njit_is_compiled() -> None:
+    helper = numba.njit(squared)
+    assert gd.Problem(lambda x: helper(x[0]), dim=1).value([3.0]) == 9.0
+
+
 def test_bad_input_leaves_nothing_behind() -> None:
     """After an error the same call with a good argument works as if nothing had been."""
     with pytest.raises(ValueError, match="max_steps"):
@@ -471,4 +592,9 @@ def test_bad_input_leaves_nothing_behind() -> None:
 def test_what_other_libraries_call_an_optimizer() -> None:
     with pytest.raises(AttributeError, match=r"here it is fastgd.GradientDescent"):
         gd.SGD  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd' has no attribute 'minimise'\. Did you mean 'minimize'\?"):
+        gd.minimise  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd.problems' has no .*'himelblau'\. Did you mean 'himmelblau'\?"):
+        gd.problems.himelblau  # noqa: B018
+    assert not hasattr(gd.problems, "nothing_like_it")
     assert sorted(gd.__all__) == dir(gd)

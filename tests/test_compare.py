@@ -338,7 +338,7 @@ def test_maps_side_by_side_and_the_profile(tmp_path: Any) -> None:
     assert len(axes) == 4
     titles = [ax.get_title() for ax in axes[:3]]
     assert titles[0].startswith("GradientFlow")
-    assert titles[1] == f"Adam\n{result['Adam'].agreement.share:.1%} elsewhere"
+    assert titles[1] == f"Adam\n{result['Adam'].agreement.share:.2%} elsewhere"
     pictures = [np.asarray(ax.images[0].get_array()) for ax in axes[:3]]
     assert pictures[0].shape == (10, 12, 3)
     assert result.reference is not None
@@ -348,6 +348,7 @@ def test_maps_side_by_side_and_the_profile(tmp_path: Any) -> None:
     assert result["Adam"].agreement is not None
     differing = np.any(pictures[0] != pictures[1], axis=-1).T  # the same colour for the same minimum
     np.testing.assert_array_equal(differing, result["Adam"].agreement.elsewhere)
+    assert figure.get_suptitle() == "himmelblau from 120 starts"
     profile = axes[-1]
     assert [line.get_label() for line in profile.lines] == ["Adam", "SciPy CG"]
     x, y = profile.lines[1].get_data()
@@ -359,6 +360,12 @@ def test_without_a_grid_there_is_only_the_profile(found: gd.Comparison) -> None:
     _, axes = gd.plot.compare(found, max_factor=8)
     assert len(axes) == 1
     assert axes[0].get_xlim() == (1.0, 8.0)
+    many = gd.compare(HIMMELBLAU, HIMMELBLAU.sample(5, seed=0), {str(k): gd.Adam(lr=0.05) for k in range(9)})
+    figure, (profile,) = gd.plot.compare(many)
+    assert figure.get_suptitle() == "himmelblau from 5 starts"
+    dashes = [line._dash_pattern for line in profile.lines]
+    assert len({str(each) for each in dashes[:7]}) == 7
+    assert len({(line.get_color(), str(each)) for line, each in zip(profile.lines, dashes, strict=True)}) == 9
     with pytest.raises(ValueError, match="max_factor must be above 1"):
         gd.plot.compare(found, max_factor=1)
     with pytest.raises(TypeError, match=r"what fastgd\.compare returns"):
@@ -371,6 +378,7 @@ def test_pictures_when_nobody_finds_anything() -> None:
     assert np.isnan(lost[0].row()["elsewhere"])
     _, axes = gd.plot.compare(lost)
     assert len(axes) == 3
+    assert [ax.get_title() for ax in axes[:2]] == ["GradientFlow\n", "Adam\n"]
     assert "nan" not in str(lost)
     assert "NaN" not in json.dumps(lost.to_dict())
 

@@ -377,6 +377,19 @@ def test_find_critical_points_refuses(options, error, match):
         gd.find_critical_points(gd.problems.himmelblau(), **{"n_starts": 20, **options})
 
 
+def test_classify_of_what_functions_return_says_where_the_points_are():
+    problem, descent = gd.problems.himmelblau(), gd.GradientDescent(lr=0.01)
+    basin_map = gd.map_basins(problem, descent, (3, 3))
+    for given, place in (
+        (basin_map, r"not BasinMap: give its points, \.basins\.points"),
+        (basin_map.basins, r"not Basins: give its points, \.points"),
+        (gd.find_critical_points(problem, 20), r"not CriticalPoints: give its points, \.x"),
+        (gd.minimize(problem, [1.0, 1.0], descent), r"not Result: give its points, \.x"),
+    ):
+        with pytest.raises(TypeError, match=r"points must be an array of shape \(\*batch, n\), " + place):
+            gd.classify(problem, given)
+
+
 def test_unusual_problems():
     tilted = gd.find_critical_points(gd.Problem(lambda x: x[0] + 2 * x[1], dim=2, bounds=(-1, 1)), 50)
     assert len(tilted) == 0

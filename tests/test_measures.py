@@ -168,6 +168,30 @@ def test_reference_on_the_grid_tends_to_that_of_the_ball():
         assert cut == pytest.approx(m.smooth_boundary_entropy(dim), abs=tol)
 
 
+@pytest.mark.parametrize("points", [100, 200, 500])
+def test_smooth_boundaries_are_not_fractal_on_coarse_maps_either(points):
+    """A thousand balls on a short boundary overlap, and are no thousand witnesses."""
+    himmelblau = gd.problems.himmelblau()
+    for optimizer in (gd.Adam(lr=0.05), gd.GradientDescent(lr=0.005)):
+        found = m.fractality_test(gd.map_basins(himmelblau, optimizer, shape=points))
+        assert found.balls == 1000
+        assert abs(found.z) < 2
+        assert not found.fractal
+
+
+def test_labels_of_starts_in_no_grid_are_refused_where_neighbours_count():
+    himmelblau = gd.problems.himmelblau()
+    loose = gd.find_basins(gd.minimize(himmelblau, himmelblau.sample(200), gd.Adam(lr=0.05)))
+    for measure in (m.basin_entropy, m.uncertainty_exponent, m.fractality_test, m.wada_test):
+        with pytest.raises(ValueError, match=r"must be those of a grid of starts.*map_basins.*uncertainty_by_pairs"):
+            measure(loose)
+    grid = gd.find_basins(gd.minimize(himmelblau, himmelblau.grid(40), gd.Adam(lr=0.05)))
+    assert m.basin_entropy(grid) == m.basin_entropy(grid.labels)
+    double = gd.problems.double_well()
+    line = gd.find_basins(gd.minimize(double, double.grid(64), gd.Adam(lr=0.05)))
+    assert m.basin_entropy(line) == m.basin_entropy(line.labels)  # a row is a grid in one dimension
+
+
 def test_fractality(fractal):
     found = m.fractality_test(fractal, 11)
     assert found.fractal

@@ -524,3 +524,26 @@ def test_a_problem_with_a_singular_edge_still_counts_in_the_summary() -> None:
     facts = runs.summary()
     assert facts["counts"] == {"converged": 1, "diverged": 1}
     assert facts["fun_min"] == pytest.approx(-0.5, abs=1e-9)
+
+
+def nowhere(x):
+    return math.log(x[0]) + 0.5 * x[0] ** 2 + 2.5 * x[0] + x[1] ** 2
+
+
+def slope_of_nowhere(x, out):
+    out[0] = 1.0 / x[0] + x[0] + 2.5  # 0 at -2 and at -1/2, where there is no logarithm
+    out[1] = 2.0 * x[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_where_the_value_is_not_finite_no_run_has_arrived(dtype):
+    problem = gd.Problem(nowhere, slope_of_nowhere, dim=2, bounds=(-3, 3))
+    starts = np.array([[-2.0, 0.0], [-2.5, 1.0], [-1.5, 1.0]])
+    runs = gd.minimize(problem, starts, gd.GradientDescent(lr=0.05), dtype=dtype, gtol=1e-4)
+    assert np.isnan(runs.fun).all()
+    assert np.all(runs.grad_norm <= 1e-4)
+    assert np.all(runs.status == gd.Status.DIVERGED)
+    assert not runs.success.any()
+    assert np.all(gd.find_basins(runs).labels == -2)
+    early = gd.minimize(problem, starts[1:], gd.GradientDescent(lr=0.05), dtype=dtype, max_steps=3)
+    assert np.all(early.status == gd.Status.DIVERGED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -168,15 +169,17 @@ def test_layers_are_needed():
 def test_the_picture_has_a_panel_for_each_network(tmp_path):
     rng = np.random.default_rng(1)
     depth = {name: np.exp(rng.normal(size=(20, 5))) for name in ("sigmoid", "tanh", "relu")}
-    figure = gd.plot.layer_gradients(depth, out=tmp_path / "depth.png", title="depth")
-    shown = [ax for ax in figure.axes if ax.get_visible()]
+    _, axes = gd.plot.layer_gradients(depth, out=tmp_path / "depth.png", title="depth")
+    shown = [ax for ax in axes.flat if ax.get_visible()]
     assert [ax.get_title() for ax in shown] == list(depth)
     np.testing.assert_allclose(shown[1].lines[0].get_ydata(), np.median(depth["tanh"], axis=0))
     assert shown[-1].get_xlabel() == "layer, from the input"
     assert (tmp_path / "depth.png").stat().st_size > 10_000
     traces = {"relu": np.exp(rng.normal(size=(20, 7, 3)))}
     traces["relu"][:, 5:] = np.nan
-    panel = gd.plot.layer_gradients(traces, steps=np.arange(7) * 10).axes[0]
+    figure, axes = gd.plot.layer_gradients(traces, steps=np.arange(7) * 10)
+    (panel,) = axes.flat
+    assert len(figure.axes) == 2  # and the scale of the layers
     assert len(panel.lines) == 3
     np.testing.assert_allclose(panel.lines[2].get_xdata(), np.arange(7) * 10)
     np.testing.assert_allclose(panel.lines[2].get_ydata()[:5], np.median(traces["relu"][:, :5, 2], axis=0))
@@ -213,3 +216,19 @@ def test_weight_averaging_helps_on_held_out_data_where_the_rate_is_high():
     end, average = test.value(runs.x), test.value(runs.x_avg)
     assert np.mean(average < end) > 0.8
     assert np.median(average) < 0.9 * np.median(end)
+
+
+def test_labels_as_floats_are_noticed_and_the_loss_is_shown():
+    X, y = gd.datasets.iris()
+    with pytest.warns(UserWarning, match=r"whole numbers as floats.*y\.astype\(int\)"):
+        fitted = gd.problems.mlp(X, y.astype(float), hidden=(8,))
+    assert repr(fitted) == "Network(sizes=(4, 8, 1), activation='tanh', loss='mse', samples=150, dim=49)"
+    with pytest.raises(ValueError, match="accuracy is for classes"):
+        fitted.accuracy(fitted.sample(1)[0], X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gd.problems.mlp(X, y.astype(float), hidden=(8,), loss="mse")
+        gd.problems.mlp(X, X[:, 0], hidden=(8,))
+        assert repr(gd.problems.mlp(X, y)) == (
+            "Network(sizes=(4, 16, 3), activation='tanh', loss='cross_entropy', samples=150, dim=131)"
+        )

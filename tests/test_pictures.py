@@ -142,6 +142,22 @@ def test_convergence_shows_quantiles_of_all_runs(problem, recorded):
     assert legend_texts(axes[0]) == ["plain", "Adam"]
 
 
+def test_few_runs_are_drawn_one_by_one(problem):
+    few = {name: gd.minimize(problem, problem.sample(10, seed=0), rule, record=5) for name, rule in
+           {"plain": PLAIN, "Adam": ADAM}.items()}  # fmt: skip
+    figure, axes = gd.plot.convergence(few)
+    assert figure.get_suptitle() == "himmelblau: 10 runs"
+    assert [len(ax.lines) for ax in axes] == [20, 20]
+    assert not axes[0].collections
+    steps, value, _ = along(few["Adam"], "Adam")
+    np.testing.assert_allclose(axes[0].lines[13].get_xydata(), np.c_[steps, np.maximum(value[3], 1e-16)], rtol=1e-12)
+    assert legend_texts(axes[0]) == ["plain", "Adam"]
+    more = gd.minimize(problem, problem.sample(11, seed=0), ADAM, record=5)
+    figure, axes = gd.plot.convergence(more)
+    assert figure.get_suptitle() == "himmelblau, Adam, lr 0.05: median, 50 % and 90 % of 11 runs"
+    assert len(axes[0].lines) == 1
+
+
 def test_the_lowest_value_is_that_of_the_minimum_nearby():
     bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 - 7, dim=2)
     runs = gd.minimize(bowl, [[3.0, 1.0]], gd.GradientDescent(lr=0.1), record=1, max_steps=10)
@@ -224,9 +240,39 @@ def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     _, axes = gd.plot.sweep(found)
     dotted = sorted(line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == ":")
     np.testing.assert_allclose(dotted, np.sort(found.limits))
+    assert axes[0].get_title() == "himmelblau, GradientDescent"
+    (text,) = legend_texts(axes[1])
+    assert text.startswith("largest rate at which descent")
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
     _, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]
+    assert axes[1].get_legend() is None
+    small = gd.sweep_basins(problem, PLAIN, {"lr": [0.001, 0.002]}, n_starts=100)
+    _, axes = gd.plot.sweep(small)
+    assert axes[1].get_legend() is None  # none of the lines is in the picture
+    momentum = gd.sweep_basins(problem, gd.Momentum(lr=0.01), {"momentum": [0.1, 0.5]}, n_starts=100)
+    _, axes = gd.plot.sweep(momentum)
+    assert axes[0].get_title() == "himmelblau, Momentum, lr 0.01"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (520, 940, ["600", "800"]), (210, 690, ["300", "400", "600"]), (8, 450, ["10", "20", "50", "100", "200"]),
+        (3, 2e6, ["10", "100", "1,000", "10,000", "100,000", "1,000,000"]), (0.2, 1.5, ["0.2", "0.4", "1"]),
+    ],
+)  # fmt: skip
+def test_ticks_of_logarithmic_axes_are_plain_numbers(low, high, shown):
+    figure = Figure(figsize=(4, 3))
+    ax = figure.add_subplot()
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    style.plain_log_ticks(ax.yaxis)
+    inside = [label.get_text() for value, label in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+              if low <= value <= high]  # fmt: skip
+    assert set(shown) <= set(inside)
+    assert len(inside) <= 8
+    assert all(label.get_text() == "" for label in ax.get_yticklabels(minor=True))
 
 
 def test_planes_and_lines(problem):
@@ -280,6 +326,17 @@ def test_every_picture_is_saved_and_refuses_bad_names(name, tmp_path):
 def test_pictures_refuse(problem, recorded, call, error, match):
     with pytest.raises(error, match=match):
         call(problem, recorded)
+
+
+def test_minima_and_passes_bear_the_numbers_of_the_table():
+    found = gd.find_critical_points(gd.problems.mueller_brown(), 200)
+    _, ax = gd.plot.disconnectivity(found)
+    heights = {int(text.get_text()): text.xy[1] for text in ax.texts}
+    assert sorted(heights) == [0, 1, 2, *found.tree().saddles]
+    for number, height in heights.items():
+        assert height == found.fun[number]
+    _, ax = gd.plot.disconnectivity(found, max_labels=2)
+    assert len(ax.texts) == 0
 
 
 def test_points_are_marked_by_their_kinds():

@@ -64,6 +64,20 @@ def test_axes_title_and_extent(himmelblau):
     assert pixels(ax).shape == (16, 24, 3)
 
 
+def test_the_title_says_where_other_parameters_are_held():
+    rule = gd.GradientDescent(lr=0.005)
+    found = map_basins(gd.problems.make("styblinski_tang", dim=3), rule, (8, 8), plane=(2, 0))
+    _, ax = draw(found)
+    assert ax.get_title() == "styblinski_tang, GradientDescent, lr 0.005\nx[1] = -2.90"
+    assert draw(found, title="a")[1].get_title() == "a"
+    other = map_basins(found.problem, rule, (8, 8), plane=(2, 0), at=[0, 1, 0])
+    assert gd.plot.basins_grid([found, found])[0].get_suptitle() == "styblinski_tang; x[1] = -2.90"
+    assert gd.plot.basins_grid([found, other])[0].get_suptitle() == "styblinski_tang"
+    assert style.held_text(np.zeros(2), (0, 1)) == ""
+    assert style.held_text(np.array([1.0, 0.0, 5.0, -1e-12, 120.0]), (0, 1)) == "x[2] = 5, x[3] = 0, x[4] = 120"
+    assert style.held_text(np.arange(8.0), (0, 1)) == "the 6 others at a fixed point"
+
+
 def test_each_start_has_the_hue_of_its_attractor_and_darkens_with_its_steps():
     found = synthetic([[0, 0, 0], [1, 1, -1], [1, 0, -2]], [[10, 30, 90], [10, 90, 5], [30, 30, 5]])
     _, ax = draw(found)

@@ -94,7 +94,8 @@ def test_a_fun_that_returns_no_number(fun, came):
         (lambda x: x[-3], ValueError, r"fun reads x\[-3\], past the end"),
         (lambda x: sum(x[:1]), ValueError, "fun reads a slice of x"),
         (lambda x: x[0.5], ValueError, "an index is an integer"),
-        (lambda x: x.sum(), TypeError, r"fun raised AttributeError.*in line.*loops over range\(len\(x\)\)"),
+        (lambda x: x.sum(), ValueError, r"fun uses x\.sum, and x has only indices; write x\[i\] and loops.*in line"),
+        (lambda x: x.shape[0] * x[0], ValueError, r"fun uses x\.shape, .*loops over range\(len\(x\)\)"),
         (lambda x: [1.0][3], ValueError, "fun raised IndexError"),
         (lambda x, t: t * x[0], TypeError, r"called here with 1 positional argument, but <lambda>\(x, t\)"),
         (lambda: 0.0, TypeError, r"fun must be a function fun\(x\) -> float"),
@@ -200,17 +201,64 @@ def with_a_global_list(x):
     return WEIGHTS[0] * x[0] ** 2
 
 
+def with_a_list_in_a_comprehension(x):
+    return sum([WEIGHTS[k] * x[k] for k in range(1)])
+
+
 def with_a_tuple(x):
     return PAIR[0] * x[0] ** 2
 
 
-def test_lists_from_around_are_refused_with_the_way_out():
-    table = {"a": 1.0}
-    with pytest.raises(TypeError, match=r"fun 'with_a_global_list' must not use the list 'WEIGHTS'.*data=\(WEIGHTS,\)"):
-        Problem(with_a_global_list, dim=1)
-    with pytest.raises(TypeError, match="must not use the dict 'table'"):
-        Problem(lambda x: table["a"] * x[0], dim=1)
+DEBUG, HISTORY = False, []
+
+
+def in_a_closed_branch(x):
+    if DEBUG:
+        HISTORY.append(x[0])
+    return x[0] ** 2
+
+
+def test_lists_from_around_hear_the_way_out_and_those_that_are_not_compiled_may_stay():
+    table, some, held = {"a": 1.0}, {1.0, 2.0}, [1.0]
+    for function, message in (
+        (with_a_global_list, "cannot be, as 'WEIGHTS' is: put the numbers into an array and pass it in data="),
+        (with_a_list_in_a_comprehension, "as 'WEIGHTS' is"),
+        (lambda x: table["a"] * x[0], "as 'table' is"),
+        (lambda x: len(some) * x[0], "lists, dictionaries and sets from around the functions cannot be"),
+        (lambda x: held[0] * x[0], "lists, dictionaries and sets from around the functions cannot be"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            Problem(function, dim=1).value([1.0])
     assert Problem(with_a_tuple, dim=1).gradient([3.0]) == 6.0
+    assert Problem(in_a_closed_branch, dim=1).value([3.0]) == 9.0
+
+
+def plane(x, y):
+    return x + y
+
+
+def weighted(x, A, b):
+    return A[0] * x[0] + b
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Problem(first_of, dim=2), r"'a'\. Give a in data=\(a,\); or, where x, a are the coordinates"),
+        (lambda: Problem(plane, dim=2), r"write def plane\(x\) with x\[0\] and x\[1\]: a point is one argument\.$"),
+        (lambda: Problem(lambda x, y: x + y, dim=2), r"write lambda x with x\[0\] and x\[1\]"),
+        (lambda: Problem(plane, dim=5), r"Give y in data=\(y,\)\.$"),
+        (lambda: Problem(weighted, dim=3), r"Give them in data=\(A, b\); or, where x, A, b are.*x\[0\] to x\[2\]"),
+        (lambda: Problem(weighted, dim=2), r"Give them in data=\(A, b\)\.$"),
+        (lambda: Problem(weighted, dim=3, data=([1.0],)), r"Give all of them in data=\(A, b\); data has 1 value\.$"),
+        (lambda: Problem(bowl, lambda x, out, A: None, dim=2), r"grad must be.*Give A in data=\(A,\)\.$"),
+        (lambda: gd.FiniteSum(lambda x, i, t, y: 0.0, dim=1, data=([1.0],)), r"Give all of them in data=\(t, y\)"),
+        (lambda: Problem(bowl, dim=2, data=(1.0,)), r"too many positional arguments\.$"),
+    ],
+)
+def test_functions_of_more_arguments_hear_of_data(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 def test_what_could_not_be_compiled_is_refused_at_once():

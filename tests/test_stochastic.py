@@ -365,13 +365,18 @@ def test_patience_counts_looks():
     assert (int(runs.status), int(runs.nit)) == (1, 15)
 
 
-def test_by_default_the_tests_look_once_in_ten_epochs():
+def power_of_two(number: Any) -> Any:
+    """The least one that is not below."""
+    return 2 ** np.ceil(np.log2(number)).astype(np.int64)
+
+
+def test_by_default_the_tests_look_once_in_ten_to_twenty_epochs():
     runs = gd.minimize(FIT, [2.0, 2.0], gd.GradientDescent(lr=0.2), batch_size=4, gtol=0.5, max_steps=500)
-    assert int(runs.nit) % math.ceil(10 * 17 / 4) == 0
+    assert int(runs.nit) % 64 == 0  # 4 of 17 samples make ten epochs in 42.5 steps
 
 
 @pytest.mark.parametrize("width", ["lanes", "scalar"])
-def test_each_batch_size_looks_once_in_ten_epochs_of_its_own(width, monkeypatch):
+def test_each_batch_size_looks_at_steps_of_its_own(width, monkeypatch):
     if width == "scalar":
         monkeypatch.setattr(cpu, "width_of", lambda plan: 1)
     x0, sizes, seeds = FIT.sample(60, seed=3), np.arange(60) % 17 + 1, gd.seeds(5, 60)
@@ -379,9 +384,9 @@ def test_each_batch_size_looks_once_in_ten_epochs_of_its_own(width, monkeypatch)
     options = {"gtol": 0.02, "patience": 1, "ftol": 0.01, "max_steps": 900}
     many = gd.minimize(FIT, x0, gd.Momentum(lr=rate, momentum=0.3), batch_size=sizes, seed=5, **options)
     ended = (many.status == 0) | (many.status == 1)
-    assert len(np.unique(many.nit[ended])) > 10
+    assert len(np.unique(many.nit[ended])) > 5
     assert set(many.status[ended]) == {0, 1}
-    assert np.all(many.nit[ended] % np.ceil(10 * 17 / sizes[ended]) == 0)
+    assert np.all(many.nit[ended] % power_of_two(10 * 17 / sizes[ended]) == 0)
     for k in [*range(0, 60, 7), *np.flatnonzero(many.status == 1)[:2]]:
         size = int(sizes[k])
         alone = gd.minimize(FIT, x0[k], gd.Momentum(lr=rate, momentum=0.3), batch_size=size, seed=seeds[k], **options)

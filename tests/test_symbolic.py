@@ -12,12 +12,21 @@ import numpy as np
 import pytest
 from numpy import exp
 from oracle import precise_gradient, precise_hessian
+from scipy import special
+from scipy.special import erf
 
 from fastgd import DerivationError
 from fastgd.jit import cache
 from fastgd.symbolic import derive_gradient, derive_hessian
 
 SCALE = 1.5
+
+
+class Held:
+    exponential = np.exp
+
+
+held = Held()
 
 
 def gradient_at(fun, x, data=()):
@@ -215,7 +224,20 @@ def branching(x):
     return -x[0]
 
 
+def by_an_import(x):
+    from scipy.special import erfc
+
+    return erfc(x[0])
+
+
+OUTSIDE = "which cannot be derived here, and cannot be compiled: of functions outside math and numpy none can"
 REFUSED = [
+    (by_an_import, rf"scipy\.special\.erfc, {OUTSIDE}; write math\.erfc, in line .*return erfc"),
+    (lambda x: erf(x[0]), rf"scipy\.special\.erf, {OUTSIDE}; write math\.erf, in line"),
+    (lambda x: special.erf(x[0]), rf"scipy\.special\.erf, {OUTSIDE}; write math\.erf, in line"),
+    (lambda x: special.gammaln(x[0]), r"scipy\.special\.gammaln, .*; write math\.lgamma, in line"),
+    (lambda x: special.expit(x[0]), rf"scipy\.special\.expit, {OUTSIDE}, in line"),
+    (lambda x: held.exponential(x[0]), r"not called by its name; call it as in np\.exp or math\.exp, in line"),
     (branching, "comparison.*in line .* of branching: if x"),
     (lambda x: max(x[0], 0.0), "comparison.*min, max"),
     (lambda x: x[0] if x[0] else x[1], "branch"),
@@ -258,6 +280,7 @@ FOR_ARRAYS = [
     (lambda x: np.sum(x**2), "array operation on x as a whole"),
     (lambda x: np.array([1.0, 2.0]) * x[0], "arithmetic with an array"),
     (lambda x: np.sum((MATRIX[0] * x[0] - x[1]) ** 2), "arithmetic with an array"),
+    (lambda x: x.sum(), r"met x\.sum, and x has only indices"),
     (lambda x: np.linalg.norm([x[0], x[1]]), r"numpy\.linalg\.norm of a whole array"),
 ]
 

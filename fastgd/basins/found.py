@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 UNSETTLED = -1
 DIVERGED = -2
+UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
+DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
 
@@ -129,9 +131,9 @@ class Basins:
                 f"and {len(self) - limit:,} more, with {self.fractions[limit:].sum():.2%} of the runs"
             )
         if self.unsettled:
-            lines.append(f"not settled: {self.unsettled:.2%} (ended before they came to rest: raise max_steps or lr)")
+            lines.append(f"not settled: {self.unsettled:.2%} ({UNSETTLED_ADVICE})")
         if self.diverged:
-            lines.append(f"diverged: {self.diverged:.2%} (lower lr, or clip_norm=)")
+            lines.append(f"diverged: {self.diverged:.2%} ({DIVERGED_ADVICE})")
         return "\n".join(lines)
 
     def rows(self, limit: int) -> list[tuple[str, ...]]:

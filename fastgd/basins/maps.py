@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
+from fastgd.keywords import explain_keywords
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class BasinMap:
         return f"{self!r}\n{self.basins.summary()}"
 
 
+@explain_keywords("map_basins")
 def map_basins(
     problem: Problem,
     optimizer: Any,

@@ -15,6 +15,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer
 from fastgd.errors import nearest
+from fastgd.keywords import called_here, explain_keywords
 from fastgd.texts import counted, position_text, table_lines
 
 if TYPE_CHECKING:
@@ -115,10 +116,10 @@ class BasinSweep:
         -------
         str
             One line for each value, or each combination of several: the shares of the first attractors, of all others,
-            of runs that did not settle or diverged, and the entropy of the outcome.
+            of runs that did not settle or diverged, and the entropy of the outcome; then where the attractors are.
         """
-        shape = self.entropy.shape
-        rows = np.unique(np.linspace(0, self.entropy.size - 1, max(1, min(limit, self.entropy.size))).astype(np.int64))
+        limit, shape = positive_integer(limit, "limit"), self.entropy.shape
+        rows = np.unique(np.linspace(0, self.entropy.size - 1, min(limit, self.entropy.size)).astype(np.int64))
         shown = min(SHOWN, len(self.basins))
         shares = self.fractions.reshape(self.entropy.size, len(self.basins))
         ended = {
@@ -126,19 +127,20 @@ class BasinSweep:
             "diverged": self.diverged.reshape(-1),
         }  # fmt: skip
         ended = {name: share for name, share in ended.items() if share.any()}
-        names = [f"{k} {position_text(self.basins.points, k)}" for k in range(shown)]
-        table = [[*self.over, *names, *ended, "entropy"]]
+        table = [[*self.over, *(f"to {k}" for k in range(shown)), *ended, "entropy"]]
         for row in rows:
             place = np.unravel_index(row, shape)
-            values = [f"{v[k]:.4g}" for v, k in zip(self.over.values(), place, strict=True)]
+            values = [f"{v[k]:.6g}" for v, k in zip(self.over.values(), place, strict=True)]
             parts = [*shares[row, :shown], *(share[row] for share in ended.values())]
             table.append([*values, *(f"{part:.2%}" for part in parts), f"{self.entropy[place]:.3f}"])
         lines = [repr(self)[1:-1], *table_lines(table, left=())]
         if len(rows) < self.entropy.size:
-            lines.append(f"{len(rows)} of {self.entropy.size:,} lines; summary(limit=) shows more")
+            lines.append(f"{len(rows)} of {self.entropy.size:,} lines, evenly chosen; summary(limit=) shows more")
+        lines += [f"{k}: {position_text(self.basins.points, k)}" for k in range(shown)]
         return "\n".join(lines)
 
 
+@explain_keywords("sweep_basins")
 def sweep_basins(
     problem: Problem,
     optimizer: Any,
@@ -206,9 +208,10 @@ def sweep_basins(
     values: dict[str, NDArray[np.float64]] = {}
     for name, given in over.items():
         if name not in known:
+            here = called_here(str(name), known)
+            hint = f" Here it is called {' or '.join(here)}." if here else nearest(str(name), known)
             raise ValueError(
-                f"over must name hyperparameters of {type(optimizer).__name__}, {', '.join(known)}, got {name!r}."
-                f"{nearest(str(name), known)}"
+                f"over must name hyperparameters of {type(optimizer).__name__}, {', '.join(known)}, got {name!r}.{hint}"
             )
         values[name] = np.asarray(given, dtype=np.float64)
         if values[name].ndim != 1 or values[name].size == 0:

@@ -11,11 +11,11 @@ from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.optimizers.coefficients import TABLE_WIDTH
-from fastgd.stopping import CONVERGED, EVERY, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import EVERY, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
-from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
+from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run, status_at_end
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
 __all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "make_chunk", "make_end", "make_sources"]
@@ -131,8 +131,7 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
             end_of(at, g, out, data)
             for run in range(start, min(start + width, runs)):
                 fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
-                if status[run] == STEP_LIMIT and norm[run] <= gtol:
-                    status[run] = CONVERGED
+                status[run] = status_at_end(status[run], fun[run], norm[run], gtol)
 
     return evaluate_ends, evaluate_averages if parts.weight is not None else no_averages
 

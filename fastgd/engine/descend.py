@@ -78,7 +78,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         on = control[STATUS] == RUNNING
         gradient_at(x, y, g, s, c, data)
 
-        if looks(t, control, drawn):
+        if looks(on, t, control, drawn):
             look_at(x, y, g, s, c, data)
             seen_now = among(on, t, control)
             done = seen_now & (largest(g) <= gtol)

@@ -20,7 +20,7 @@ from fastgd.stopping import EVERY, SEED, SIZE
 
 __all__ = ["Draws", "make_alike", "make_deal", "make_looks", "make_order", "make_sampled", "make_table"]
 
-steps_between_looks = inlined(steps_between_looks)
+own_steps_between_looks = inlined(steps_between_looks)
 GROUP = 4  # samples whose indices are worked out together, as their arithmetic overlaps
 
 
@@ -39,14 +39,14 @@ class Draws(NamedTuple):
 
 
 def make_looks(draws: Draws | None) -> tuple[Callable, Callable]:
-    """``looks(t, control, drawn)``: whether any stop test is made before step t, ``among(on, t, control)``: of whom."""
+    """``looks(on, t, control, drawn)``: whether step t begins with stop tests, ``among(on, t, control)``: of whom."""
 
     @inlined
-    def always(t, control, drawn):
+    def always(on, t, control, drawn):
         return True
 
     @inlined
-    def sometimes(t, control, drawn):
+    def sometimes(on, t, control, drawn):
         return t % drawn[0] == 0
 
     @inlined
@@ -54,12 +54,12 @@ def make_looks(draws: Draws | None) -> tuple[Callable, Callable]:
         return on
 
     @inlined
-    def for_some(t, control, drawn):
-        return any_lane(t % control[EVERY] == 0)
-
-    @inlined
     def among(on, t, control):
         return on & (t % control[EVERY] == 0)
+
+    @inlined
+    def for_some(on, t, control, drawn):
+        return any_lane(among(on, t, control))
 
     if draws is None:
         return always, for_all
@@ -82,7 +82,7 @@ def make_deal(draws: Draws | None) -> Callable:
         size, every = drawn[6][run if len(drawn[6]) > 1 else 0], drawn[0]
         control[b, SEED, lane] = drawn[5][run]
         control[b, SIZE, lane] = size
-        control[b, EVERY, lane] = every if every > 0 else steps_between_looks(drawn[2], size)
+        control[b, EVERY, lane] = every if every > 0 else own_steps_between_looks(drawn[2], size)
 
     if draws is None:
         return nothing

@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 
 from fastgd.jit.options import inlined
-from fastgd.stopping import NFEV, NIT, STATUS
+from fastgd.stopping import CONVERGED, DIVERGED, NFEV, NIT, NO_PROGRESS, STATUS, STEP_LIMIT
 
 from .stages import Parts, Shape
 
-__all__ = ["average_row", "counts_of", "make_begin_run", "make_record_point", "make_write_run"]
+__all__ = ["average_row", "counts_of", "make_begin_run", "make_record_point", "make_write_run", "status_at_end"]
 
 
 def average_row(shape: Shape) -> int:
@@ -77,3 +77,18 @@ def make_record_point(shape: Shape) -> Callable:
                 trace[run, steps // every, i] = block[b, i, lane]
 
     return record_point
+
+
+@inlined
+def status_at_end(status, value, norm, gtol):
+    """How a run ended, once value and gradient norm at its end are known.
+
+    The last step may have brought it to where the gradient is small enough; and where the value is not finite no run
+    has arrived, whatever the gradient says.
+    """
+    if status in (CONVERGED, NO_PROGRESS, STEP_LIMIT):
+        if not math.isfinite(value):
+            return DIVERGED
+        if status == STEP_LIMIT and norm <= gtol:
+            return CONVERGED
+    return status

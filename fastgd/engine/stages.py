@@ -321,8 +321,13 @@ def make_memory(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
 
     @inlined
     def watch(on, x, h, data):
+        seen = observe(load_rate(h, 0), load_memory(h, 0), wide(value(x, *data)))
+        store_memory(h, first, after(seen))
+
+    @inlined
+    def watch_some(on, x, h, data):
         before = load_memory(h, 0)
         seen = observe(load_rate(h, 0), before, wide(value(x, *data)))
         store_memory(h, first, choose(on, after(seen), before))
 
-    return begin, watch
+    return begin, watch_some if parts.draws is not None and parts.draws.own_sizes else watch

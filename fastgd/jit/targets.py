@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -103,10 +105,9 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     except TRANSIENT:
         raise
     except Exception as error:
+        cause = first_cause(error)
         raise TypeError(
-            f"{name}: numba cannot compile the problem's functions; they may use plain arithmetic, loops, math.*, "
-            f"scalar np.* and functions by numba.njit only: write x[i] and loops over range(len(x)).  "
-            f"{first_cause(error)}"
+            f"{name}: numba cannot compile the problem's functions; {way_out(cause)}.  {cause}"
         ) from error
     if warn and (name, reason) not in WARNED:
         WARNED.add((name, reason))
@@ -120,6 +121,30 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         if not key.startswith("unnamed"):
             store(marker, "scalar", reason.encode())
     return job
+
+
+def way_out(cause: str) -> str:
+    """What to write in place of what Numba could not compile."""
+    if called := re.search(r"Untyped global name '(\w+)':.*<class 'function'>", cause):
+        helper = called[1]
+        return f"{helper!r} is a plain function: put @numba.njit above its def (or {helper} = numba.njit({helper}))"
+    scipys = re.search(r"attribute '(\w+)' of type Module\(<module 'scipy", cause)
+    if called := scipys or re.search(r"Untyped global name '(\w+)':.*<class 'numpy.ufunc'>", cause):
+        instead = f": write math.{called[1]}" if hasattr(math, called[1]) else ""
+        return f"{called[1]!r} is none of math or numpy, and of others none can be compiled{instead}"
+    if re.search(r"reflected list|<class '(list|dict|set)'>|\b(List|Set)\(", cause):
+        named = re.search(r"(?:variable|name) '(\w+)'", cause)
+        which = f", as {named[1]!r} is" if named else ""
+        return (
+            f"lists, dictionaries and sets from around the functions cannot be{which}: put the numbers into an array "
+            "and pass it in data=, as another argument; a tuple of numbers may stay"
+        )
+    if "IMPORT_NAME" in cause:
+        return "they cannot import anything: put their imports at the top of the file"
+    return (
+        "they may use plain arithmetic, loops, math.*, scalar np.* and functions by numba.njit only: write x[i] and "
+        "loops over range(len(x))"
+    )
 
 
 def levels_to_caller() -> int:

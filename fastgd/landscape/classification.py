@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ class Classification:
             One line per point: number, kind with the index of saddles, position, largest component of the gradient,
             smallest and largest eigenvalue, and the largest rate at which gradient descent stays there.
         """
-        x = self.x.reshape(-1, self.x.shape[-1])
+        limit, x = positive_integer(limit, "limit"), self.x.reshape(-1, self.x.shape[-1])
         eigenvalues = self.eigenvalues.reshape(-1, self.eigenvalues.shape[-1])
         limits, norms = self.max_lr.reshape(-1), self.grad_norm.reshape(-1)
         table = [["", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr"]]
@@ -203,6 +204,7 @@ def classify(
     >>> found.index, found.max_lr
     (array([1, 0]), array([0.  , 0.25]))
     """
+    refuse_results(points)
     array = problem._points(points)
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
     if rtol is not None and not 0 <= rtol < 1:
@@ -243,6 +245,19 @@ def kind_texts(found: Classification) -> list[str]:
         f"{kind} {index}" if kind == "saddle" else str(kind)
         for kind, index in zip(found.kind.ravel(), found.index.ravel(), strict=True)
     ]
+
+
+def refuse_results(points: Any) -> None:
+    """Raise TypeError, saying where its points are, for what another function of the package returned."""
+    for place in ("points", "x", "basins.points"):
+        try:
+            found = operator.attrgetter(place)(points)
+        except AttributeError:
+            continue
+        if isinstance(found, np.ndarray):
+            raise TypeError(
+                f"points must be an array of shape (*batch, n), not {type(points).__name__}: give its points, .{place}"
+            )
 
 
 def checked_zero_modes(zero_modes: int, dim: int) -> int:

@@ -47,7 +47,7 @@ def basins(
     out : path, optional
         File to write the figure to; its extension (png, pdf, svg, ...) says the format.
     title : str, optional
-        By default the problem and the optimizer.
+        By default the problem and the optimizer, and where parameters outside the plane are held.
     legend : bool
         Whether to draw the legend and the scale of the steps.
     max_legend : int
@@ -93,7 +93,8 @@ def basins(
     colours = style.colours(map.basins.counts)
     low, high = step_range([map])
     draw_map(map, ax, colours, low, high)
-    ax.set_title(f"{map.problem.name}, {style.optimizer_text(map.optimizer)}" if title is None else title)
+    lines = [f"{map.problem.name}, {style.optimizer_text(map.optimizer)}", style.held_text(map.at, map.plane)]
+    ax.set_title("\n".join(filter(None, lines)) if title is None else title)
     if legend:
         _add_legend(map, ax, colours, max_legend)
         if high > low:

@@ -12,14 +12,16 @@ from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.comparison import Comparison, Contestant
 from fastgd.plot import figures, style
 from fastgd.plot.basins import pixel_edges
-from fastgd.texts import position_text
+from fastgd.texts import counted, position_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLUMNS = 4
-_DASHES = ("-", "--", "-.", ":")
+_DASHES: tuple[Any, ...] = (
+    "-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (10, 2)), (0, (8, 1.5, 3, 1.5)),
+)  # fmt: skip
 
 
 def compare(
@@ -83,7 +85,10 @@ def compare(
     rows = -(-len(maps) // _COLUMNS)
     columns = -(-len(maps) // rows) if rows else 1  # as even as can be
     height = rows * (0.45 + 8.0 / columns) + 0.5  # for the legend
-    figure = figures.new_figure((8.8, height + 3.4))
+    figure = figures.new_figure((8.8, height + 3.7))
+    engine: Any = figure.get_layout_engine()
+    engine.set(h_pad=0.09)
+    figure.suptitle(_head(comparison, lines))
     # The legend beside the profile is not to take room from the maps.
     heights = [height, 3.4] if rows else [3.4]
     *above, below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -178,10 +183,17 @@ def _draw_map(
     style.fit_aspect(ax, right - left, top - bottom)
 
 
+def _head(comparison: Comparison, lines: Any) -> str:
+    """What was minimized, from how many starts, and where parameters outside the plane of the maps are held."""
+    head = f"{comparison.problem.name} from {counted(comparison.x0[..., 0].size, 'start')}"
+    held = "" if lines is None else style.held_text(comparison.x0[0, 0], lines[0])
+    return "; ".join(filter(None, (head, held)))
+
+
 def _title(contestant: Contestant, comparison: Comparison) -> str:
-    if contestant is comparison.reference or contestant.agreement is None:
+    if contestant is comparison.reference or contestant.agreement is None or np.isnan(contestant.agreement.share):
         return f"{contestant.name}\n"
-    return f"{contestant.name}\n{contestant.agreement.share:.1%} elsewhere"
+    return f"{contestant.name}\n{contestant.agreement.share:.2%} elsewhere"
 
 
 def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None) -> None:
@@ -198,7 +210,7 @@ def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None) ->
         factors = np.geomspace(1.0, right, 2000)
     shares = comparison.profile(factors)
     for k, (contestant, share) in enumerate(zip(comparison.contestants, shares, strict=True)):
-        # Seven colours, and then the same with other dashes: a reader without colours has the order of the legend.
+        # Seven colours, each with dashes of its own, and then the same with other dashes.
         colour = style.PALETTE[k % 7] if k % 7 != 6 else "#000000"
         dashes = _DASHES[(k // 7 + k) % len(_DASHES)]
         ax.step(factors, share, where="post", color=colour, linestyle=dashes, label=contestant.name)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
 from fastgd.plot import figures, style
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FEW = 10  # runs that are drawn one by one
 _MOST_POINTS = 400
 _MOST_RUNS = 20_000
 _RESOLVED = 2000
@@ -37,7 +39,7 @@ def convergence(
     """Draw value and gradient norm against the step, for many runs as quantile bands.
 
     The line is the median; the bands hold 50 % and 90 % of the runs. A run that has ended keeps its last value, so
-    that no band is of the slow ones alone.
+    that no band is of the slow ones alone. Up to ten runs of each result are drawn one by one, a line each.
 
     Parameters
     ----------
@@ -84,11 +86,16 @@ def convergence(
     problem = next(iter(named.values())).problem
     if best is None:
         best = lowest_value(problem, np.concatenate([result.x.reshape(-1, problem.dim) for result in named.values()]))
+    count = max(result.status.size for result in named.values())
     for k, (name, (steps, value, norm)) in enumerate(series.items()):
         colour = style.PALETTE[k % len(style.PALETTE)]
         with np.errstate(invalid="ignore"):
             above = np.maximum(value - best, _FLOOR)
         for ax, numbers in zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True):
+            if count <= _FEW:
+                lines = ax.plot(steps, numbers.T, color=colour, linewidth=1.2, alpha=0.8)
+                lines[0].set_label(name)
+                continue
             low, quarter, middle, three_quarters, high = np.nanquantile(numbers, _QUANTILES, axis=0)
             ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
@@ -102,10 +109,9 @@ def convergence(
     several = len(named) > 1
     if several:
         axes[0].legend(frameon=False)
-    name = getattr(problem, "name", "")
-    count = max(result.status.size for result in named.values())
-    head = f"{name}{'' if several else ', ' + next(iter(named))}: median, 50 % and 90 % of {count:,} runs"
-    figure.suptitle(head if title is None else title, fontsize="medium")
+    head = f"{getattr(problem, 'name', '')}{'' if several else ', ' + next(iter(named))}"
+    words = counted(count, "run") if count <= _FEW else f"median, 50 % and 90 % of {count:,} runs"
+    figure.suptitle(f"{head}: {words}" if title is None else title, fontsize="medium")
     target.save(figure)
     return figure, axes
 

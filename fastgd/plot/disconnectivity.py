@@ -41,7 +41,7 @@ def disconnectivity(
     title : str, optional
         By default the name of the problem.
     max_labels : int
-        Up to so many minima are numbered, and the passes marked.
+        Up to so many minima are numbered, and the passes marked and numbered too, as in the table of `points`.
 
     Returns
     -------
@@ -108,6 +108,14 @@ def disconnectivity(
             ax.annotate(
                 str(number), (across[leaf], tree.fun[leaf]), (0, -7), textcoords="offset points", ha="center", va="top",
                 fontsize=9,
+            )  # fmt: skip
+        for node, number in enumerate(tree.saddles, count):
+            above = tree.parent[node]
+            free = above >= 0 and tree.fun[above] - tree.fun[node] < 0.04 * span
+            # Above the line across, and beside the one that goes on upwards where there is one.
+            ax.annotate(
+                str(number), (across[node], tree.fun[node]), (0 if free else 3, 2), textcoords="offset points",
+                ha="center" if free else "left", va="bottom", fontsize=9, color=style.PALETTE[5],
             )  # fmt: skip
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     else:

@@ -39,7 +39,8 @@ def basins_grid(
     columns : int
         How many stand side by side.
     title : str, optional
-        By default the name of the problem.
+        By default the name of the problem, and where parameters outside the plane are held, if in all maps at the same
+        place.
 
     Returns
     -------
@@ -86,7 +87,10 @@ def basins_grid(
             ax.tick_params(labelbottom=True)
             ax.set_xlabel(f"x[{listed[k].plane[0]}]")
     _legend(figure, listed, colours, places, values)
-    figure.suptitle(f"{listed[0].problem.name}" if title is None else title)
+    first = listed[0]
+    same = all(map.plane == first.plane and np.array_equal(map.at, first.at) for map in listed)
+    held = style.held_text(first.at, first.plane) if same else ""
+    figure.suptitle("; ".join(filter(None, (first.problem.name, held))) if title is None else title)
     target.save(figure)
     return figure, axes
 
@@ -197,7 +201,7 @@ def sweep(
     out : path, optional
         File to write the figure to; its extension says the format.
     title : str, optional
-        By default the name of the problem.
+        By default the problem and the optimizer.
 
     Returns
     -------
@@ -205,7 +209,7 @@ def sweep(
         The figure.
     axes : ndarray of two Axes
         Those of shares and of steps. Over the learning rate of plain gradient descent, dotted lines in the colours of
-        the attractors mark :math:`2 / \lambda_{max}`.
+        the attractors mark :math:`2 / \lambda_{max}`, the largest rate at which it stays there.
 
     Raises
     ------
@@ -266,10 +270,19 @@ def sweep(
     for ax in axes:
         style.grid_lines(ax)
         ax.set_xlim(values[0], values[-1])
+    style.plain_log_ticks(axes[1].yaxis)
     axes[0].legend(
         frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), title="the descent ends at", alignment="left"
     )
-    axes[0].set_title(found.basins.name if title is None else title)
+    limits = found.limits[shown]
+    if rate_of_descent and np.any((limits >= values[0]) & (limits <= values[-1])):
+        from matplotlib.lines import Line2D
+
+        dotted = Line2D([], [], color="0.3", linestyle=":", linewidth=1.4)
+        text = "largest rate at which descent\nstays at each, $2 / \\lambda_{\\max}$"
+        axes[1].legend([dotted], [text], frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    rule = found.optimizer.label if name == "lr" else style.optimizer_text(found.optimizer)
+    axes[0].set_title(f"{found.basins.name}, {rule}" if title is None else title)
     target.save(figure)
     return figure, axes
 

@@ -12,6 +12,7 @@ from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 _COLUMNS = 2  # of panels, at most
 
@@ -22,7 +23,7 @@ def layer_gradients(
     out: str | os.PathLike[str] | None = None,
     *,
     title: str | None = None,
-) -> Figure:
+) -> tuple[Figure, NDArray[Any]]:
     """Draw the gradient of each layer, over the depth or over the training, one panel for each network.
 
     A line is the median over the runs, the band around it goes from the lower to the upper quartile. Gradients below
@@ -43,8 +44,10 @@ def layer_gradients(
 
     Returns
     -------
-    matplotlib.figure.Figure
-        The figure; the state of pyplot is not touched.
+    figure : matplotlib.figure.Figure
+        The figure.
+    axes : ndarray of Axes, shape (rows, columns)
+        The panels, row by row in the order of `norms`; those without a network are not visible.
 
     Raises
     ------
@@ -61,9 +64,9 @@ def layer_gradients(
     >>> for activation in ("sigmoid", "relu"):
     ...     network = gd.problems.mlp(X, y, hidden=(5,) * 4, activation=activation)
     ...     norms[activation] = gd.layer_gradients(network, network.sample(50, seed=0))
-    >>> figure = gd.plot.layer_gradients(norms)
-    >>> len(figure.axes)
-    2
+    >>> figure, axes = gd.plot.layer_gradients(norms)
+    >>> [ax.get_title() for ax in axes[0]]
+    ['sigmoid', 'relu']
     """
     arrays = checked(norms)
     dimensions = {array.ndim for array in arrays.values()}
@@ -93,7 +96,7 @@ def layer_gradients(
     if title is not None:
         figure.suptitle(title)
     target.save(figure)
-    return figure
+    return figure, panels
 
 
 def checked(norms: Any) -> dict[str, np.ndarray]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.texts import decimals
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -21,6 +23,7 @@ OTHER_COLOUR = "#666666"  # of all attractors past the palette; its shades would
 UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
+_HELD = 3  # parameters outside a plane that are named one by one, at most
 
 _TO_LMS = np.array(
     [
@@ -46,6 +49,42 @@ def name_sides(ax: Axes, plane: tuple[int, ...]) -> None:
     """Write which parameters run to the right and up."""
     ax.set_xlabel(f"x[{plane[0]}]")
     ax.set_ylabel(f"x[{plane[1]}]")
+
+
+def held_text(at: NDArray[np.float64], plane: tuple[int, ...]) -> str:
+    """Return where the parameters outside a plane are held; nothing where there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.style import held_text
+    >>> held_text(np.array([0.0, 0.0, -2.903534, 1.0]), (0, 1))
+    'x[2] = -2.90, x[3] = 1.00'
+    >>> held_text(np.full(20, -2.903534), (0, 1))
+    'the 18 others = -2.90'
+    """
+    others = [k for k in range(len(at)) if k not in plane]
+    values = np.asarray(at, dtype=np.float64)[others]
+    digits = decimals(float(np.abs(values).max(initial=0.0)), 3)
+    texts = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in values]
+    if len(others) <= _HELD:
+        return ", ".join(f"x[{k}] = {text}" for k, text in zip(others, texts, strict=True))
+    return f"the {len(others):,} others {f'= {texts[0]}' if np.ptp(values) == 0 else 'at a fixed point'}"
+
+
+def plain_log_ticks(axis: Any) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, once everything is drawn."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    if high < 3.0 * low:
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_minor_locator(NullLocator())
+    elif high < 1e3 * low:
+        few = high < 10.0 * low
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0) if few else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
+    axis.set_minor_formatter("")
 
 
 def fit_aspect(ax: Axes, width: float, height: float) -> None:

@@ -6,7 +6,7 @@ Each function of this module returns a :class:`fastgd.Problem`; `make` finds one
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastgd.errors import nearest
 from fastgd.problem import Problem
@@ -71,6 +71,12 @@ __all__ = [
     "three_hump_camel",
     "wood",
 ]
+
+
+if not TYPE_CHECKING:  # which would take any name then
+
+    def __getattr__(name: str) -> NoReturn:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
 
 
 def names() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
+from fastgd.jit.targets import levels_to_caller
 
 from .backpropagation import ACTIVATIONS, LOSSES, make_network
 from .tables import checked_classes, checked_table
@@ -42,6 +44,10 @@ class Network(FiniteSum):
     output: str
     loss_name: str
     bias: bool
+
+    def __repr__(self) -> str:
+        form = f"sizes={self.sizes}, activation={self.activation!r}, loss={self.loss_name!r}"
+        return f"Network({form}, samples={self.samples}, dim={self.dim})"
 
     def sample(self, n: int, seed: int = 0, method: str = "xavier", scale: float | None = None) -> np.ndarray:
         """Draw starts by an initializer of networks; biases are 0.
@@ -127,8 +133,27 @@ class Network(FiniteSum):
         return a
 
     def accuracy(self, x: ArrayLike, X: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """Return the share of samples whose largest output is that of their class, shape (*batch,)."""
+        """Return the share of samples whose largest output is that of their class, shape (*batch,).
+
+        Raises
+        ------
+        ValueError
+            If there is one output only, which is no choice between classes.
+        """
+        if self.sizes[-1] == 1:
+            raise ValueError(
+                "accuracy is for classes, and this network has one output, fitted to numbers: give integers as y"
+            )
         return np.mean(self.predict(x, X).argmax(axis=-1) == np.asarray(y), axis=-1)
+
+
+def seem_labels(y: Any) -> bool:
+    """Whether numbers look like the labels of a few classes."""
+    numbers = np.asarray(y)
+    if numbers.dtype.kind != "f" or numbers.ndim != 1 or not np.isfinite(numbers).all():
+        return False
+    different = np.unique(numbers)
+    return 2 <= different.size <= numbers.size // 4 and np.array_equal(different, np.arange(different.size))
 
 
 def activated(name: str, z: np.ndarray) -> np.ndarray:
@@ -205,6 +230,12 @@ def mlp(
     widths = hidden if isinstance(hidden, (tuple, list)) else (hidden,)
     widths = tuple(positive_integer(width, f"hidden[{k}]") for k, width in enumerate(widths))
     labels = np.asarray(y).dtype.kind in "biu"
+    if loss is None and not labels and seem_labels(y):
+        warnings.warn(
+            "y holds a few whole numbers as floats and is fitted as numbers (loss='mse'): classes are integers, as in "
+            "y.astype(int); for numbers give loss='mse'",
+            stacklevel=levels_to_caller(),
+        )
     loss = loss or ("cross_entropy" if labels else "mse")
     for name, value, known in (
         ("activation", activation, ACTIVATIONS),

@@ -55,8 +55,14 @@ class Sampling:
 
 
 def steps_between_looks(samples: int, size: int) -> int:
-    """The steps in which a run sees as many samples as `EPOCHS` looks take; plain integers, for compiled code too."""
-    return (EPOCHS * samples + size - 1) // size
+    """The least power of two of steps in which a run sees as many samples as `EPOCHS` looks take.
+
+    Runs of different sizes then look at the same steps, or at some of the others'.  For compiled code too.
+    """
+    every = 1
+    while every * size < EPOCHS * samples:
+        every *= 2
+    return every
 
 
 def make_sampling(
@@ -110,7 +116,10 @@ def checked_size(batch_size: Any, samples: int | None, replace: bool) -> int | n
         )
     sizes = np.asarray(batch_size)
     if not np.issubdtype(sizes.dtype, np.integer) or (sizes < 1).any():
-        raise ValueError(f"batch_size must be None, an integer >= 1 or an array of them, got {batch_size!r}")
+        hint = ""
+        if np.issubdtype(sizes.dtype, np.floating) and (sizes >= 1).all() and (sizes == np.floor(sizes)).all():
+            hint = "; write np.array(...).astype(int)" if sizes.ndim else f"; write batch_size=int({float(sizes)!r})"
+        raise ValueError(f"batch_size must be None, an integer >= 1 or an array of them, got {batch_size!r}{hint}")
     most = MOST if replace else samples
     if (sizes > most).any():
         hint = "" if replace else "; replace=True draws more"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
+import sys
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +19,10 @@ from .functions import shims
 from .trace import Refused, Traced, TracedData, TracedPoint, WholeArray
 
 NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
+
+
+# What SciPy calls functions that math has under another name
+IN_MATH = {"gammaln": "lgamma", "loggamma": "lgamma"}
 
 
 def contains_traced(values: Iterable[Any]) -> bool:
@@ -42,10 +48,33 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         whole = whole or (shim is None and any(isinstance(v, (list, tuple)) for v in values))
         if shim is None or whole or kwargs:
             what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
+            what += outside(name)
             raise (WholeArray if whole else Refused)(what)
         return shim(*values)
 
     return call
+
+
+def outside(name: str) -> str:
+    """What to say of a function that no compiled code can call, as it is neither of ``math`` nor of NumPy."""
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
+    if package != "scipy":
+        return ""
+    last = IN_MATH.get(last, last)
+    instead = f"; write math.{last}" if hasattr(math, last) else ""
+    return f", and cannot be compiled: of functions outside math and numpy none can{instead}"
+
+
+def whole_name(function: Any, name: str) -> str:
+    """The name of a function of NumPy, SciPy, ... with its module, as `name` where that has one."""
+    if "." in name:
+        return name
+    own = getattr(function, "__name__", name)
+    module = getattr(function, "__module__", None)
+    if module is None:  # ufuncs do not know theirs
+        places = (each for each in ("numpy", "scipy.special") if hasattr(sys.modules.get(each), own))
+        module = next((each for each in places if getattr(sys.modules[each], own) is function), "numpy")
+    return f"{module}.{own}"
 
 
 class Namespace:
@@ -71,6 +100,11 @@ class Rebinding:
         self.codes: set[types.CodeType] = set()
         self._copies: dict[int, types.FunctionType] = {}
         self._kept: list[Any] = []
+        self.builtins = {**vars(builtins), "__import__": self.imported}
+
+    def imported(self, *args: Any, **kwargs: Any) -> Any:
+        """What an import in the body of a function gives: a module as the copies see it."""
+        return self.value(__import__(*args, **kwargs), "an import")
 
     def value(self, value: Any, name: str) -> Any:
         """Return what a copy gets in the place of a global, captured or default value."""
@@ -82,9 +116,7 @@ class Rebinding:
         if isinstance(value, types.FunctionType) and not numerical:
             return self.function(value)
         if numerical and callable(value):
-            return stand_in(
-                value, name if "." in name else f"{module or 'numpy'}.{getattr(value, '__name__', name)}"
-            )
+            return stand_in(value, whole_name(value, name))
         if isinstance(value, functools.partial):
             args = [self.value(a, name) for a in value.args]
             return functools.partial(
@@ -102,7 +134,7 @@ class Rebinding:
             return self._copies[id(function)]
         codes = list(nested(function.__code__))
         self.codes.update(codes)
-        namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": function.__module__}
+        namespace: dict[str, Any] = {"__builtins__": self.builtins, "__name__": function.__module__}
         closure = tuple(types.CellType() for _ in function.__closure__ or ())
         copy = types.FunctionType(function.__code__, namespace, function.__name__, None, closure or None)
         self._copies[id(function)] = copy

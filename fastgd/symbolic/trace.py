@@ -233,6 +233,11 @@ class TracedPoint:
     def __iter__(self) -> Iterator[Traced]:
         return iter(self._values)
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise WholeArray(f"x.{name}, and x has only indices")
+
     def __getitem__(self, index: Any) -> Traced:
         if isinstance(index, slice):
             raise WholeArray("a slice of x")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.measures.entropy import row_entropies
-from fastgd.basins.measures.labels import checked_size, coded
+from fastgd.basins.measures.labels import checked_size, coded, cut_into_boxes
 from fastgd.boxes import positive_integer
 
 _DIRECTIONS = 256
@@ -29,7 +29,8 @@ class FractalityTest:
     smooth : float
         What a smooth boundary would give for the same balls.
     error : float
-        Standard error of `entropy`.
+        Standard error of `entropy`, of as many balls as find room side by side on the boundary: those that overlap
+        tell the same.
     balls : int
         How many balls with a boundary went into it.
     sigmas : float
@@ -57,7 +58,7 @@ class FractalityTest:
 
 
 def fractality_test(
-    labels: Any, diameter: int = 21, n_balls: int = 1000, *, seed: int = 0, sigmas: float = 4.0
+    labels: Any, diameter: int = 21, n_balls: int = 1000, *, seed: int = 0, sigmas: float = 3.0
 ) -> FractalityTest:
     r"""Test whether basin boundaries are fractal, with two basins as with many.
 
@@ -126,10 +127,12 @@ def fractality_test(
         balls, draws = balls + entropy.size, draws + batch
         found.append(entropy)
     each = np.concatenate(found)
+    # Of boxes as wide as the balls, as many as hold a boundary
+    apart = int(np.count_nonzero(row_entropies(cut_into_boxes(codes, width), values.size)))
     return FractalityTest(
         entropy=float(each.mean()) if balls else math.nan,
         smooth=cut_ball_entropy(inside),
-        error=float(each.std(ddof=1) / math.sqrt(balls)) if balls > 1 else math.nan,
+        error=float(each.std(ddof=1) / math.sqrt(max(1, min(int(balls), apart)))) if balls > 1 else math.nan,
         balls=balls,
         sigmas=float(sigmas),
     )

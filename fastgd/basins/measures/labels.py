@@ -34,9 +34,16 @@ def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer
     Raises
     ------
     ValueError
-        If an axis is shorter than `least`.
+        If an axis is shorter than `least`, or they are those of starts in no grid.
     """
     array = label_array(labels)
+    points = getattr(labels, "points", None)
+    if points is not None and array.ndim == 1 and points.shape[1] > 1:
+        raise ValueError(
+            f"labels must be those of a grid of starts, got those of {array.size} starts in a row, which say nothing "
+            "of neighbours: take map_basins, or the starts of problem.grid(shape); for starts at random there is "
+            "measures.uncertainty_by_pairs"
+        )
     if array.ndim == 0 or min(array.shape) < least:
         raise ValueError(
             f"labels must be a grid with at least {least} points along each axis, got shape {array.shape}"

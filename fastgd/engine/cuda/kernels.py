@@ -18,11 +18,11 @@ from numba import cuda
 from fastgd.engine.chunk import CONTROL, make_end, make_sources
 from fastgd.engine.descend import step_of
 from fastgd.engine.draws import make_deal, make_table
-from fastgd.engine.moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run
+from fastgd.engine.moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run, status_at_end
 from fastgd.engine.stages import Parts, Shape, Views, make_memory, working_points
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import lane_view, row_view
-from fastgd.stopping import CONVERGED, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 __all__ = ["GONE", "WARP", "Layout", "Sources", "make_sources_of_kernels"]
 
@@ -302,7 +302,6 @@ def make_ends_kernel(parts: Parts, shape: Shape, memory: Memory) -> Callable:
             end_of(x, g, written, data)
             values[0][run] = results[0, 0, 0]
             values[1][run] = results[0, 1, 0]
-            if out[2][run] == STEP_LIMIT and results[0, 1, 0] <= gtol:
-                out[2][run] = CONVERGED
+            out[2][run] = status_at_end(out[2][run], results[0, 0, 0], results[0, 1, 0], gtol)
 
     return ends
