@@ -31,6 +31,7 @@ NAMES = {
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
     "shape": "resolution grid_size grid_shape", "n_starts": "nstarts num_starts n_samples num_samples samples",
 }  # fmt: skip
+PASSED_ON: list[str] = []  # names of the options that functions hand on to another
 PLACES = {
     "the optimizer, as in fastgd.Adam(lr=0.05)": (
         "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
@@ -85,22 +86,25 @@ def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "ar
     return f"{start}.{nearest(name, known)}{takes}"
 
 
-def explain_keywords(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def explain_keywords(owner: str, passed_on: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a decorator: the function raises TypeError with `unknown_keyword` for what it does not take.
 
-    A function with ``**options`` passes them on to `fastgd.minimize`, and takes what that does.
+    A function with ``**options`` takes the keyword-only arguments of the one that is decorated with `passed_on`, which
+    is `fastgd.minimize`.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = function.__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        if passed_on:
+            PASSED_ON.extend(own[code.co_argcount :])
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             others = [name for name in kwargs if name not in own]
             if others:
-                known = (*own, *options_of_minimize()) if passes_on else own
+                known = (*own, *PASSED_ON) if passes_on else own
                 for name in others:
                     if name not in known and not (passes_on and name == "x0"):  # which the function itself refuses
                         raise TypeError(unknown_keyword(owner, name, known))
@@ -109,11 +113,3 @@ def explain_keywords(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return decorate
-
-
-def options_of_minimize() -> tuple[str, ...]:
-    """The arguments of `fastgd.minimize` after the problem, the starts and the optimizer."""
-    from .minimize import minimize
-
-    parameters = inspect.signature(minimize).parameters.values()
-    return tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)

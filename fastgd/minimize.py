@@ -25,7 +25,7 @@ from .stopping import StopTests
 __all__ = ["minimize"]
 
 
-@explain_keywords("minimize")
+@explain_keywords("minimize", passed_on=True)
 def minimize(
     problem: Problem,
     x0: Any,

@@ -293,7 +293,7 @@ def test_a_frame(found: gd.Comparison) -> None:
         ({"xtol": 1e-3}, ValueError, ["reference: xtol=0.001 cannot be honoured by GradientFlow", "reference=None"]),
         ({"batch_size": 5, "problem": REGRESSION, "x0": np.zeros((2, 3))}, ValueError,
          ["reference: GradientFlow cannot honour batch_size", "or give reference=None, to compare without one"]),
-        ({"maxiter": 5}, TypeError, ["minimize has no argument 'maxiter'", "max_steps"]),
+        ({"maxiter": 5}, TypeError, ["compare has no argument 'maxiter'", "max_steps"]),
         ({"x0": [1.0, 2.0, 3.0]}, ValueError, ["x0 must have shape"]),
     ],
 )

@@ -84,7 +84,7 @@ def compare(
     maps = shown if lines is not None else []
     rows = -(-len(maps) // _COLUMNS)
     columns = -(-len(maps) // rows) if rows else 1  # as even as can be
-    height = rows * (0.45 + 8.0 / columns) + 0.5  # for the legend
+    height = rows * (0.45 + 8.0 / columns) + 0.5 * (comparison.reference is not None)  # for the legend
     figure = figures.new_figure((8.8, height + 3.7))
     engine: Any = figure.get_layout_engine()
     engine.set(h_pad=0.09)
