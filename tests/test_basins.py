@@ -338,7 +338,7 @@ def test_map_refuses():
     with pytest.raises(TypeError, match="record"):
         map_basins(himmelblau, gd.Adam(), (2, 2), record=1)
     with pytest.raises(TypeError, match="shape"):
-        map_basins(himmelblau, gd.Adam(), 7)
+        map_basins(himmelblau, gd.Adam(), 7.5)
 
 
 def test_nothing_warns_on_ordinary_runs():
