@@ -165,8 +165,19 @@ class Momentum(Optimizer):
             b = momentum * b + fresh * decayed(g, x, weight_decay)
             return x - lr * b, (b,)
 
+        def as_given(h, t):
+            return h
+
+        def undampened(x, g, s, c):
+            lr, momentum, dampening, weight_decay = c
+            (b,) = s
+            b = momentum * b + decayed(g, x, weight_decay)
+            return x - lr * b, (b,)
+
         if self.averaged:
             return Rule(averaging_corrected if self.bias_correction else averaging, update, slots=1)
+        if not np.any(self.dampening):
+            return Rule(as_given, undampened, slots=1)
         return Rule(coefficients, update, slots=1)
 
 
