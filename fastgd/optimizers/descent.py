@@ -170,8 +170,9 @@ class Momentum(Optimizer):
 
         .. math:: \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}
 
-        with weight decay w; with `averaged`, :math:`\mu` stands for the dampening d.  Along an eigenvector the errors of
-        two steps obey :math:`z^2 - (1 + \mu - \eta (1 - d) (\lambda + w))\, z + \mu = 0`, and at the limit a root is -1.
+        with weight decay w; with `averaged`, :math:`\mu` stands for the dampening d.  Along an eigenvector a step
+        multiplies the error by the roots of :math:`z^2 - (1 + \mu - \eta (1 - d) (\lambda + w))\, z + \mu`, and one of
+        them is -1 at the limit.
 
         Parameters
         ----------
@@ -268,8 +269,9 @@ class Nesterov(Optimizer):
 
         .. math:: \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
 
-        with weight decay w.  Along an eigenvector the errors of two steps obey :math:`z^2 - (1 + \mu)\, q\, z + \mu q = 0`
-        with :math:`q = 1 - \eta (\lambda + w)`, and at the limit a root is -1.
+        with weight decay w.  Along an eigenvector a step multiplies the error by the roots of
+        :math:`z^2 - (1 + \mu)\, q\, z + \mu q` with :math:`q = 1 - \eta (\lambda + w)`, and one of them is -1 at the
+        limit.
 
         Parameters
         ----------

@@ -198,8 +198,10 @@ def animation(
     for k, name in enumerate(named):
         for m, (line, _) in enumerate(paths[name]):
             colour = style.PALETTE[(k if several else m) % 7]
-            (trail,) = ax.plot([], [], color=colour, linewidth=1.3, label=name if several and m == 0 else None)
-            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=6)
+            label = name if several and m == 0 else None
+            around = style.edges((3.4, "white"), (2.4, "black"))
+            (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
+            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=7)
             moving.append((line, trail, head))
     if several:
         ax.legend(loc="upper right", framealpha=0.9)
@@ -278,8 +280,14 @@ def draw_path(ax: Any, line: tuple[Array, ...], colour: str, label: str | None, 
     """Draw one path with its two ends."""
     end = {int(Status.CONVERGED): "o", int(Status.DIVERGED): "X"}.get(status, "s")
     last, first = ([part[k : k + 1] if k >= 0 else part[-1:] for part in line] for k in (-1, 0))
-    # A dark line under it keeps light colours apart from light grey.
-    ax.plot(*line, color="black", linewidth=2.2, solid_joinstyle="round", zorder=4)
-    ax.plot(*line, color=colour, linewidth=1.4, solid_joinstyle="round", zorder=4.1, label=label)
-    ax.plot(*first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=5.5, markeredgewidth=1.5, zorder=5)
-    ax.plot(*last, end, color=colour, markeredgecolor="black", markersize=7, markeredgewidth=0.8, zorder=5)
+    # The black edge keeps light colours apart from light grey, the white one dark colours from dark grey.
+    around = style.edges((3.4, "white"), (2.4, "black"))
+    ax.plot(*line, color=colour, linewidth=1.5, solid_joinstyle="round", zorder=4, label=label, path_effects=around)
+    ax.plot(
+        *first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, markeredgewidth=1.8, zorder=5,
+        path_effects=style.edges((4.0, "black")),
+    )  # fmt: skip
+    ax.plot(
+        *last, end, color=colour, markeredgecolor="black", markersize=8, markeredgewidth=0.9, zorder=5,
+        path_effects=style.edges((2.6, "white")),
+    )  # fmt: skip
