@@ -102,8 +102,10 @@ def contour(
         mark_kinds(ax, *marked, (i, j), grid)
     elif minima and problem.minima is not None:
         known = problem.minima[in_plane(problem.minima, (i, j), grid)]
-        white = {"color": "white", "markersize": 10, "markeredgewidth": 1.8}
-        ax.plot(known[:, i], known[:, j], "+", **white, path_effects=style.edges((4.2, "black")))
+        ax.plot(
+            known[:, i], known[:, j], "+", color="white", markersize=10, markeredgewidth=1.8,
+            path_effects=style.edges((4.2, "black")),
+        )  # fmt: skip
     style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
     target.save(figure)

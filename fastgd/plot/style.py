@@ -74,16 +74,16 @@ def held_text(at: NDArray[np.float64], plane: tuple[int, ...]) -> str:
     return f"the {len(others):,} others {f'= {texts[0]}' if np.ptp(values) == 0 else 'at a fixed point'}"
 
 
-def plain_log_ticks(axis: Any) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers, once everything is drawn."""
+def plain_log_ticks(axis: Any, narrow: bool = False) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, once everything is drawn; fewer where it is narrow."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = axis.get_view_interval()
     if high < 3.0 * low:
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_minor_locator(NullLocator())
-    elif high < 1e3 * low:
-        few = high < 10.0 * low
+    elif high < (20.0 if narrow else 1e3) * low:
+        few = high < 10.0 * low and not narrow
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0) if few else (1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
     axis.set_minor_formatter("")
