@@ -183,27 +183,30 @@ def stable_rates(found: BasinSweep, rule: Any = None) -> Array | None:
 
 
 def limit_text(rule: Any) -> str:
-    r"""Write the largest stable rate as a formula.
+    r"""Write the largest stable rate as a formula, and what its letters are.
 
     Examples
     --------
     >>> import fastgd as gd
     >>> from fastgd.plot.heat_maps import limit_text
     >>> print(limit_text(gd.GradientDescent(lr=1)))
-    2 / \lambda_{\max}
+    $2 / \lambda_{\max}$
+    >>> print(limit_text(gd.Momentum(lr=1)))
+    $2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$
     """
     curvature = r"(\lambda_{\max} + w)" if np.any(rule.weight_decay) else r"\lambda_{\max}"
+    decay = ["weight decay $w$"] if np.any(rule.weight_decay) else []
     if isinstance(rule, GradientDescent):
-        return f"2 / {curvature}"
-    part = ""
+        return f"$2 / {curvature}$" + (f" with {decay[0]}" if decay else "")
+    part, letters = "", [r"momentum $\mu$"]
     if isinstance(rule, Nesterov):
         part = r"(1 + 2 \mu)"
     elif isinstance(rule, Momentum) and rule.averaged:
         part = r"(1 - \mu)"
     elif isinstance(rule, Momentum) and np.any(rule.dampening):
-        part = "(1 - d)"
+        part, letters = "(1 - d)", [*letters, "dampening $d$"]
     below = rf"({part}\,{curvature})" if part else curvature
-    return rf"2\,(1 + \mu) / {below}"
+    return rf"$2\,(1 + \mu) / {below}$ with {', '.join(letters + decay)}"
 
 
 def _add_legend(figure: Figure, found: BasinSweep, line: bool, empty: bool) -> None:
@@ -212,10 +215,10 @@ def _add_legend(figure: Figure, found: BasinSweep, line: bool, empty: bool) -> N
 
     handles: list[Any] = []
     if line:
-        text = f"largest rate that stays at the lowest minimum, ${limit_text(found.optimizer)}$"
+        text = f"largest rate that stays at the lowest minimum: {limit_text(found.optimizer)}"
         effects = style.edges((3.4, "black"))
         handles.append(Line2D([], [], color="white", linestyle=":", linewidth=2.0, path_effects=effects, label=text))
     if empty:
         handles.append(Patch(facecolor=style.UNSETTLED_COLOUR, label="no start settled"))
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", frameon=False)

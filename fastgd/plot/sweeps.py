@@ -159,6 +159,6 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
         from matplotlib.lines import Line2D
 
         dotted = Line2D([], [], color="0.3", linestyle=":", linewidth=1.4)
-        text = f"largest rate that stays\nat each, ${limit_text(found.optimizer)}$"
+        text = "largest rate that\nstays at each:\n" + limit_text(found.optimizer).replace(" with ", "\nwith ")
         axes[1].legend([dotted], [text], frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure, axes

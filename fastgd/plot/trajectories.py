@@ -115,7 +115,7 @@ def trajectories(
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
     if several:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, len(named)), frameon=False)
+        _legend_below(ax, len(named))
     only = "" if several else f", {next(iter(named))}"
     ax.set_title(f"{problem.name}{only}" if title is None else title)
     target.save(figure)
@@ -204,7 +204,7 @@ def animation(
             (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=7)
             moving.append((line, trail, head))
     if several:
-        ax.legend(loc="upper right", framealpha=0.9)
+        _legend_below(ax, len(named))
     longest = max(len(line) for line, _, _ in moving)
     shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
     every = {name: int(result.record or 1) for name, result in named.items()}
@@ -274,6 +274,11 @@ def sides(problem: Any, paths: dict[str, list[tuple[Array, int]]], plane: tuple[
     low, high = points.min(axis=0), points.max(axis=0)
     side = np.maximum(high - low, 1e-3 * np.maximum(1.0, np.abs(high)))
     return np.stack([low - 0.15 * side, high + 0.15 * side], axis=1)
+
+
+def _legend_below(ax: Any, count: int) -> None:
+    """Add a legend where it hides no path."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, count), frameon=False)
 
 
 def draw_path(ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int) -> None:
