@@ -238,7 +238,7 @@ def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     np.testing.assert_allclose(dotted, np.sort(found.limits))
     assert axes[0].get_title() == "himmelblau, GradientDescent"
     (text,) = legend_texts(axes[1])
-    assert text.startswith("largest rate that stays")
+    assert text.startswith("largest rate that\nstays at each")
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
     _, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]

@@ -225,10 +225,11 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
     else:
         near = np.ones(len(points), dtype=bool)
     i, j = map.plane
-    small = 7.0 if np.count_nonzero(near) <= 30 else 4.0
+    count = np.count_nonzero(near)
+    small, white, black = (7.0, 1.5, 3.0) if count <= 30 else (4.0, 1.5, 3.0) if count <= 150 else (2.5, 0.7, 1.4)
     for point, colour in zip(points[near], colours[near], strict=True):
         # A white ring inside a black one shows on every colour below it.
-        ax.plot(point[i], point[j], "o", color="black", markersize=small + 3.0, clip_on=True)
+        ax.plot(point[i], point[j], "o", color="black", markersize=small + black, clip_on=True)
         ax.plot(
             point[i],
             point[j],
@@ -236,7 +237,7 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
             color=colour,
             markeredgecolor="white",
             markersize=small,
-            markeredgewidth=1.5,
+            markeredgewidth=white,
         )
 
 

@@ -174,12 +174,12 @@ def _largest_stable(found: BasinSweep) -> tuple[Array, Array] | None:
 
 
 def stable_rates(found: BasinSweep, rule: Any = None) -> Array | None:
-    """Return the largest rate that stays at each attractor, NaN where it is no minimum; None where none is known."""
+    """Return the largest rate that stays at each attractor, NaN where it goes down; None where none is known."""
     rule = found.optimizer if rule is None else rule
     if rule.largest_stable_rate(1.0) is None:
         return None
     curvature = found.basins.curvature
-    return np.where(curvature.kind == "minimum", rule.largest_stable_rate(curvature.sharpness), np.nan)
+    return np.where(curvature.index == 0, rule.largest_stable_rate(curvature.sharpness), np.nan)
 
 
 def limit_text(rule: Any) -> str:

@@ -117,7 +117,7 @@ def trajectories(
     if several:
         _legend_below(ax, len(named))
     only = "" if several else f", {next(iter(named))}"
-    ax.set_title(f"{problem.name}{only}" if title is None else title)
+    ax.set_title(style.wrapped(f"{problem.name}{only}", 55) if title is None else title)
     target.save(figure)
     return figure, ax
 

@@ -200,3 +200,18 @@ def test_long_titles_are_broken_at_commas():
     map = gd.map_basins(gd.problems.himmelblau(), rule, (8, 8))
     _, axes = gd.plot.basins_grid([map, map])
     assert axes[0, 0].get_title() == "Adam, lr 0.05, beta1 0.8, beta2 0.99,\neps 1e-06, amsgrad"
+
+
+def test_learning_rates_are_headed_by_the_rule_without_its_rate():
+    rule = gd.Momentum(lr=0.1, momentum=0.5)
+    figure, _ = gd.plot.learning_rates(gd.problems.himmelblau(), [0.0, 0.0], rule, [0.01, 0.1], max_steps=5)
+    assert figure.get_suptitle() == "himmelblau, Momentum, momentum 0.5"
+
+
+def test_marks_of_very_many_attractors_are_small():
+    sizes = []
+    for side in (1.4, 5.4, 8.4):
+        map = gd.map_basins(gd.problems.rastrigin(dim=2), gd.GradientDescent(lr=0.001), (64, 64), bounds=(-side, side))
+        _, ax = gd.plot.basins(map)
+        sizes.append(ax.lines[0].get_markersize())
+    assert sizes == [10.0, 7.0, 3.9]

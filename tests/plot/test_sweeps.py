@@ -160,3 +160,17 @@ def test_over_one_or_over_three():
     three = gd.sweep_basins(problem, gd.Momentum(lr=0.1), over, n_starts=5)
     with pytest.raises(ValueError, match="over one or two hyperparameters to be drawn, got lr, momentum, dampening"):
         gd.plot.sweep(three)
+
+
+def test_saddles_have_no_limit_and_level_valleys_have_one():
+    over = {"lr": [0.01, 0.05, 0.2]}
+    wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
+    found = gd.sweep_basins(wells, gd.GradientDescent(lr=0.1), over, x0=[[0.0, 1.0], [0.5, 1.0], [-0.5, 1.0]])
+    assert found.basins.kinds.tolist() == ["minimum", "minimum", "saddle"]
+    figure, axes = gd.plot.sweep(found)
+    assert np.isnan(dotted(axes[0])[2].get_xdata()).all()
+    figure.canvas.draw()
+    valley = gd.Problem(lambda x: x[0] ** 2 + 0.0 * x[1], dim=2, bounds=(-2, 2))
+    found = gd.sweep_basins(valley, gd.GradientDescent(lr=0.1), over, x0=[[0.5, 1.0]])
+    assert found.basins.kinds.tolist() == ["degenerate"]
+    assert dotted(gd.plot.sweep(found)[1][0])[0].get_xdata()[0] == pytest.approx(1.0)
