@@ -1,4 +1,4 @@
-"""A narrow valley: plain descent, heavy ball and Nesterov's look-ahead, at rest and moving; a sweep over two numbers."""
+"""A narrow valley: plain descent, heavy ball and Nesterov's, at rest and moving; a sweep over two numbers."""
 
 import sys
 from pathlib import Path
