@@ -70,17 +70,17 @@ def coloured(counts: NDArray[np.int64], fun: Array, color_by: str) -> Colouring:
     return Colouring(style.colours(counts), None, order)
 
 
-def coloured_like(map: BasinMap, like: BasinMap, color_by: str) -> Colouring:
+def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
     """Choose colours for a map: those of another where its attractors are the same."""
     base = coloured(like.basins.counts, like.basins.fun, color_by)
     if base.limits is not None:
-        fun = map.basins.fun
+        fun = drawn.basins.fun
         return Colouring(_of_values(fun, base.limits), base.limits, np.argsort(fun, kind="stable"))
-    own, (theirs, mine) = map.basins, common_attractors([like, map])[0]
+    own, (theirs, mine) = drawn.basins, common_attractors([like, drawn])[0]
     of_group = dict(zip(theirs.tolist()[::-1], base.table[::-1], strict=True))
     table = np.tile(style.rgb(style.OTHER_COLOUR), (len(own), 1))
     used = {tuple(colour) for colour in base.table}
-    left = [rgb for rgb in map_palette() if tuple(rgb) not in used]
+    left = [rgb for rgb in map(style.rgb, style.PALETTE) if tuple(rgb) not in used]
     order = style.ranked(own.counts)
     for k in order:
         group = int(mine[k])
@@ -89,10 +89,6 @@ def coloured_like(map: BasinMap, like: BasinMap, color_by: str) -> Colouring:
         elif left:
             table[k] = left.pop(0)
     return Colouring(table, None, order)
-
-
-def map_palette() -> list[Array]:
-    return [style.rgb(code) for code in style.PALETTE]
 
 
 def common_attractors(maps: Sequence[BasinMap]) -> tuple[list[NDArray[np.int64]], Array, Array]:

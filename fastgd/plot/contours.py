@@ -282,7 +282,7 @@ def bands(
     shown = np.ma.masked_invalid(values).T
     norm = BoundaryNorm(levels, greys.N, extend="both")
     filled = ax.contourf(a, b, shown, levels=levels, cmap=greys, norm=norm, extend="both")
-    ax.contour(a, b, shown, levels=levels, colors="0.2", linewidths=0.35)
+    ax.contour(a, b, shown, levels=levels, colors="0.2", linewidths=0.35, linestyles="solid")
     if scale:
         # As high as the axes, whatever their aspect
         beside = ax.inset_axes((1.03, 0.0, 0.045, 1.0))

@@ -60,6 +60,11 @@ def test_the_scale_names_every_level(problem):
     figure.canvas.draw()
 
 
+def test_lines_below_zero_are_drawn_as_those_above():
+    _, ax = gd.plot.contour(gd.problems.mueller_brown(), shape=31)
+    assert {dashes for _, dashes in ax.collections[1].get_linestyle()} == {None}
+
+
 def test_the_lowest_band_is_far_darker_than_the_highest(problem):
     _, ax = gd.plot.contour(problem, shape=51)
     colours = ax.collections[0].get_facecolor()[:, :3]
