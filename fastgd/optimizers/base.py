@@ -141,6 +141,21 @@ class Method:
         """What may vary from run to run, by name."""
         return {}
 
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        """The rate below which the method stays at a minimum, where a closed form is known; else None.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float, ndarray or None
+            Broadcast with the hyperparameters.  `lr` itself plays no part.
+        """
+        return None
+
     def search(self, length: int) -> Search | None:
         """The line search and the directions in so many parameters, for methods that have them."""
         return None
