@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastgd.texts import with_article
+
 PLAIN = "write x[i] and loops over range(len(x)), with math.* and scalar np.*"
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -127,8 +129,7 @@ def described(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of length {len(value)}"
     text = repr(value)
-    kind = type(value).__name__
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}, {text if len(text) <= 40 else text[:37] + '...'}"
+    return f"{with_article(type(value).__name__)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 
 def plain_function(function: Any, argument: str) -> Callable[..., Any]:

@@ -21,9 +21,9 @@ from fastgd.boxes import (
     real_array,
     whole_seed,
 )
+from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
-from fastgd.keywords import explain_keywords
 
 __all__ = ["Problem"]
 
@@ -94,7 +94,7 @@ class Problem:
            [0., 0.]])
     """
 
-    @explain_keywords("Problem")
+    @explain_calls()
     def __init__(
         self,
         fun: Callable[..., Any],
@@ -156,6 +156,7 @@ class Problem:
             self._hess = self._derive_hessian()
         return self._hess
 
+    @explain_calls()
     def value(self, x: ArrayLike) -> np.ndarray:
         """Return the value at each point.
 
@@ -182,6 +183,7 @@ class Problem:
         """
         return evaluate.value(self.fun, self._points(x), self.data)
 
+    @explain_calls()
     def gradient(self, x: ArrayLike) -> np.ndarray:
         """Return the gradient at each point.
 
@@ -211,6 +213,7 @@ class Problem:
         """
         return evaluate.gradient(self.grad, self._points(x), self.data)
 
+    @explain_calls()
     def hessian(self, x: ArrayLike) -> np.ndarray:
         """Return the matrix of second derivatives at each point, derived from `fun`.
 
@@ -243,6 +246,7 @@ class Problem:
     def _derive_hessian(self) -> Callable[..., Any]:
         return symbolic.derive_hessian(self.fun, self.dim, self.data)
 
+    @explain_calls()
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
         """Draw starts.
 
@@ -298,6 +302,7 @@ class Problem:
             )
         return box_points(n, self.bounds, seed, method)
 
+    @explain_calls()
     def grid(
         self,
         shape: int | tuple[int, int],

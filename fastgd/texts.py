@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["counted", "decimals", "position_text", "table_lines"]
+__all__ = ["counted", "decimals", "listed", "position_text", "table_lines", "with_article"]
 
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined"}
 
@@ -22,6 +22,30 @@ def counted(count: int, noun: str) -> str:
     ('1 start', '2 minima', '1,200 runs')
     """
     return f"{count:,} {noun if count == 1 else PLURALS.get(noun, f'{noun}s')}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence names them.
+
+    Examples
+    --------
+    >>> from fastgd.texts import listed
+    >>> listed(["x0"]), listed(["problem", "x0"]), listed(["problem", "x0", "optimizer"])
+    ('x0', 'problem and x0', 'problem, x0 and optimizer')
+    """
+    return " and ".join([*([", ".join(words[:-1])] if len(words) > 1 else []), *words[-1:]])
+
+
+def with_article(noun: str) -> str:
+    """Return a noun with its article.
+
+    Examples
+    --------
+    >>> from fastgd.texts import with_article
+    >>> with_article("Problem"), with_article("Adam")
+    ('a Problem', 'an Adam')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def table_lines(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
+from fastgd.calls import explain_calls
 from fastgd.texts import counted, position_text, table_lines
 
 SHOWN = 20  # attractors up to which the confusion matrix is printed
@@ -105,6 +106,7 @@ class Agreement:
         }
 
 
+@explain_calls()
 def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | BasinMap | ArrayLike) -> Agreement:
     """Compare where two methods lead from the same starts.
 

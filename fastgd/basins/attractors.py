@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.calls import explain_calls
 from fastgd.guards import described
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _DIVERGED_STATUS = 3
 _RELATIVE_TOL = 1e-3
 
 
+@explain_calls()
 def find_basins(
     result: Result,
     tol: ArrayLike | None = None,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
-from fastgd.keywords import explain_keywords
+from fastgd.calls import explain_calls
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class BasinMap:
         return f"{self!r}\n{self.basins.summary()}"
 
 
-@explain_keywords("map_basins")
+@explain_calls()
 def map_basins(
     problem: Problem,
     optimizer: Any,

@@ -14,8 +14,9 @@ from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.errors import nearest
-from fastgd.keywords import called_here, explain_keywords
+from fastgd.keywords import HYPERPARAMETERS, called_here
 from fastgd.texts import counted, position_text, table_lines
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class BasinSweep:
         return "\n".join(lines)
 
 
-@explain_keywords("sweep_basins")
+@explain_calls(places={'over, as in over={"{name}": [0.01, 0.1]}': HYPERPARAMETERS})
 def sweep_basins(
     problem: Problem,
     optimizer: Any,

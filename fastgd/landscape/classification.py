@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import (
     checked_method,
     extreme_eigenvalues,
@@ -142,6 +143,7 @@ class Classification:
         return "\n".join(lines)
 
 
+@explain_calls()
 def classify(
     problem: Problem,
     points: ArrayLike,

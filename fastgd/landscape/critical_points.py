@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.boxes import positive_integer
-from fastgd.keywords import explain_keywords
+from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
     KINDS,
     RTOL,
@@ -152,7 +152,7 @@ def is_pass(kind: NDArray[Any], index: NDArray[Any]) -> NDArray[np.bool_]:
     return (index == 1) & np.isin(kind, ("saddle", "maximum"))
 
 
-@explain_keywords("find_critical_points")
+@explain_calls()
 def find_critical_points(
     problem: Problem,
     n_starts: int = 1000,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.calls import explain_calls
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class GradientCheck:
         return "\n".join(lines)
 
 
+@explain_calls()
 def gradient_check(
     problem: Problem, x: ArrayLike | None = None, *, n_points: int = 32, seed: int = 0, rtol: float = 1e-6
 ) -> GradientCheck:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer, real_array
+from fastgd.calls import explain_calls
 from fastgd.result import Result
 from fastgd.texts import counted
 
@@ -88,6 +89,7 @@ class LineSlice:
         return f"<LineSlice of {self.name}: {self.t.size} values, barrier {self.barrier:.6g}>"
 
 
+@explain_calls()
 def random_slice(
     problem: Problem,
     centre: ArrayLike,
@@ -155,6 +157,7 @@ def random_slice(
     return plane_slice(problem, point, directions, extent, shape)
 
 
+@explain_calls()
 def path_slice(
     problem: Problem,
     path: ArrayLike | Result,
@@ -231,6 +234,7 @@ def path_slice(
     return PlaneSlice(end, directions, a, b, values, along, explained, problem.name)
 
 
+@explain_calls()
 def line_slice(
     problem: Problem, start: ArrayLike, end: ArrayLike, n_points: int = 201, *, beyond: float = 0.25
 ) -> LineSlice:

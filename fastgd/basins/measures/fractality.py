@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastgd.basins.measures.entropy import row_entropies
 from fastgd.basins.measures.labels import checked_size, coded, cut_into_boxes
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 
 _DIRECTIONS = 256
 _AT_ONCE = 4_000_000
@@ -57,6 +58,7 @@ class FractalityTest:
         return abs(self.z) > self.sigmas and abs(self.entropy - self.smooth) > 0.02 * self.smooth
 
 
+@explain_calls()
 def fractality_test(
     labels: Any, diameter: int = 21, n_balls: int = 1000, *, seed: int = 0, sigmas: float = 3.0
 ) -> FractalityTest:
@@ -166,6 +168,7 @@ def cut_ball_entropy(points: NDArray[np.int64]) -> float:
     return total / length
 
 
+@explain_calls()
 def smooth_boundary_entropy(dim: int) -> float:
     r"""Return the mean entropy of a ball cut by a flat boundary at a random distance from its middle.
 

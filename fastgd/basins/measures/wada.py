@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins.measures.labels import coded
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class WadaTest:
         return self.labels.size >= 3 and self.radius is not None
 
 
+@explain_calls()
 def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1, -2)) -> WadaTest:
     """Test whether three or more basins share one boundary, by merging.
 
