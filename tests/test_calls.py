@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 from typing import Any
 
 import pytest
+from cases import form, refused
 
 import fastgd as gd
 from fastgd.averaging import Average
 from fastgd.searches import LineSearch
 
+BOWL = form(1.0, 10.0)
 HIMMELBLAU = gd.problems.himmelblau()
 DESCENT = gd.GradientDescent(lr=0.01)
 RATES = {"lr": [0.01, 0.02]}
@@ -21,6 +24,11 @@ IN_KERNELS = {gd.scratch, gd.select}  # are called in compiled code, where a wra
 
 def bowl(x):
     return x[0] * x[0] + x[1] * x[1]
+
+
+def bowl_gradient(x, out):
+    out[0] = 2.0 * x[0]
+    out[1] = 2.0 * x[1]
 
 
 @pytest.mark.parametrize(
@@ -129,3 +137,104 @@ def test_an_error_inside_a_function_stays_as_it_is() -> None:
     with pytest.raises(TypeError, match="pow") as caught:
         calls_another(1.0)
     assert "calls_another" not in str(caught.value)
+
+
+def test_unknown_arguments() -> None:
+    with pytest.raises(TypeError, match=r"minimize has no argument 'maxsteps'\. Did you mean 'max_steps'\?"):
+        gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="by position"):
+        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
+        ("tol", "here it is called gtol or xtol or ftol"),
+        ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
+        ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
+        ("bounds", "give bounds to the problem"),
+        ("args", "give data to the problem"),
+        ("learning_rate", "give lr to the optimizer, as in fastgd.Adam(lr=0.05)"),
+        ("lr", "give lr to the optimizer"),
+        ("beta1", "give beta1 to the optimizer"),
+        ("method", "here it is called optimizer"),
+        ("n_jobs", "here it is called threads"),
+    ],
+)
+def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
+    words = [f"minimize has no argument {name!r}", said]
+    refused(TypeError, words, lambda: gd.minimize(BOWL, START, DESCENT, **{name: 1}))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.Adam(learning_rate=0.1), ["Adam has no argument 'learning_rate'", "here it is called lr"]),
+        (lambda: gd.AdamW(betas=(0.9, 0.99)), ["AdamW has no", "here it is called beta1 or beta2"]),
+        (lambda: gd.Adam(0.1, epsilon=1e-8), ["here it is called eps"]),
+        (lambda: gd.Adam(0.1, maxiter=100), ["Adam has no argument 'maxiter'", "give max_steps to fastgd.minimize"]),
+        (lambda: gd.Momentum(0.1, beta1=0.9), ["Momentum has no argument 'beta1'", "here it is called momentum"]),
+        (lambda: gd.GradientDescent(0.1, momentum=0.9), ["GradientDescent has no", "It takes lr, "]),
+        (lambda: gd.ConjugateGradient(linesearch=1), ["ConjugateGradient has no", "here it is called line_search"]),
+        (lambda: gd.SciPy(gtol=1e-8), ["SciPy has no argument 'gtol'", "give gtol to fastgd.minimize"]),
+        (lambda: gd.GradientFlow(tol=1e-8), ["GradientFlow has no", "give gtol or xtol or ftol to fastgd.minimize"]),
+        (lambda: gd.Problem(bowl, jac=bowl_gradient, dim=2), ["Problem has no", "here it is called grad"]),
+        (lambda: gd.Problem(bowl, n=2), ["Problem has no argument 'n'", "here it is called dim"]),
+        (lambda: gd.FiniteSum(bowl, args=(START,), dim=2), ["FiniteSum has no", "here it is called data"]),
+    ],
+)  # fmt: skip
+def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, shap=64), ["map_basins has no", "Did you mean 'shape'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, resolution=64), ["map_basins has", "here it is called shape"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
+        (
+            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, lr=[0.1]),
+            ["sweep_basins has no argument 'lr': give lr to over", 'over={"lr": [0.01, 0.1]}'],
+        ),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
+        (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
+        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, n_start=50), ["Did you mean 'n_starts'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, threads=2), ["no argument 'threads'. It takes problem, n_starts"]),
+    ],
+)  # fmt: skip
+def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:
+    words = ["over must name hyperparameters of GradientDescent", "got 'learning_rate'. Here it is called lr."]
+    refused(ValueError, words, lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, {"learning_rate": [0.1]}))
+
+
+def test_the_explained_functions_keep_their_signatures() -> None:
+    assert list(inspect.signature(gd.Adam).parameters)[:3] == ["lr", "beta1", "beta2"]
+    assert list(inspect.signature(gd.minimize).parameters)[:4] == ["problem", "x0", "optimizer", "max_steps"]
+    assert list(inspect.signature(gd.Problem).parameters)[:3] == ["fun", "grad", "dim"]
+    assert list(inspect.signature(gd.map_basins).parameters)[:3] == ["problem", "optimizer", "shape"]
+    assert pickle.loads(pickle.dumps(gd.sweep_basins)) is gd.sweep_basins
+    assert pickle.loads(pickle.dumps(gd.Adam(0.1))).lr == 0.1
+
+
+def test_what_other_libraries_call_an_optimizer() -> None:
+    with pytest.raises(AttributeError, match=r"here it is fastgd.GradientDescent"):
+        gd.SGD  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd' has no attribute 'minimise'\. Did you mean 'minimize'\?"):
+        gd.minimise  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd.problems' has no .*'himelblau'\. Did you mean 'himmelblau'\?"):
+        gd.problems.himelblau  # noqa: B018
+    assert not hasattr(gd.problems, "nothing_like_it")
+    assert sorted(gd.__all__) == dir(gd)
