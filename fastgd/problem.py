@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 
 from fastgd import evaluate, symbolic
 from fastgd.boxes import (
+    GridShape,
     box_points,
     box_text,
     checked_bounds,
     checked_minima,
+    grid_shape,
     normal_points,
     plane_axes,
     plane_grid,
@@ -305,7 +307,7 @@ class Problem:
     @explain_calls()
     def grid(
         self,
-        shape: int | tuple[int, int],
+        shape: GridShape,
         plane: tuple[int, int] = (0, 1),
         at: ArrayLike | None = None,
         bounds: Any = None,
@@ -350,11 +352,7 @@ class Problem:
         array([1., 0., 1., 5.])
         """
         axes = plane_axes(plane, self.dim)
-        sizes: Any = (shape,) * len(axes) if isinstance(shape, (int, np.integer)) else shape
-        if not isinstance(sizes, (tuple, list)) or len(sizes) != len(axes):
-            expected = "one int" if self.dim == 1 else "one int or two, (m, k)"
-            raise TypeError(f"shape must be {expected}, the points along each axis; it is {shape!r}.")
-        sizes = tuple(positive_integer(m, f"shape[{k}]") for k, m in enumerate(sizes))
+        sizes = grid_shape(shape, len(axes))
         if bounds is not None:
             box = checked_bounds(bounds, len(axes))
         elif self.bounds is not None:
