@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.texts import counted, position_text, table_lines
+from fastgd.boxes import positive_integer
+from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.landscape.classification import Classification
@@ -23,7 +24,7 @@ COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean step
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Basins:
+class Basins(Summarized):
     """The attractors that runs ended in, best first, and which run went where.
 
     Attributes
@@ -103,9 +104,6 @@ class Basins:
         found = f"{counted(len(self), 'attractor')}, {counted(self.labels.size, 'run')}"
         return f"<Basins of {self.name or 'a problem'}: {found}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def summary(self, limit: int = 20) -> str:
         """Return a table of the attractors, as plain text.
 
@@ -120,16 +118,11 @@ class Basins:
             One line per attractor: number, kind, value, position, share with its interval, mean steps, known
             minimum.
         """
-        runs = self.labels.size
+        limit = positive_integer(limit, "limit")
         of = f" of {self.name}" if self.name else ""
-        lines = [f"{counted(len(self), 'attractor')}{of} from {counted(runs, 'run')}"]
-        rows = [COLUMNS, *self.rows(limit)]
-        if len(rows) > 1:
-            lines += table_lines(rows, left=(1, 3))
-        if len(self) > limit:
-            lines.append(
-                f"and {len(self) - limit:,} more, with {self.fractions[limit:].sum():.2%} of the runs"
-            )
+        rest = f", with {self.fractions[limit:].sum():.2%} of the runs"
+        lines = [f"{counted(len(self), 'attractor')}{of} from {counted(self.labels.size, 'run')}"]
+        lines += first_lines(COLUMNS, self.rows(limit), len(self), left=(1, 3), rest=rest)
         if self.unsettled:
             lines.append(f"not settled: {self.unsettled:.2%} ({UNSETTLED_ADVICE})")
         if self.diverged:

@@ -18,7 +18,7 @@ from fastgd.landscape.curvature import (
     hessians,
     length_scale,
 )
-from fastgd.texts import counted, position_text, table_lines
+from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -32,7 +32,7 @@ _NEAR = 1e-3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Classification:
+class Classification(Summarized):
     r"""What `classify` found out about points; prints as a table.
 
     Attributes
@@ -113,9 +113,6 @@ class Classification:
         doubt = f"; not critical, with gradients up to {steepest:.2g}" if steepest > 1e-3 else ""
         return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}{doubt}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def summary(self, limit: int = 20) -> str:
         """Return a table of the points, as plain text.
 
@@ -133,14 +130,12 @@ class Classification:
         limit, x = positive_integer(limit, "limit"), self.x.reshape(-1, self.x.shape[-1])
         eigenvalues = self.eigenvalues.reshape(-1, self.eigenvalues.shape[-1])
         limits, norms = self.max_lr.reshape(-1), self.grad_norm.reshape(-1)
-        table = [["", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr"]]
+        columns = ("", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr")
+        rows = []
         for k, kind in enumerate(kind_texts(self)[:limit]):
             numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1], limits[k])
-            table.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
-        lines = [repr(self)[1:-1], *(table_lines(table, left=(1, 2)) if len(x) else [])]
-        if len(x) > limit:
-            lines.append(f"and {len(x) - limit:,} more")
-        return "\n".join(lines)
+            rows.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
+        return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
 @explain_calls()

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.calls import explain_calls
-from fastgd.texts import counted
+from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -35,7 +35,7 @@ _UNRESOLVED = 1e-3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientCheck:
+class GradientCheck(Summarized):
     """What `gradient_check` found.
 
     Attributes
@@ -85,9 +85,6 @@ class GradientCheck:
 
     def __repr__(self) -> str:
         return f"<GradientCheck of {self.name or 'a problem'}: {self._verdict()}>"
-
-    def __str__(self) -> str:
-        return self.summary()
 
     def _verdict(self) -> str:
         if self.ok:
