@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastgd.jit.outside import write_instead
 from fastgd.texts import with_article
 
 PLAIN = "write x[i] and loops over range(len(x)), with math.* and scalar np.*"
@@ -45,7 +46,10 @@ class Point:
         raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
 
     def __array_function__(self, function: Any, *args: Any) -> NoReturn:
-        raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
+        name = f"{function.__module__}.{function.__name__}"
+        short = f"np.{name.removeprefix('numpy.')}"
+        instead = write_instead(name)
+        raise Misuse(f"calls {short} on {self._name} as a whole; {PLAIN}{instead and f'; {instead}'}")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):  # NumPy looks for some of these, and does without

@@ -8,6 +8,7 @@ import numba
 import pytest
 from scipy import special
 from scipy.special import expit
+from scipy.stats import norm
 
 import fastgd as gd
 from fastgd.jit.targets import KERNELS
@@ -57,6 +58,10 @@ def by_a_name_of_scipys(x):
     return expit(x[0])
 
 
+def by_a_distribution(x):
+    return norm.pdf(x[0])
+
+
 def by_an_import(x):
     import math
 
@@ -75,7 +80,8 @@ def slope(x, out):
             "'squared' is a plain function: put @numba.njit above its def (or squared = numba.njit(squared))",
         ),
         (by_scipy, "'erf' is none of math or numpy, and of others none can be compiled: write math.erf."),
-        (by_a_name_of_scipys, "'expit' is none of math or numpy, and of others none can be compiled."),
+        (by_a_name_of_scipys, "of others none can be compiled: for expit(u) write 1.0 / (1.0"),
+        (by_a_distribution, "'norm' is none of math or numpy, and of others none can be compiled: write its formula"),
         (by_an_import, "they cannot import anything: put their imports at the top of the file"),
     ],
 )

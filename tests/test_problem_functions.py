@@ -77,7 +77,7 @@ MATRIX = np.array([[2.0, 1.0], [1.0, 3.0]])
         (lambda x: np.sum(x**2), "computes with x"),
         (lambda x: np.sum(x), "calls np.sum on x"),
         (lambda x: np.mean(x), "calls np.mean on x"),
-        (lambda x: np.linalg.norm(x), "calls np.norm on x"),
+        (lambda x: np.linalg.norm(x), "calls np.linalg.norm on x"),
         (lambda x: np.exp(x)[0], "calls np.exp on x"),
         (lambda x: (MATRIX @ x)[0], "calls np.matmul on x"),
         (lambda x: x @ MATRIX @ x, "computes with x"),
