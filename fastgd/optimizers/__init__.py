@@ -32,6 +32,10 @@ M = TypeVar("M", bound=type[Method])
 REGISTRY: dict[str, type[Method]] = {}
 
 
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 def register(kind: M) -> M:
     """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
     REGISTRY[kind.name] = explain_construction(kind)

@@ -20,3 +20,7 @@ __all__ = [
     "layer_gradients", "learning_rates", "line", "plane", "schedules", "surface", "sweep", "trajectories",
     "waterfall",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -22,3 +22,7 @@ __all__ = [
 for _kind in list(globals().values()):
     if isinstance(_kind, type) and issubclass(_kind, Schedule):
         explain_construction(_kind)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
