@@ -68,6 +68,7 @@ def bowl_gradient(x, out):
             lambda: gd.schedules.Exponential(0.1),
             "Exponential needs gamma: write Exponential(lr, gamma=0.99). It got a float as lr.",
         ),
+        (lambda: gd.plot.basins(), "basins needs map: write basins(map=fastgd.map_basins(problem, optimizer))."),
         (lambda: HIMMELBLAU.sample(), "Problem.sample needs n: write problem.sample(n=1000)."),
     ],
 )  # fmt: skip
@@ -108,7 +109,7 @@ def test_surplus_arguments_hear_of_the_names(call: Any, said: str) -> None:
 
 def public_callables() -> list[Any]:
     """All functions, optimizers, schedules, averages and line searches that a user calls."""
-    found = [getattr(place, name) for place in (gd, gd.measures, gd.schedules) for name in place.__all__]
+    found = [getattr(place, name) for place in (gd, gd.measures, gd.plot, gd.schedules) for name in place.__all__]
     tables = [getattr(gd.problems, name) for name in ("linear_regression", "matrix_factorization", "mlp")]
     functions = [each for each in found if inspect.isfunction(each) and each not in IN_KERNELS] + tables
     made = (gd.optimizers.Method, gd.schedules.Schedule, Average, LineSearch, gd.Problem)
