@@ -41,7 +41,7 @@ def test_plain_labels_by_hand() -> None:
     # rows: the reference's 0, 1, diverged, not settled; columns: the same of the other side
     assert found.confusion.tolist() == [[2, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0], [1, 0, 0, 0]]
     assert found.confusion[-2, -2] == 1
-    assert found.points is None
+    assert found.x is None
 
 
 @given(
@@ -70,7 +70,7 @@ def test_a_side_agrees_with_itself(flow: gd.Basins) -> None:
     found = gd.basin_agreement(flow, flow)
     assert found.share == 0.0
     assert not found.elsewhere.any()
-    np.testing.assert_array_equal(found.points, flow.points)
+    np.testing.assert_array_equal(found.x, flow.x)
     np.testing.assert_array_equal(np.diag(found.confusion)[:4], flow.counts)
 
 
@@ -78,16 +78,16 @@ def test_attractors_are_matched_by_position(flow: gd.Basins, adam: gd.Basins) ->
     """In another order, slightly displaced, one missing and one that only the optimizer knows."""
     order = np.array([2, 0, 3, 1])
     labels = np.argsort(order)[adam.labels]
-    points = adam.points[order] + 0.4 * adam.tol
-    shuffled = dataclasses.replace(adam, points=points, labels=labels, radius=adam.radius[order])
+    points = adam.x[order] + 0.4 * adam.tol
+    shuffled = dataclasses.replace(adam, x=points, labels=labels, radius=adam.radius[order])
     plain, found = gd.basin_agreement(adam, flow), gd.basin_agreement(shuffled, flow)
     np.testing.assert_array_equal(found.elsewhere, plain.elsewhere)
     np.testing.assert_array_equal(found.confusion, plain.confusion)
 
     points[0] = [50.0, 50.0]  # what was attractor 2 of the flow
-    moved = gd.basin_agreement(dataclasses.replace(shuffled, points=points), flow)
+    moved = gd.basin_agreement(dataclasses.replace(shuffled, x=points), flow)
     assert moved.attractors == 5
-    np.testing.assert_array_equal(moved.points[4], [50.0, 50.0])
+    np.testing.assert_array_equal(moved.x[4], [50.0, 50.0])
     assert moved.confusion[2, 2] == 0
     assert moved.confusion[2, 4] == plain.confusion[2, 2]
     assert moved.share > plain.share
@@ -105,10 +105,10 @@ def test_one_attractor_beside_runs_that_diverge() -> None:
 
 def test_the_nearest_pairs_come_first(flow: gd.Basins) -> None:
     """Two of our attractors lie within reach of one of the reference: the nearer one is the same, the other is new."""
-    tol, at = flow.tol, flow.points[0]
+    tol, at = flow.tol, flow.x[0]
     points = np.stack([at + 0.9 * tol, at + 0.1 * tol])
     ours = dataclasses.replace(
-        flow, points=points, labels=flow.labels % 2, radius=np.ones(2), fun=np.zeros(2), counts=np.zeros(2, int)
+        flow, x=points, labels=flow.labels % 2, radius=np.ones(2), fun=np.zeros(2), counts=np.zeros(2, int)
     )
     found = gd.basin_agreement(ours, flow)
     assert set(found.labels[ours.labels == 1].tolist()) == {0}

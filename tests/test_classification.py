@@ -83,10 +83,12 @@ def test_a_converged_saddle_is_not_sold_as_a_minimum():
     runs = gd.minimize(problem, [[0.0, 1.5], [0.5, 1.5], [-0.5, 1.0]], gd.GradientDescent(lr=0.05))
     assert runs.success.all()
     basins = gd.find_basins(runs)
-    assert basins.kinds.tolist() == ["minimum", "minimum", "saddle"]
+    assert basins.kind.tolist() == ["minimum", "minimum", "saddle"]
     assert "saddle 1" in basins.summary()
+    assert basins.points is basins.x  # what other functions call points
+    assert np.array_equal(basins.kinds, basins.kind)
     assert basins.curvature.max_lr.tolist() == pytest.approx([0.25, 0.25, 0.0])
-    assert json.loads(json.dumps(basins.to_dict()))["kinds"][2] == "saddle"
+    assert json.loads(json.dumps(basins.to_dict()))["kind"][2] == "saddle"
 
 
 def ring(x):
@@ -114,7 +116,7 @@ def test_find_basins_does_not_pay_for_the_kinds(monkeypatch):
     problem = gd.problems.himmelblau()
     basins = gd.find_basins(gd.minimize(problem, problem.sample(100), gd.Adam(lr=0.05)))
     with pytest.raises(AssertionError):
-        _ = basins.kinds
+        _ = basins.kind
 
 
 @pytest.mark.parametrize(("options", "error", "match"), [
@@ -133,8 +135,8 @@ def test_classify_of_what_functions_return_says_where_the_points_are():
     problem, descent = gd.problems.himmelblau(), gd.GradientDescent(lr=0.01)
     basin_map = gd.map_basins(problem, descent, (3, 3))
     for given, place in (
-        (basin_map, r"not BasinMap: give its points, \.basins\.points"),
-        (basin_map.basins, r"not Basins: give its points, \.points"),
+        (basin_map, r"not BasinMap: give its points, \.basins\.x"),
+        (basin_map.basins, r"not Basins: give its points, \.x"),
         (gd.find_critical_points(problem, 20), r"not CriticalPoints: give its points, \.x"),
         (gd.minimize(problem, [1.0, 1.0], descent), r"not Result: give its points, \.x"),
     ):

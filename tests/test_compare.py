@@ -196,7 +196,7 @@ def test_maps_side_by_side_and_the_profile(tmp_path: Any) -> None:
     assert pictures[0].shape == (10, 12, 3)
     assert result.reference is not None
     named = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
-    points = result.reference.basins.points
+    points = result.reference.basins.x
     assert named[:4] == [f"({a:.2f}, {b:.2f})" for a, b in points]
     assert result["Adam"].agreement is not None
     differing = np.any(pictures[0] != pictures[1], axis=-1).T  # the same colour for the same minimum

@@ -185,7 +185,7 @@ def test_all_minima_of_small_clusters_with_their_shares(atoms, energies):
     np.testing.assert_allclose(basins.fun, energies, rtol=0, atol=6e-7)
     assert basins.fractions.sum() == pytest.approx(1 - basins.unsettled - basins.diverged)
     assert basins.fractions.min() > 0.01
-    assert gd.classify(problem, basins.points, zero_modes=6).kind.tolist() == ["minimum"] * len(energies)
+    assert gd.classify(problem, basins.x, zero_modes=6).kind.tolist() == ["minimum"] * len(energies)
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_a_sweep_prints_a_line_for_each_value():
     head = [cell.strip() for cell in cells(str(sweep))[0]]
     assert head[0] == "lr"
     assert head[1] == "to 0"
-    assert f"0: {position_text(sweep.basins.points, 0)}" in lines
+    assert f"0: {position_text(sweep.basins.x, 0)}" in lines
     assert head[-2:] == ["diverged", "entropy"]
     for k, row in enumerate(cells(str(sweep))[1 : 1 + len(lr)]):
         assert float(row[0]) == lr[k]
@@ -113,7 +113,7 @@ def test_all_tables_of_points_show_positions_alike_and_count_the_rest():
     found = gd.find_critical_points(HIMMELBLAU, 300)
     runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(50), gd.Adam(lr=0.05))
     basins = gd.find_basins(runs)
-    for table, points in ((found, found.x), (found.shape, found.x), (basins, basins.points)):
+    for table, points in ((found, found.x), (found.shape, found.x), (basins, basins.x)):
         text = table.summary(limit=1)
         assert str(table) == table.summary()
         assert f"and {len(points) - 1} more" in text

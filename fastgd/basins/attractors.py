@@ -79,7 +79,7 @@ def find_basins(
     >>> problem = gd.problems.make("himmelblau")
     >>> runs = gd.minimize(problem, problem.sample(1000, seed=0), gd.Adam(lr=0.05), gtol=1e-8)
     >>> basins = gd.find_basins(runs)
-    >>> basins.points.round(4)
+    >>> basins.x.round(4)
     array([[-3.7793, -3.2832],
            [-2.8051,  3.1313],
            [ 3.    ,  2.    ],
@@ -137,7 +137,7 @@ def find_basins(
     counts = np.bincount(groups, minlength=k)
     runs = labels.size
     return Basins(
-        points=x[chosen],
+        x=x[chosen],
         fun=fun[chosen],
         labels=labels.reshape(np.shape(result.status)),
         counts=counts,

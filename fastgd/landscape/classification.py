@@ -155,7 +155,7 @@ def classify(
     problem : Problem
         The function.
     points : array_like, shape (*batch, n)
-        Points where the gradient is (nearly) zero, such as ``basins.points``.
+        Points where the gradient is (nearly) zero, such as ``basins.x``.
     zero_modes : int
         How many zero eigenvalues belong to a symmetry and say nothing: 6 for a cluster of atoms in space, which may
         be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
@@ -246,7 +246,7 @@ def kind_texts(found: Classification) -> list[str]:
 
 def refuse_results(points: Any) -> None:
     """Raise TypeError, saying where its points are, for what another function of the package returned."""
-    for place in ("points", "x", "basins.points"):
+    for place in ("x", "basins.x"):
         try:
             found = operator.attrgetter(place)(points)
         except AttributeError:
