@@ -306,11 +306,7 @@ class Problem:
 
     @explain_calls()
     def grid(
-        self,
-        shape: GridShape,
-        plane: tuple[int, int] = (0, 1),
-        at: ArrayLike | None = None,
-        bounds: Any = None,
+        self, shape: GridShape, plane: tuple[int, int] = (0, 1), at: ArrayLike | None = None, bounds: Any = None
     ) -> np.ndarray:
         """Return a regular grid of points in a plane spanned by two of the parameters.
 
