@@ -187,8 +187,9 @@ def test_a_curve_of_minima_is_one_attractor_known_where_it_passes_a_known_minimu
 
 def test_a_blurred_cloud_is_grouped_at_a_wider_tolerance_with_a_warning():
     cloud = np.random.default_rng(0).normal(size=(20_000, 50))
-    with pytest.warns(RuntimeWarning, match="too blurred"):
+    with pytest.warns(RuntimeWarning, match="too blurred") as caught:
         basins = find_basins(result(cloud), 1.0)
+    assert caught[0].filename == __file__
     assert basins.counts[0] > 19_000
 
 

@@ -14,6 +14,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.calls import explain_calls
 from fastgd.guards import described
+from fastgd.jit.targets import levels_to_caller
 
 if TYPE_CHECKING:
     from fastgd.result import Result
@@ -115,7 +116,7 @@ def find_basins(
             "some end points form a cloud too blurred to be told apart at tol; they were grouped at "
             f"{coarsening:g} tol. Lower gtol, so that runs end closer to their minima, or raise tol",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=levels_to_caller(),
         )
     k = int(groups.max()) + 1 if groups.size else 0
     order = sort_by_group(groups, k)
