@@ -61,10 +61,10 @@ def explain_calls(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = function.__code__
+        code = inspect.unwrap(function).__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-        owner = function.__qualname__.removesuffix(".__init__")
+        owner = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
         if passed_on:
             PASSED_ON.extend(own[code.co_argcount :])
 

@@ -138,6 +138,8 @@ def test_an_error_inside_a_function_stays_as_it_is() -> None:
     with pytest.raises(TypeError, match="pow") as caught:
         calls_another(1.0)
     assert "calls_another" not in str(caught.value)
+    with pytest.raises(TypeError, match=r"^calls_another needs x: write calls_another\(x=\.\.\.\)\.$"):
+        calls_another()  # type: ignore[call-arg]
 
 
 def test_unknown_arguments() -> None:
