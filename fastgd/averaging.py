@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .calls import explain_construction
 from .jit.masks import select
 
 __all__ = ["EMA", "SWA", "Average"]
@@ -27,6 +28,7 @@ class Average:
         raise NotImplementedError
 
 
+@explain_construction
 @dataclasses.dataclass(frozen=True)
 class SWA(Average):
     r"""Stochastic weight averaging: the mean of the points after steps `start`, `start` + `every`, ...
@@ -74,6 +76,7 @@ class SWA(Average):
         return weight
 
 
+@explain_construction
 @dataclasses.dataclass(frozen=True)
 class EMA(Average):
     r"""An exponential moving average of the points.

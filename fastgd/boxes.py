@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.guards import described
+
+GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
 
 
 def positive_integer(value: Any, name: str) -> int:
@@ -160,6 +162,22 @@ def normal_points(n: int, dim: int, seed: int, bounds: np.ndarray | None) -> np.
         return points
     low, high = bounds.T
     return 0.5 * (low + high) + 0.25 * (high - low) * points
+
+
+def grid_shape(shape: GridShape, axes: int = 2) -> tuple[int, ...]:
+    """Return the number of points along each of one axis or two, or raise.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import grid_shape
+    >>> grid_shape(5), grid_shape((3, 5)), grid_shape(5, axes=1)
+    ((5, 5), (3, 5), (5,))
+    """
+    sizes: Any = (shape,) * axes if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(sizes, (tuple, list)) or len(sizes) != axes:
+        expected = "one int" if axes == 1 else "one int or two, (m, k)"
+        raise TypeError(f"shape must be {expected}, the points along each axis; it is {shape!r}.")
+    return tuple(positive_integer(m, f"shape[{k}]") for k, m in enumerate(sizes))
 
 
 def plane_axes(plane: tuple[int, int], dim: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
-from fastgd.keywords import explain_keywords
+from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
@@ -252,7 +252,7 @@ def text(key: str, cell: Any) -> str:
     return f"{cell:.4g}"
 
 
-@explain_keywords("compare")
+@explain_calls()
 def compare(
     problem: Problem,
     x0: ArrayLike,

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from .boxes import real_array
+from .calls import explain_calls
 from .jit.options import kernel
 from .jit.targets import named, shared_kernel
 
 __all__ = ["ewma"]
 
 
+@explain_calls()
 def ewma(values: Any, beta: Any, bias_correction: bool = True, axis: int = 0) -> np.ndarray:
     r"""The exponentially weighted average of a series, at each of its steps.
 

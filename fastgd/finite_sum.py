@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd import symbolic
+from fastgd.calls import explain_calls
 from fastgd.guards import (
     check_gradient_of_several,
     check_sample_gradient,
@@ -21,7 +22,6 @@ from fastgd.guards import (
 )
 from fastgd.jit.options import inlined
 from fastgd.jit.targets import levels_to_caller
-from fastgd.keywords import explain_keywords
 from fastgd.problem import Problem
 
 __all__ = ["SAMPLES", "FiniteSum", "sum_of"]
@@ -82,7 +82,7 @@ class FiniteSum(Problem):
     array([1., 3.])
     """
 
-    @explain_keywords("FiniteSum")
+    @explain_calls()
     def __init__(
         self,
         loss: Callable[..., Any],

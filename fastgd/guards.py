@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastgd.jit.outside import write_instead
+from fastgd.texts import with_article
+
 PLAIN = "write x[i] and loops over range(len(x)), with math.* and scalar np.*"
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -43,7 +46,10 @@ class Point:
         raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
 
     def __array_function__(self, function: Any, *args: Any) -> NoReturn:
-        raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
+        name = f"{function.__module__}.{function.__name__}"
+        short = f"np.{name.removeprefix('numpy.')}"
+        instead = write_instead(name)
+        raise Misuse(f"calls {short} on {self._name} as a whole; {PLAIN}{instead and f'; {instead}'}")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):  # NumPy looks for some of these, and does without
@@ -127,8 +133,7 @@ def described(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of length {len(value)}"
     text = repr(value)
-    kind = type(value).__name__
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}, {text if len(text) <= 40 else text[:37] + '...'}"
+    return f"{with_article(type(value).__name__)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 
 def plain_function(function: Any, argument: str) -> Callable[..., Any]:

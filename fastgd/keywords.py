@@ -1,18 +1,12 @@
-"""Errors for unknown keyword arguments that say what this package calls them."""
+"""What other libraries call our arguments, and what an error says of one that there is not."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping
 
 from .errors import nearest
 
-__all__ = ["called_here", "explain_keywords", "unknown_keyword"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["HYPERPARAMETERS", "PLACES", "called_here", "unknown_keyword"]
 
 # What SciPy, PyTorch, Keras, Optax and scikit-learn call our arguments
 NAMES = {
@@ -31,12 +25,13 @@ NAMES = {
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
     "shape": "resolution grid_size grid_shape", "n_starts": "nstarts num_starts n_samples num_samples samples",
 }  # fmt: skip
-PASSED_ON: list[str] = []  # names of the options that functions hand on to another
+HYPERPARAMETERS = (
+    "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
+    "line_search",
+)  # fmt: skip
+# Where an argument belongs that was given elsewhere
 PLACES = {
-    "the optimizer, as in fastgd.Adam(lr=0.05)": (
-        "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
-        "line_search",
-    ),
+    "the optimizer, as in fastgd.Adam(lr=0.05)": HYPERPARAMETERS,
     "fastgd.minimize": (
         "max_steps", "gtol", "xtol", "ftol", "patience", "bound", "record", "average", "progress", "seed", "threads",
         "x0", "device", "dtype", "batch_size", "noise",
@@ -60,8 +55,16 @@ def called_here(name: str, known: Iterable[str]) -> list[str]:
     return [each for each in meant if each in known]
 
 
-def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "argument") -> str:
-    """What an error says of an argument that there is not.
+def unknown_keyword(
+    owner: str,
+    name: str,
+    known: Iterable[str],
+    what: str = "argument",
+    places: Mapping[str, tuple[str, ...]] = PLACES,
+) -> str:
+    """What an error says of an argument that there is not; the first of the places that knows it is named.
+
+    In the text of a place, ``{name}`` stands for the name of the argument there.
 
     Examples
     --------
@@ -69,47 +72,16 @@ def unknown_keyword(owner: str, name: str, known: Iterable[str], what: str = "ar
     >>> unknown_keyword("Adam", "learning_rate", ["lr", "beta1"])
     "Adam has no argument 'learning_rate'; here it is called lr."
     """
-    known = [each for each in known if each != "self"]
+    known = list(known)
     here = called_here(name, known)
     start = f"{owner} has no {what} {name!r}"
     if name == "callback" and {"record", "progress"} <= set(known):
         return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
-    for place, names in PLACES.items():
+    for place, names in places.items():
         there = [name] if name in names else called_here(name, names)
-        if there and "over" in known and "lr" in names:
-            return f'{start}: give its values in over, as in over={{"{there[0]}": [0.01, 0.1]}}.'
         if there and not set(names) & set(known):
-            return f"{start}: give {' or '.join(there)} to {place}."
+            return f"{start}: give {' or '.join(there)} to {place.replace('{name}', there[0])}."
     takes = f" It takes {', '.join(known)}." if len(known) <= 12 else ""
     return f"{start}.{nearest(name, known)}{takes}"
-
-
-def explain_keywords(owner: str, passed_on: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a decorator: the function raises TypeError with `unknown_keyword` for what it does not take.
-
-    A function with ``**options`` takes the keyword-only arguments of the one that is decorated with `passed_on`, which
-    is `fastgd.minimize`.
-    """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = function.__code__
-        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-        if passed_on:
-            PASSED_ON.extend(own[code.co_argcount :])
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            others = [name for name in kwargs if name not in own]
-            if others:
-                known = (*own, *PASSED_ON) if passes_on else own
-                for name in others:
-                    if name not in known and not (passes_on and name == "x0"):  # which the function itself refuses
-                        raise TypeError(unknown_keyword(owner, name, known))
-            return function(*args, **kwargs)
-
-        return call
-
-    return decorate

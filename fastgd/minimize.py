@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from .averaging import Average
+from .calls import explain_calls
 from .engine import devices
 from .engine.plan import Arrays, Plan, check_kinds, make_plan
 from .errors import Interrupted
 from .jit.exchange import as_like
 from .jit.pool import checked_threads
-from .keywords import explain_keywords
 from .optimizers import Method
 from .problem import Problem
 from .result import Result
@@ -25,7 +25,7 @@ from .stopping import StopTests
 __all__ = ["minimize"]
 
 
-@explain_keywords("minimize", passed_on=True)
+@explain_calls(passed_on=True)
 def minimize(
     problem: Problem,
     x0: Any,

@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 
 from fastgd import evaluate, symbolic
 from fastgd.boxes import (
+    GridShape,
     box_points,
     box_text,
     checked_bounds,
     checked_minima,
+    grid_shape,
     normal_points,
     plane_axes,
     plane_grid,
@@ -21,9 +23,9 @@ from fastgd.boxes import (
     real_array,
     whole_seed,
 )
+from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
-from fastgd.keywords import explain_keywords
 
 __all__ = ["Problem"]
 
@@ -94,7 +96,7 @@ class Problem:
            [0., 0.]])
     """
 
-    @explain_keywords("Problem")
+    @explain_calls()
     def __init__(
         self,
         fun: Callable[..., Any],
@@ -156,6 +158,7 @@ class Problem:
             self._hess = self._derive_hessian()
         return self._hess
 
+    @explain_calls()
     def value(self, x: ArrayLike) -> np.ndarray:
         """Return the value at each point.
 
@@ -182,6 +185,7 @@ class Problem:
         """
         return evaluate.value(self.fun, self._points(x), self.data)
 
+    @explain_calls()
     def gradient(self, x: ArrayLike) -> np.ndarray:
         """Return the gradient at each point.
 
@@ -211,6 +215,7 @@ class Problem:
         """
         return evaluate.gradient(self.grad, self._points(x), self.data)
 
+    @explain_calls()
     def hessian(self, x: ArrayLike) -> np.ndarray:
         """Return the matrix of second derivatives at each point, derived from `fun`.
 
@@ -243,6 +248,7 @@ class Problem:
     def _derive_hessian(self) -> Callable[..., Any]:
         return symbolic.derive_hessian(self.fun, self.dim, self.data)
 
+    @explain_calls()
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
         """Draw starts.
 
@@ -298,12 +304,9 @@ class Problem:
             )
         return box_points(n, self.bounds, seed, method)
 
+    @explain_calls()
     def grid(
-        self,
-        shape: int | tuple[int, int],
-        plane: tuple[int, int] = (0, 1),
-        at: ArrayLike | None = None,
-        bounds: Any = None,
+        self, shape: GridShape, plane: tuple[int, int] = (0, 1), at: ArrayLike | None = None, bounds: Any = None
     ) -> np.ndarray:
         """Return a regular grid of points in a plane spanned by two of the parameters.
 
@@ -345,11 +348,7 @@ class Problem:
         array([1., 0., 1., 5.])
         """
         axes = plane_axes(plane, self.dim)
-        sizes: Any = (shape,) * len(axes) if isinstance(shape, (int, np.integer)) else shape
-        if not isinstance(sizes, (tuple, list)) or len(sizes) != len(axes):
-            expected = "one int" if self.dim == 1 else "one int or two, (m, k)"
-            raise TypeError(f"shape must be {expected}, the points along each axis; it is {shape!r}.")
-        sizes = tuple(positive_integer(m, f"shape[{k}]") for k, m in enumerate(sizes))
+        sizes = grid_shape(shape, len(axes))
         if bounds is not None:
             box = checked_bounds(bounds, len(axes))
         elif self.bounds is not None:

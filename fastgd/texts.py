@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["counted", "decimals", "position_text", "table_lines"]
+__all__ = [
+    "Summarized", "counted", "decimals", "first_lines", "listed", "position_text", "table_lines", "with_article",
+]  # fmt: skip
 
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined"}
 
@@ -22,6 +24,30 @@ def counted(count: int, noun: str) -> str:
     ('1 start', '2 minima', '1,200 runs')
     """
     return f"{count:,} {noun if count == 1 else PLURALS.get(noun, f'{noun}s')}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence names them.
+
+    Examples
+    --------
+    >>> from fastgd.texts import listed
+    >>> listed(["x0"]), listed(["problem", "x0"]), listed(["problem", "x0", "optimizer"])
+    ('x0', 'problem and x0', 'problem, x0 and optimizer')
+    """
+    return " and ".join([*([", ".join(words[:-1])] if len(words) > 1 else []), *words[-1:]])
+
+
+def with_article(noun: str) -> str:
+    """Return a noun with its article.
+
+    Examples
+    --------
+    >>> from fastgd.texts import with_article
+    >>> with_article("Problem"), with_article("Adam")
+    ('a Problem', 'an Adam')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def table_lines(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
@@ -39,6 +65,33 @@ def table_lines(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> 
         cells = zip(row, widths, strict=True)
         lines.append("  ".join(c.ljust(w) if j in left else c.rjust(w) for j, (c, w) in enumerate(cells)).rstrip())
     return lines
+
+
+def first_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], count: int, left: Collection[int] = (0,), rest: str = ""
+) -> list[str]:
+    """Return the lines of a table of the first of some things, and one that says how many more there are.
+
+    Examples
+    --------
+    >>> from fastgd.texts import first_lines
+    >>> first_lines(["", "value"], [["0", "1.5"], ["1", "2"]], 5, rest=", all higher")
+    ['   value', '0    1.5', '1      2', 'and 3 more, all higher']
+    >>> first_lines(["", "value"], [], 0)
+    []
+    """
+    lines = table_lines([columns, *rows], left) if rows else []
+    return [*lines, f"and {count - len(rows):,} more{rest}"] if count > len(rows) else lines
+
+
+class Summarized:
+    """Prints as the text that ``summary()`` returns."""
+
+    def summary(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.summary()
 
 
 def decimals(size: float, significant: int) -> int:

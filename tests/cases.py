@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import pytest
 
 import fastgd as gd
+from fastgd.engine import cpu
 
 FIELDS = ("x", "fun", "grad_norm", "nit", "status")
 DRAWS = ("batch_size", "replace", "shuffle", "noise", "shared_batches", "check_every")
@@ -90,3 +94,14 @@ def assert_same_runs(one: gd.Result, other: gd.Result, of_one: Any = (), of_othe
         a, b = getattr(one, name)[of_one], getattr(other, name)[of_other]
         assert a.shape == b.shape, name
         assert same_bits(a, b), f"{name} differs at {np.argwhere(a != b)[:5].tolist()}"
+
+
+def refused(kind: type[Exception], words: list[str], call: Any) -> None:
+    """`call` raises `kind` with all the words, and no kernel is looked for."""
+    begun = mock.patch.object(cpu, "run", side_effect=AssertionError("work has begun"))
+    with begun, pytest.raises(kind, match=r".") as caught:
+        call()
+    assert type(caught.value) is kind
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+    assert not re.search(r"numba|Traceback", str(caught.value))

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import pickle
-import re
 from typing import Any
-from unittest import mock
 
-import numba
 import numpy as np
 import pytest
-from cases import form
-from scipy import special
-from scipy.special import expit
+from cases import form, refused
 
 import fastgd as gd
-from fastgd.engine import cpu
-from fastgd.jit.targets import KERNELS
 
 HIMMELBLAU = gd.problems.himmelblau()
 BOWL = form(1.0, 10.0)
@@ -29,68 +20,11 @@ def bowl(x):
     return x[0] * x[0] + x[1] * x[1]
 
 
-def bowl_gradient(x, out):
-    out[0] = 2.0 * x[0]
-    out[1] = 2.0 * x[1]
+T = np.linspace(0.0, 1.0, 10)
 
 
-def a_tuple(x):
-    return x[0], x[1]
-
-
-def nothing(x):
-    x[0] + x[1]
-
-
-def an_array(x):
-    return np.array([x[0], x[1]])
-
-
-def past_the_end_of_x(x):
-    return x[0] + x[2]
-
-
-def two_arguments(x, scale):
-    return scale * x[0]
-
-
-def writes_past_the_end(x, out):
-    bowl_gradient(x, out)
-    out[2] = 0.0
-
-
-def writes_before_the_front(x, out):
-    bowl_gradient(x, out)
-    out[-3] = 0.0
-
-
-def writes_one_component(x, out):
-    out[0] = 2.0 * x[0]
-
-
-def writes_a_tuple(x, out):
-    out[0] = 2.0 * x[0], 0.0
-    out[1] = 0.0
-
-
-def returns_the_gradient(x, out):
-    return [2.0 * x[0], 2.0 * x[1]]
-
-
-def writes_to_x(x, out):
-    bowl_gradient(x, out)
-    x[0] = 0.0
-
-
-def refused(kind: type[Exception], words: list[str], call: Any) -> None:
-    """`call` raises `kind` with all the words, and no kernel is looked for."""
-    begun = mock.patch.object(cpu, "run", side_effect=AssertionError("work has begun"))
-    with begun, pytest.raises(kind, match=r".") as caught:
-        call()
-    assert type(caught.value) is kind
-    for word in words:
-        assert word in str(caught.value), str(caught.value)
-    assert not re.search(r"numba|Traceback", str(caught.value))
+def straight(x, i, t, y):
+    return (x[0] * t[i] - y[i]) ** 2
 
 
 STARTS: list[tuple[Any, type[Exception], list[str]]] = [
@@ -254,102 +188,7 @@ def test_problem_and_optimizer(problem: Any, optimizer: Any, words: list[str]) -
     refused(TypeError, words, lambda: gd.minimize(problem, START, optimizer))
 
 
-def test_unknown_arguments() -> None:
-    with pytest.raises(TypeError, match=r"minimize has no argument 'maxsteps'\. Did you mean 'max_steps'\?"):
-        gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="positional"):
-        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[call-arg]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
-        ("tol", "here it is called gtol or xtol or ftol"),
-        ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
-        ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
-        ("bounds", "give bounds to the problem"),
-        ("args", "give data to the problem"),
-        ("learning_rate", "give lr to the optimizer, as in fastgd.Adam(lr=0.05)"),
-        ("lr", "give lr to the optimizer"),
-        ("beta1", "give beta1 to the optimizer"),
-        ("method", "here it is called optimizer"),
-        ("n_jobs", "here it is called threads"),
-    ],
-)
-def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
-    words = [f"minimize has no argument {name!r}", said]
-    refused(TypeError, words, lambda: gd.minimize(BOWL, START, DESCENT, **{name: 1}))
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: gd.Adam(learning_rate=0.1), ["Adam has no argument 'learning_rate'", "here it is called lr"]),
-        (lambda: gd.AdamW(betas=(0.9, 0.99)), ["AdamW has no", "here it is called beta1 or beta2"]),
-        (lambda: gd.Adam(0.1, epsilon=1e-8), ["here it is called eps"]),
-        (lambda: gd.Adam(0.1, maxiter=100), ["Adam has no argument 'maxiter'", "give max_steps to fastgd.minimize"]),
-        (lambda: gd.Momentum(0.1, beta1=0.9), ["Momentum has no argument 'beta1'", "here it is called momentum"]),
-        (lambda: gd.GradientDescent(0.1, momentum=0.9), ["GradientDescent has no", "It takes lr, "]),
-        (lambda: gd.ConjugateGradient(linesearch=1), ["ConjugateGradient has no", "here it is called line_search"]),
-        (lambda: gd.SciPy(gtol=1e-8), ["SciPy has no argument 'gtol'", "give gtol to fastgd.minimize"]),
-        (lambda: gd.GradientFlow(tol=1e-8), ["GradientFlow has no", "give gtol or xtol or ftol to fastgd.minimize"]),
-        (lambda: gd.Problem(bowl, jac=bowl_gradient, dim=2), ["Problem has no", "here it is called grad"]),
-        (lambda: gd.Problem(bowl, n=2), ["Problem has no argument 'n'", "here it is called dim"]),
-        (lambda: gd.FiniteSum(bowl, args=(START,), dim=2), ["FiniteSum has no", "here it is called data"]),
-    ],
-)  # fmt: skip
-def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None:
-    refused(TypeError, words, call)
-
-
 RATES = {"lr": [0.01, 0.02]}
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, shap=64), ["map_basins has no", "Did you mean 'shape'?"]),
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, resolution=64), ["map_basins has", "here it is called shape"]),
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
-        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
-        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
-        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
-        (
-            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, lr=[0.1]),
-            ["sweep_basins has no argument 'lr': give its values in over", 'over={"lr": [0.01, 0.1]}'],
-        ),
-        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
-        (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
-        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
-        (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
-        (lambda: gd.find_critical_points(HIMMELBLAU, n_start=50), ["Did you mean 'n_starts'?"]),
-        (lambda: gd.find_critical_points(HIMMELBLAU, threads=2), ["no argument 'threads'. It takes problem, n_starts"]),
-    ],
-)  # fmt: skip
-def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
-    refused(TypeError, words, call)
-
-
-def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:
-    words = ["over must name hyperparameters of GradientDescent", "got 'learning_rate'. Here it is called lr."]
-    refused(ValueError, words, lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, {"learning_rate": [0.1]}))
-
-
-T = np.linspace(0.0, 1.0, 10)
-
-
-def straight(x, i, t, y):
-    return (x[0] * t[i] - y[i]) ** 2
-
-
-def test_data_of_different_lengths() -> None:
-    words = ["loss raised IndexError", "straight", "data[0] has 10 samples and data[1] 5: arrays that are read by i"]
-    refused(ValueError, words, lambda: gd.FiniteSum(straight, dim=1, data=(T, T[:5])))
-    with pytest.raises(ValueError, match=r"index 10 is out of bounds for axis 0 with size 10, in line [^\n]*\)\.$"):
-        gd.FiniteSum(lambda x, i, t: x[0] * t[i + 1], dim=1, data=(T,))
 
 
 @pytest.mark.parametrize(
@@ -366,15 +205,6 @@ def test_batch_sizes_that_are_no_integers(size: Any, words: list[str]) -> None:
         gd.minimize(line, [0.0], DESCENT, batch_size=size)
     assert words[0] in str(caught.value)
     assert ("write" in str(caught.value)) == ("write" in words[0])
-
-
-def test_the_explained_functions_keep_their_signatures() -> None:
-    assert list(inspect.signature(gd.Adam).parameters)[:3] == ["lr", "beta1", "beta2"]
-    assert list(inspect.signature(gd.minimize).parameters)[:4] == ["problem", "x0", "optimizer", "max_steps"]
-    assert list(inspect.signature(gd.Problem).parameters)[:3] == ["fun", "grad", "dim"]
-    assert list(inspect.signature(gd.map_basins).parameters)[:3] == ["problem", "optimizer", "shape"]
-    assert pickle.loads(pickle.dumps(gd.sweep_basins)) is gd.sweep_basins
-    assert pickle.loads(pickle.dumps(gd.Adam(0.1))).lr == 0.1
 
 
 def test_an_optimizer_is_looked_at_before_the_device() -> None:
@@ -454,147 +284,9 @@ def test_unknown_names_get_the_nearest_one(call: Any, kind: type[Exception], wor
     refused(kind, words, call)
 
 
-@pytest.mark.parametrize(
-    ("fun", "kind", "words"),
-    [
-        (a_tuple, TypeError, ["fun must return one real number", "a tuple of length 2"]),
-        (nothing, TypeError, ["fun must return one real number", "None"]),
-        (an_array, TypeError, ["fun must return one real number", "an array of shape (2,)"]),
-        (past_the_end_of_x, ValueError, ["fun", "x[2]", "dim is 2"]),
-        (two_arguments, TypeError, ["fun", "two_arguments", "scale"]),
-        (np.sum, TypeError, ["fun"]),
-        (3.0, TypeError, ["fun must be a plain Python function", "3.0"]),
-    ],
-)
-def test_functions(fun: Any, kind: type[Exception], words: list[str]) -> None:
-    refused(kind, words, lambda: gd.Problem(fun, dim=2))
-
-
-@pytest.mark.parametrize(
-    ("grad", "kind", "words"),
-    [
-        (writes_past_the_end, ValueError, ["grad", "out[2]", "past the end", "dim is 2"]),
-        (writes_before_the_front, ValueError, ["grad", "out[-3]", "past the end", "dim is 2"]),
-        (writes_one_component, ValueError, ["grad must write every component", "left out out[1]"]),
-        (writes_a_tuple, ValueError, ["grad", "a tuple of length 2", "out[0]"]),
-        (returns_the_gradient, ValueError, ["grad must write every component", "list of length 2"]),
-        (writes_to_x, ValueError, ["grad", "x[0]", "a point is only read"]),
-        (bowl, TypeError, ["grad", "grad(x, out)", "bowl"]),
-    ],
-)
-def test_gradients(grad: Any, kind: type[Exception], words: list[str]) -> None:
-    refused(kind, words, lambda: gd.Problem(bowl, grad, dim=2))
-
-
-@pytest.mark.parametrize(
-    "bounds", [(1, 1), (2, -2), [(0, 1), (3, 3)], [(0, 1), (5, 4)], (np.zeros(2), np.array([1.0, 0.0]))]
-)
-def test_boxes_with_low_not_below_high(bounds: Any) -> None:
-    refused(ValueError, ["bounds", "low", "high"], lambda: gd.Problem(bowl, bowl_gradient, dim=2, bounds=bounds))
-
-
-@pytest.mark.parametrize(
-    ("options", "kind"),
-    [
-        ({"dim": 0}, ValueError), ({"dim": -1}, ValueError), ({"dim": 2.0}, TypeError), ({"dim": "2"}, TypeError),
-        ({"dim": 2, "bounds": (0, np.inf)}, ValueError), ({"dim": 2, "bounds": "wide"}, TypeError),
-        ({"dim": 2, "bounds": [(0, 1)] * 3}, ValueError), ({"dim": 2, "data": [1.0]}, TypeError),
-        ({"dim": 2, "data": (np.array([np.nan]),)}, ValueError), ({"dim": 2, "minima": [1.0, 2.0, 3.0]}, ValueError),
-    ],
-)  # fmt: skip
-def test_other_arguments_of_a_problem(options: dict[str, Any], kind: type[Exception]) -> None:
-    refused(kind, [next(name for name in reversed(options))], lambda: gd.Problem(bowl, bowl_gradient, **options))
-
-
-def branching(x):
-    return x[0] * x[0] if x[0] > 0.0 else -x[0]
-
-
-def test_a_gradient_that_cannot_be_derived_is_an_error_before_any_work() -> None:
-    problem = gd.Problem(branching, dim=1)
-    kernels = len(KERNELS)
-    with pytest.raises(gd.DerivationError, match=r"(?s)branching.*grad\(x, out"):
-        gd.minimize(problem, [0.5], DESCENT)
-    assert len(KERNELS) == kernels
-
-
-def unknown_to_numba(x):
-    return float(str(1.0)) * x[0] * x[0]
-
-
-def unknown_gradient(x, out):
-    out[0] = 2.0 * x[0] * float(format(1.0, "f"))
-
-
-def test_what_cannot_be_compiled_is_a_type_error_that_says_what_may_be_used() -> None:
-    problem = gd.Problem(unknown_to_numba, unknown_gradient, dim=1, name="strange")
-    with pytest.raises(TypeError, match=r"strange: .*plain arithmetic, loops, math"):
-        gd.minimize(problem, [0.5], DESCENT)
-
-
-def squared(v):
-    return v * v
-
-
-def by_a_plain_function(x):
-    return squared(x[0])
-
-
-def by_scipy(x):
-    return special.erf(x[0])
-
-
-def by_a_name_of_scipys(x):
-    return expit(x[0])
-
-
-def by_an_import(x):
-    import math
-
-    return math.sin(x[0])
-
-
-def slope(x, out):
-    out[0] = 2.0 * x[0]
-
-
-@pytest.mark.parametrize(
-    ("fun", "words"),
-    [
-        (
-            by_a_plain_function,
-            "'squared' is a plain function: put @numba.njit above its def (or squared = numba.njit(squared))",
-        ),
-        (by_scipy, "'erf' is none of math or numpy, and of others none can be compiled: write math.erf."),
-        (by_a_name_of_scipys, "'expit' is none of math or numpy, and of others none can be compiled."),
-        (by_an_import, "they cannot import anything: put their imports at the top of the file"),
-    ],
-)
-def test_what_cannot_be_compiled_hears_what_to_write(fun: Any, words: str) -> None:
-    with pytest.raises(TypeError, match="numba cannot compile") as caught:
-        gd.minimize(gd.Problem(fun, slope, dim=1), [0.5], DESCENT)
-    assert words in str(caught.value)
-
-
-def test_a_helper_by_njit_is_compiled() -> None:
-    helper = numba.njit(squared)
-    assert gd.Problem(lambda x: helper(x[0]), dim=1).value([3.0]) == 9.0
-
-
 def test_bad_input_leaves_nothing_behind() -> None:
     """After an error the same call with a good argument works as if nothing had been."""
     with pytest.raises(ValueError, match="max_steps"):
         gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=0)
     runs = gd.minimize(BOWL, [1.0, 1.0], DESCENT, max_steps=1)
     np.testing.assert_allclose(runs.x, [0.99, 0.9], rtol=1e-15)
-
-
-def test_what_other_libraries_call_an_optimizer() -> None:
-    with pytest.raises(AttributeError, match=r"here it is fastgd.GradientDescent"):
-        gd.SGD  # noqa: B018
-    with pytest.raises(AttributeError, match=r"'fastgd' has no attribute 'minimise'\. Did you mean 'minimize'\?"):
-        gd.minimise  # noqa: B018
-    with pytest.raises(AttributeError, match=r"'fastgd.problems' has no .*'himelblau'\. Did you mean 'himmelblau'\?"):
-        gd.problems.himelblau  # noqa: B018
-    assert not hasattr(gd.problems, "nothing_like_it")
-    assert sorted(gd.__all__) == dir(gd)

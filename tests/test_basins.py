@@ -104,7 +104,7 @@ def test_run_order_does_not_matter():
     mixed = result(x[shuffle], fun=runs.fun[shuffle], grad_norm=runs.grad_norm[shuffle])
     one, other = find_basins(runs, 0.01), find_basins(mixed, 0.01)
     assert np.array_equal(one.labels[shuffle], other.labels)
-    assert np.array_equal(one.points, other.points)
+    assert np.array_equal(one.x, other.x)
     assert np.array_equal(one.fun, other.fun)
 
 
@@ -114,14 +114,14 @@ def test_sorted_by_value_then_by_position_whatever_the_rounding():
     fun = np.array([3e-16, 1e-16, 2e-16, -1.0])
     basins = find_basins(result(x, fun=fun), 1e-3)
     assert basins.labels.tolist() == [2, 3, 1, 0]
-    assert np.array_equal(basins.points, x[[3, 2, 0, 1]])
+    assert np.array_equal(basins.x, x[[3, 2, 0, 1]])
 
 
 def test_the_representative_has_the_smallest_gradient_and_the_lower_value_among_equals():
     x = np.array([[0.0], [1e-4], [2e-4], [3e-4]])
     norm = np.array([1.0, 0.1, 0.1, np.nan])
     basins = find_basins(result(x, fun=np.array([4.0, 3.0, 2.0, 1.0]), grad_norm=norm), 1e-2)
-    assert basins.points.tolist() == [[2e-4]]
+    assert basins.x.tolist() == [[2e-4]]
     assert basins.fun.tolist() == [2.0]
     assert basins.counts.tolist() == [4]
 
@@ -142,7 +142,7 @@ def test_no_settled_run(status):
     basins = find_basins(result(np.full((3, 4, 2), np.nan), status=status))
     assert basins.labels.shape == (3, 4)
     assert len(basins) == 0
-    assert basins.points.shape == (0, 2)
+    assert basins.x.shape == (0, 2)
     assert basins.intervals.shape == (0, 2)
     assert basins.unsettled + basins.diverged == 1.0
     assert "0 attractors" in str(basins)
@@ -164,7 +164,7 @@ def test_float32_runs_scatter_more_and_still_meet():
     x = centre * (1 + 1e-6 * generator.normal(size=(500, 2)))
     basins = find_basins(result(x.astype(np.float32)))
     assert len(basins) == 2
-    assert basins.points.dtype == np.float64
+    assert basins.x.dtype == np.float64
 
 
 def circle(x):
@@ -187,8 +187,9 @@ def test_a_curve_of_minima_is_one_attractor_known_where_it_passes_a_known_minimu
 
 def test_a_blurred_cloud_is_grouped_at_a_wider_tolerance_with_a_warning():
     cloud = np.random.default_rng(0).normal(size=(20_000, 50))
-    with pytest.warns(RuntimeWarning, match="too blurred"):
+    with pytest.warns(RuntimeWarning, match="too blurred") as caught:
         basins = find_basins(result(cloud), 1.0)
+    assert caught[0].filename == __file__
     assert basins.counts[0] > 19_000
 
 
@@ -215,7 +216,7 @@ def test_many_end_points(m, n, kind):
     runs = result(x + 1e-7 * generator.normal(size=x.shape), fun=np.sum(x, axis=1))
     basins = find_basins(runs, 0.01)
     assert basins.counts.sum() == m
-    assert np.abs(basins.points[basins.labels] - x).max() < 0.03  # two neighbours of the 2000 may be one attractor
+    assert np.abs(basins.x[basins.labels] - x).max() < 0.03  # two neighbours of the 2000 may be one attractor
     if n == 50 or kind != "scattered":
         assert len(basins) == len(np.unique(x, axis=0))
 
@@ -252,7 +253,7 @@ def test_himmelblau_end_to_end():
         (3.0, 2.0),
         (3.58442834033049, -1.8481265269644),
     ]
-    assert np.allclose(basins.points, exact, rtol=0, atol=1e-10)
+    assert np.allclose(basins.x, exact, rtol=0, atol=1e-10)
     assert sorted(basins.known) == [0, 1, 2, 3]
     assert basins.labels.shape == (40, 100)
     assert basins.radius.max() < 0.1
@@ -263,7 +264,7 @@ def test_styblinski_tang_shares_are_exact(dim):
     problem = gd.problems.make("styblinski_tang", dim=dim)
     runs = gd.minimize(problem, problem.sample(100_000, seed=0), gd.GradientDescent(lr=0.005))
     basins = find_basins(runs)
-    low = np.count_nonzero(basins.points < 0, axis=1)
+    low = np.count_nonzero(basins.x < 0, axis=1)
     exact = 0.515673125678**low * (1 - 0.515673125678) ** (dim - low)
     assert len(basins) == 2**dim
     # 95 % intervals miss in one case of twenty, so all are asked of wider ones.
@@ -282,8 +283,8 @@ def test_summary_and_dict():
     assert "66.67%" in text
     back = json.loads(json.dumps(basins.to_dict()))
     assert back["counts"] == [2, 1]
-    assert set(back) == {field.name for field in dataclasses.fields(Basins)} - {"problem"} | {"kinds"}
-    assert back["kinds"] == ["minimum", "minimum"]
+    assert set(back) == {field.name for field in dataclasses.fields(Basins)} - {"problem"} | {"kind"}
+    assert back["kind"] == ["minimum", "minimum"]
     with pytest.raises(dataclasses.FrozenInstanceError):
         basins.fun = None
 
@@ -312,7 +313,7 @@ def test_map_has_the_axes_of_the_grid():
     assert found.shape == found.labels.shape == found.nit.shape == (9, 6)
     assert found.axes[0].tolist() == np.linspace(-4, 4, 9).tolist()
     assert found.axes[1].tolist() == np.linspace(-3, 3, 6).tolist()
-    ends = found.basins.points[found.labels]
+    ends = found.basins.x[found.labels]
     # In each coordinate the descent goes left or right of the exact boundary.
     boundary = 0.15673125678034
     assert np.array_equal(ends[..., 2] < 0, np.broadcast_to(found.axes[0][:, None] < boundary, (9, 6)))

@@ -287,8 +287,8 @@ def test_styblinski_tang_fractions(dim: int, method: str) -> None:
     assert runs.success.all()
     basins = gd.find_basins(runs)
     assert len(basins) == 2**dim
-    low = basins.points < 0
-    np.testing.assert_allclose(basins.points, np.where(low, LOWER, UPPER), atol=1e-7)
+    low = basins.x < 0
+    np.testing.assert_allclose(basins.x, np.where(low, LOWER, UPPER), atol=1e-7)
     expected = SHARE ** low.sum(axis=-1) * (1 - SHARE) ** (~low).sum(axis=-1)
     assert expected.sum() == pytest.approx(1.0, abs=1e-11)
     inside = (basins.intervals[:, 0] <= expected) & (expected <= basins.intervals[:, 1])

@@ -93,7 +93,7 @@ def assert_styblinski_tang(starts: np.ndarray) -> None:
     expected = np.where(upper, 2.746802770990837, -2.90353402777118)
     np.testing.assert_allclose(runs.x, expected, atol=1e-6)
     basins = gd.find_basins(runs)
-    lower = np.round(basins.points[0], 3) == -2.904
+    lower = np.round(basins.x[0], 3) == -2.904
     assert lower.all()
     share = 0.515673125678**3
     spread = math.sqrt(share * (1 - share) / len(starts))

@@ -97,3 +97,9 @@ def test_public_names_exist_and_are_unique() -> None:
     assert len(set(fastgd.__all__)) == len(fastgd.__all__)
     for name in fastgd.__all__:
         assert hasattr(fastgd, name), name
+
+
+@pytest.mark.parametrize("name", ["", "datasets", "measures", "optimizers", "plot", "problems", "schedules"])
+def test_completion_offers_the_public_names_only(name: str) -> None:
+    place = getattr(fastgd, name) if name else fastgd
+    assert dir(place) == sorted(place.__all__)

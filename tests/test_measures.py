@@ -209,6 +209,22 @@ def test_fractality(fractal):
     assert not empty.fractal
 
 
+def test_the_tests_say_their_verdict_in_words(fractal):
+    said = {
+        "fractal boundary: yes (entropy 0.": m.fractality_test(fractal, 11),
+        "fractal boundary: no (entropy 0.": m.fractality_test(sectors(400), 11),
+        "it takes 3 and 2%)": m.fractality_test(sectors(400), 11),
+        "fractal boundary: undecided (no ball holds a boundary)": m.fractality_test(np.zeros((40, 40), int), 11, 10),
+        "fractal boundary: undecided (too few to tell: 1 ball)": m.fractality_test(sectors(100), 11, 1),
+        "Wada: yes (all of the boundary is within": m.wada_test(fractal),
+        "% of the boundary is within 8 points of all 3 basins)": m.wada_test(sectors(300)),
+        "Wada: no (2 basins, and it takes at least three)": m.wada_test(np.where(fractal == 0, 0, 1)),
+    }
+    for words, found in said.items():
+        assert words in repr(found)
+        assert str(found) == repr(found)
+
+
 def test_the_smooth_reference_is_met_on_straight_boundaries():
     """Averaged over many angles, the entropy is the reference within its error: the test is not biased."""
     x, y = np.mgrid[-1:1:500j, -1:1:500j]

@@ -49,7 +49,7 @@ def test_readme_example_finds_the_four_minima(tmp_path: Path, monkeypatch: pytes
     )
     assert len(basins) == 4
     for x, y in expected:
-        assert min(max(abs(x - u), abs(y - v)) for u, v in basins.points) < 1e-8
+        assert min(max(abs(x - u), abs(y - v)) for u, v in basins.x) < 1e-8
     assert sum(basins.fractions) == pytest.approx(1.0, abs=1e-3)
 
 

@@ -80,3 +80,16 @@ def test_the_line_between_two_minima():
 def test_slices_refuse(call, match):
     with pytest.raises(ValueError, match=match):
         call(gd.problems.himmelblau())
+
+
+def test_one_int_is_the_shape_of_both_sides_as_in_a_grid():
+    problem = gd.problems.himmelblau()
+    path = [[0.0, 0.0], [1.0, 2.0], [3.0, 2.0]]
+    calls = [lambda n: gd.random_slice(problem, [3.0, 2.0], shape=n), lambda n: gd.path_slice(problem, path, shape=n)]
+    for call in calls:
+        np.testing.assert_array_equal(call(5).values, call((5, 5)).values)
+        for shape in ((5,), (5, 5, 5), "5", 5.0):
+            with pytest.raises(TypeError, match=r"shape must be one int or two, \(m, k\), the points along each axis"):
+                call(shape)
+        with pytest.raises(ValueError, match=r"shape\[1\] must be at least 1"):
+            call((5, 0))

@@ -25,7 +25,7 @@ def test_minima_stop_attracting_at_two_over_their_curvature():
     sweep = gd.sweep_basins(
         problem, gd.GradientDescent(lr=0.1), {"lr": lr}, x0=around.reshape(-1, 2), max_steps=20_000
     )
-    order = [int(np.argmin(np.abs(MINIMA - point).max(axis=1))) for point in sweep.basins.points]
+    order = [int(np.argmin(np.abs(MINIMA - point).max(axis=1))) for point in sweep.basins.x]
     assert sorted(order) == [0, 1, 2, 3]
     np.testing.assert_allclose(sweep.limits, LIMITS[order], rtol=0, atol=1e-7)
     np.testing.assert_allclose(sweep.last(), 0.99 * LIMITS[order], rtol=1e-12)
@@ -47,8 +47,8 @@ def test_a_sweep_is_the_single_calls_together():
             alone = gd.find_basins(runs)
             assert sweep.unsettled[i, j] == alone.unsettled
             shares = np.zeros(4)
-            for point, share, steps in zip(alone.points, alone.fractions, alone.mean_nit, strict=True):
-                k = int(np.argmin(np.abs(sweep.basins.points - point).max(axis=1)))
+            for point, share, steps in zip(alone.x, alone.fractions, alone.mean_nit, strict=True):
+                k = int(np.argmin(np.abs(sweep.basins.x - point).max(axis=1)))
                 shares[k] = share
                 assert sweep.mean_nit[i, j, k] == pytest.approx(steps)
             np.testing.assert_allclose(sweep.fractions[i, j], shares)
@@ -123,7 +123,7 @@ def test_the_refined_map_is_the_whole_map(name, optimizer, shape, refine, saved)
     refined = gd.map_basins(problem, optimizer, shape, refine=refine)
     assert np.array_equal(refined.labels, whole.labels)
     np.testing.assert_array_equal(refined.basins.counts, whole.basins.counts)
-    np.testing.assert_allclose(refined.basins.points, whole.basins.points, atol=1e-4)
+    np.testing.assert_allclose(refined.basins.x, whole.basins.x, atol=1e-4)
     assert np.array_equal(refined.nit[refined.made], whole.nit[refined.made])
     assert np.array_equal(refined.status[refined.made], whole.status[refined.made])
     assert np.abs(refined.nit - whole.nit).mean() < 0.1 * whole.nit.mean()

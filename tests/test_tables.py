@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import form
 
 import fastgd as gd
 from fastgd.texts import position_text
@@ -61,7 +62,7 @@ def test_a_sweep_prints_a_line_for_each_value():
     head = [cell.strip() for cell in cells(str(sweep))[0]]
     assert head[0] == "lr"
     assert head[1] == "to 0"
-    assert f"0: {position_text(sweep.basins.points, 0)}" in lines
+    assert f"0: {position_text(sweep.basins.x, 0)}" in lines
     assert head[-2:] == ["diverged", "entropy"]
     for k, row in enumerate(cells(str(sweep))[1 : 1 + len(lr)]):
         assert float(row[0]) == lr[k]
@@ -79,11 +80,46 @@ def test_a_sweep_over_two_and_many_values_is_thinned_out_from_end_to_end():
     lines = sweep.summary(limit=5).splitlines()
     rows = cells(sweep.summary(limit=5))[1:6]
     assert [(float(r[0]), float(r[1])) for r in (rows[0], rows[-1])] == [(0.001, 0.5), (0.1, 0.9)]
-    assert lines[7] == "5 of 60 lines, evenly chosen; summary(limit=) shows more"
+    assert lines[7].startswith("55 rows left out, ")
+    assert lines[7].endswith("; summary(limit=) shows more")
     with pytest.raises(ValueError, match="limit must be at least 1"):
         sweep.summary(limit=0)
     nothing = gd.sweep_basins(HIMMELBLAU, gd.GradientDescent(lr=1.0), {"lr": [1e-9]}, n_starts=5, max_steps=2)
     assert "not settled" in str(nothing)
+
+
+def test_a_long_sweep_shows_the_rows_where_something_changes():
+    """On x²/2 descent holds up to a rate of 2; beyond, runs diverge."""
+    lr = np.linspace(0.5, 3.0, 400)
+    last, first = lr[lr < 2].max(), lr[lr > 2].min()
+    sweep = gd.sweep_basins(form(1.0), gd.GradientDescent(lr=0.1), {"lr": lr}, n_starts=5, max_steps=20_000)
+    table = cells(sweep.summary(limit=9))[1:10]
+    shown = [float(row[0]) for row in table]
+    assert len(shown) == 9
+    for value in (0.5, last, first, 3.0):
+        assert min(abs(np.array(shown) - value)) < 1e-5
+    change = "beside a change of the attractors reached or of the most frequent outcome; summary(limit=) shows more"
+    assert f"391 rows left out, none {change}" in sweep.summary(limit=9).splitlines()
+    assert f"397 rows left out, 1 of them {change}" in sweep.summary(limit=3).splitlines()
+    assert "left out" not in sweep.summary(limit=400)
+    coarse = lr[::8]
+    over = {"lr": coarse, "weight_decay": [0.0, 1e-3]}
+    two = gd.sweep_basins(form(1.0), gd.GradientDescent(lr=0.1), over, n_starts=5, max_steps=20_000)
+    around = np.repeat([coarse[coarse < 2].max(), coarse[coarse > 2].min()], 2)
+    assert [row[0] for row in cells(two.summary(limit=6))[2:6]] == [f"{value:.6g}" for value in around]
+
+
+def test_all_tables_of_points_show_positions_alike_and_count_the_rest():
+    found = gd.find_critical_points(HIMMELBLAU, 300)
+    runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(50), gd.Adam(lr=0.05))
+    basins = gd.find_basins(runs)
+    for table, points in ((found, found.x), (found.shape, found.x), (basins, basins.x)):
+        text = table.summary(limit=1)
+        assert str(table) == table.summary()
+        assert f"and {len(points) - 1} more" in text
+        assert position_text(points, 0) in text.splitlines()[2]
+        with pytest.raises(ValueError, match="limit must be at least 1"):
+            table.summary(limit=0)
 
 
 def test_what_did_not_settle_comes_with_advice():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
+from fastgd.calls import explain_calls
 from fastgd.texts import counted, position_text, table_lines
 
 SHOWN = 20  # attractors up to which the confusion matrix is printed
@@ -35,7 +36,7 @@ class Agreement:
         95 % Wilson interval of `share`, for starts drawn at random.
     labels, reference : ndarray of int64, shape (*batch,)
         The labels of the optimizer and of the reference, in the common numbers.
-    points : ndarray, shape (m, n), or None
+    x : ndarray, shape (m, n), or None
         Where the attractors are; None where plain labels were compared.
     """
 
@@ -44,13 +45,13 @@ class Agreement:
     interval: NDArray[np.float64]
     labels: NDArray[np.int64]
     reference: NDArray[np.int64]
-    points: NDArray[np.float64] | None = None
+    x: NDArray[np.float64] | None = None
 
     @property
     def attractors(self) -> int:
         """How many attractors both sides have together, m."""
         found = max(int(self.labels.max(initial=-1)), int(self.reference.max(initial=-1))) + 1
-        return found if self.points is None else len(self.points)
+        return found if self.x is None else len(self.x)
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -88,9 +89,9 @@ class Agreement:
         return "\n".join([*lines, *table_lines(table)])
 
     def _names(self) -> list[str]:
-        if self.points is None:
+        if self.x is None:
             return [str(k) for k in range(self.attractors)]
-        return [f"{k} {position_text(self.points, k)}" for k in range(self.attractors)]
+        return [f"{k} {position_text(self.x, k)}" for k in range(self.attractors)]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as built-in numbers, lists and strings, ready for JSON; None where there is no share."""
@@ -101,10 +102,11 @@ class Agreement:
             "elsewhere": self.elsewhere.tolist(),
             "labels": self.labels.tolist(),
             "reference": self.reference.tolist(),
-            "points": None if self.points is None else self.points.tolist(),
+            "x": None if self.x is None else self.x.tolist(),
         }
 
 
+@explain_calls()
 def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | BasinMap | ArrayLike) -> Agreement:
     """Compare where two methods lead from the same starts.
 
@@ -175,10 +177,10 @@ def labels_of(side: Any, name: str) -> NDArray[np.int64]:
 
 def matched(own: Basins, theirs: Basins) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The common number of each of our attractors, and the points of all."""
-    if own.points.shape[1] != theirs.points.shape[1]:
+    if own.x.shape[1] != theirs.x.shape[1]:
         raise ValueError(
-            f"labels and reference must be of one problem, got attractors in {own.points.shape[1]} and "
-            f"{theirs.points.shape[1]} dimensions"
+            f"labels and reference must be of one problem, got attractors in {own.x.shape[1]} and "
+            f"{theirs.x.shape[1]} dimensions"
         )
     from scipy.spatial import cKDTree
 
@@ -186,8 +188,8 @@ def matched(own: Basins, theirs: Basins) -> tuple[NDArray[np.int64], NDArray[np.
     if len(own) and len(theirs):
         tol = np.maximum(own.tol, theirs.tol)
         reach = max(1.0, float(own.radius.max()), float(theirs.radius.max()))
-        pairs = cKDTree(own.points / tol).sparse_distance_matrix(
-            cKDTree(theirs.points / tol), reach * (1.0 + 1e-9), p=np.inf, output_type="coo_matrix"
+        pairs = cKDTree(own.x / tol).sparse_distance_matrix(
+            cKDTree(theirs.x / tol), reach * (1.0 + 1e-9), p=np.inf, output_type="coo_matrix"
         )
         allowed = np.maximum(np.maximum(own.radius[pairs.row], theirs.radius[pairs.col]), 1.0) * (1.0 + 1e-9)
         order = np.lexsort((pairs.col, pairs.row, pairs.data))
@@ -199,4 +201,4 @@ def matched(own: Basins, theirs: Basins) -> tuple[NDArray[np.int64], NDArray[np.
                 taken.add(j)
     new = np.flatnonzero(number < 0)
     number[new] = len(theirs) + np.arange(new.size)
-    return number, np.concatenate([theirs.points, own.points[new]])
+    return number, np.concatenate([theirs.x, own.x[new]])

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.calls import explain_calls
 from fastgd.guards import described
+from fastgd.jit.targets import levels_to_caller
 
 if TYPE_CHECKING:
     from fastgd.result import Result
@@ -22,6 +24,7 @@ _DIVERGED_STATUS = 3
 _RELATIVE_TOL = 1e-3
 
 
+@explain_calls()
 def find_basins(
     result: Result,
     tol: ArrayLike | None = None,
@@ -77,7 +80,7 @@ def find_basins(
     >>> problem = gd.problems.make("himmelblau")
     >>> runs = gd.minimize(problem, problem.sample(1000, seed=0), gd.Adam(lr=0.05), gtol=1e-8)
     >>> basins = gd.find_basins(runs)
-    >>> basins.points.round(4)
+    >>> basins.x.round(4)
     array([[-3.7793, -3.2832],
            [-2.8051,  3.1313],
            [ 3.    ,  2.    ],
@@ -113,7 +116,7 @@ def find_basins(
             "some end points form a cloud too blurred to be told apart at tol; they were grouped at "
             f"{coarsening:g} tol. Lower gtol, so that runs end closer to their minima, or raise tol",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=levels_to_caller(),
         )
     k = int(groups.max()) + 1 if groups.size else 0
     order = sort_by_group(groups, k)
@@ -135,7 +138,7 @@ def find_basins(
     counts = np.bincount(groups, minlength=k)
     runs = labels.size
     return Basins(
-        points=x[chosen],
+        x=x[chosen],
         fun=fun[chosen],
         labels=labels.reshape(np.shape(result.status)),
         counts=counts,

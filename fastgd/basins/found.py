@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.texts import counted, position_text, table_lines
+from fastgd.boxes import positive_integer
+from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.landscape.classification import Classification
@@ -23,17 +24,17 @@ COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean step
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Basins:
+class Basins(Summarized):
     """The attractors that runs ended in, best first, and which run went where.
 
     Attributes
     ----------
-    points : ndarray, shape (k, n)
+    x : ndarray, shape (k, n)
         Where each attractor is: the member with the smallest gradient. Sorted by value, then by position.
     fun : ndarray, shape (k,)
-        Value at `points`.
+        Value at `x`.
     labels : ndarray of int64, shape (*batch,)
-        Attractor of each run: an index into `points`, -1 where the run did not settle (step limit, line
+        Attractor of each run: an index into `x`, -1 where the run did not settle (step limit, line
         search failed), -2 where it diverged.
     counts : ndarray of int64, shape (k,)
         Runs in each attractor.
@@ -44,7 +45,7 @@ class Basins:
     mean_nit : ndarray, shape (k,)
         Mean number of steps of the members.
     radius : ndarray, shape (k,)
-        Largest coordinate distance of a member from `points`, in tolerances. Well above 1 where the attractor
+        Largest coordinate distance of a member from `x`, in tolerances. Well above 1 where the attractor
         is a curve or a flat region rather than a point.
     known : ndarray of int64, shape (k,)
         Index into the problem's known minima, or -1.
@@ -56,7 +57,7 @@ class Basins:
         What was minimized, if the runs told.
     """
 
-    points: NDArray[np.float64]
+    x: NDArray[np.float64]
     fun: NDArray[np.float64]
     labels: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -73,9 +74,9 @@ class Basins:
 
     @functools.cached_property
     def curvature(self) -> Classification:
-        """Second derivatives at `points`, by differences of the gradient, computed at first access.
+        """Second derivatives at `x`, by differences of the gradient, computed at first access.
 
-        For symmetries, or to say how the second derivatives are taken, call `fastgd.classify` on `points`.
+        For symmetries, or to say how the second derivatives are taken, call `fastgd.classify` on `x`.
 
         Raises
         ------
@@ -86,15 +87,25 @@ class Basins:
 
         if self.problem is None:
             raise ValueError("problem is not known of these runs, so their end points have no second derivatives")
-        return classify(self.problem, self.points, method="differences")
+        return classify(self.problem, self.x, method="differences")
 
     @property
-    def kinds(self) -> NDArray[np.str_]:
+    def kind(self) -> NDArray[np.str_]:
         """Kind of each attractor, shape (k,): "minimum", "saddle", ..., see `fastgd.landscape.Classification`.
 
         A descent can end in a saddle: from a start on the ridge, or where the slope beside it is within `gtol`.
         """
         return self.curvature.kind
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """The same array as `x`, under the name that arguments of points have elsewhere."""
+        return self.x
+
+    @property
+    def kinds(self) -> NDArray[np.str_]:
+        """The same array as `kind`."""
+        return self.kind
 
     def __len__(self) -> int:
         return len(self.fun)
@@ -102,9 +113,6 @@ class Basins:
     def __repr__(self) -> str:
         found = f"{counted(len(self), 'attractor')}, {counted(self.labels.size, 'run')}"
         return f"<Basins of {self.name or 'a problem'}: {found}>"
-
-    def __str__(self) -> str:
-        return self.summary()
 
     def summary(self, limit: int = 20) -> str:
         """Return a table of the attractors, as plain text.
@@ -120,16 +128,11 @@ class Basins:
             One line per attractor: number, kind, value, position, share with its interval, mean steps, known
             minimum.
         """
-        runs = self.labels.size
+        limit = positive_integer(limit, "limit")
         of = f" of {self.name}" if self.name else ""
-        lines = [f"{counted(len(self), 'attractor')}{of} from {counted(runs, 'run')}"]
-        rows = [COLUMNS, *self.rows(limit)]
-        if len(rows) > 1:
-            lines += table_lines(rows, left=(1, 3))
-        if len(self) > limit:
-            lines.append(
-                f"and {len(self) - limit:,} more, with {self.fractions[limit:].sum():.2%} of the runs"
-            )
+        rest = f", with {self.fractions[limit:].sum():.2%} of the runs"
+        lines = [f"{counted(len(self), 'attractor')}{of} from {counted(self.labels.size, 'run')}"]
+        lines += first_lines(COLUMNS, self.rows(limit), len(self), left=(1, 3), rest=rest)
         if self.unsettled:
             lines.append(f"not settled: {self.unsettled:.2%} ({UNSETTLED_ADVICE})")
         if self.diverged:
@@ -150,13 +153,13 @@ class Basins:
             return ["?"] * count
         if "curvature" in self.__dict__:
             return kind_texts(self.curvature)[:count]
-        return kind_texts(classify(self.problem, self.points[:count], method="differences"))
+        return kind_texts(classify(self.problem, self.x[:count], method="differences"))
 
     def _figures(self, index: int) -> tuple[str, ...]:
         low, high = self.intervals[index]
         return (
             _number(float(self.fun[index])),
-            position_text(self.points, index),
+            position_text(self.x, index),
             f"{self.fractions[index]:.2%}",
             f"{100 * low:.2f} - {100 * high:.2f} %",
             f"{self.mean_nit[index]:.1f}",
@@ -169,10 +172,10 @@ class Basins:
         Returns
         -------
         dict
-            One entry per attribute but `problem`, and `kinds` where that is known; arrays become nested lists.
+            One entry per attribute but `problem`, and `kind` where that is known; arrays become nested lists.
         """
         arrays = (
-            "points",
+            "x",
             "fun",
             "labels",
             "counts",
@@ -184,7 +187,7 @@ class Basins:
             "tol",
         )
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
-        plain["kinds"] = None if self.problem is None else self.kinds.tolist()
+        plain["kind"] = None if self.problem is None else self.kind.tolist()
         return plain | {"unsettled": self.unsettled, "diverged": self.diverged, "name": self.name}
 
 

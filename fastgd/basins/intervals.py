@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.calls import explain_calls
 
+
+@explain_calls()
 def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> NDArray[np.float64]:
     r"""Wilson's score interval of a fraction.
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.adaptive import refined_runs
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
-from fastgd.keywords import explain_keywords
+from fastgd.boxes import GridShape
+from fastgd.calls import explain_calls
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -89,11 +90,11 @@ class BasinMap:
         return f"{self!r}\n{self.basins.summary()}"
 
 
-@explain_keywords("map_basins")
+@explain_calls()
 def map_basins(
     problem: Problem,
     optimizer: Any,
-    shape: int | tuple[int, int] = (256, 256),
+    shape: GridShape = (256, 256),
     bounds: Any = None,
     plane: tuple[int, int] = (0, 1),
     at: ArrayLike | None = None,
@@ -109,8 +110,8 @@ def map_basins(
         What to minimize; at least two parameters.
     optimizer : Optimizer
         By what, with one value of each hyperparameter.
-    shape : (int, int)
-        Starts along ``plane[0]`` and ``plane[1]``.
+    shape : int or (int, int)
+        Starts along ``plane[0]`` and ``plane[1]``; one int for both.
     bounds : array_like, optional
         Sides of the grid: ``(low, high)`` for both axes or one row for each, shape (2, 2). By default the
         sides of the problem's box.

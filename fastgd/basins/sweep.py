@@ -14,9 +14,10 @@ from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.errors import nearest
-from fastgd.keywords import called_here, explain_keywords
-from fastgd.texts import counted, position_text, table_lines
+from fastgd.keywords import HYPERPARAMETERS, called_here
+from fastgd.texts import Summarized, counted, position_text, table_lines
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -26,7 +27,7 @@ SHOWN = 6  # attractors with a column of their own in the table
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BasinSweep:
+class BasinSweep(Summarized):
     """Basins for each value of a hyperparameter, or each combination of several; prints as a table.
 
     The first axes are those of `over`, in its order; k is the number of attractors of all values together.
@@ -104,16 +105,14 @@ class BasinSweep:
         found = f"{counted(len(self.starts), 'start')}, {counted(len(self.basins), 'attractor')}"
         return f"<BasinSweep of {self.basins.name or 'a problem'}: {over}, {found}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def summary(self, limit: int = 20) -> str:
         """Return a table of the values and the shares of the attractors, as plain text.
 
         Parameters
         ----------
         limit : int
-            Most rows to show; of more values some at equal distances, the first and the last among them.
+            Most rows to show. Of more values the first and the last are shown, those beside a change of which
+            attractors are reached or of the most frequent outcome, and of the others some at equal distances.
 
         Returns
         -------
@@ -122,7 +121,8 @@ class BasinSweep:
             of runs that did not settle or diverged, and the entropy of the outcome; then where the attractors are.
         """
         limit, shape = positive_integer(limit, "limit"), self.entropy.shape
-        rows = np.unique(np.linspace(0, self.entropy.size - 1, min(limit, self.entropy.size)).astype(np.int64))
+        beside = self._beside_changes()
+        rows = telling_rows(beside, limit)
         shown = min(SHOWN, len(self.basins))
         shares = self.fractions.reshape(self.entropy.size, len(self.basins))
         ended = {
@@ -137,13 +137,49 @@ class BasinSweep:
             parts = [*shares[row, :shown], *(share[row] for share in ended.values())]
             table.append([*values, *(f"{part:.2%}" for part in parts), f"{self.entropy[place]:.3f}"])
         lines = [repr(self)[1:-1], *table_lines(table, left=())]
-        if len(rows) < self.entropy.size:
-            lines.append(f"{len(rows)} of {self.entropy.size:,} lines, evenly chosen; summary(limit=) shows more")
-        lines += [f"{k}: {position_text(self.basins.points, k)}" for k in range(shown)]
+        if left_out := self.entropy.size - len(rows):
+            hidden = int(beside.sum() - beside[rows].sum())
+            which = f"{hidden:,} of them" if hidden else "none"
+            change = "beside a change of the attractors reached or of the most frequent outcome"
+            lines.append(f"{counted(left_out, 'row')} left out, {which} {change}; summary(limit=) shows more")
+        lines += [f"{k}: {position_text(self.basins.x, k)}" for k in range(shown)]
         return "\n".join(lines)
 
 
-@explain_keywords("sweep_basins")
+    def _beside_changes(self) -> NDArray[np.bool_]:
+        """Tell which rows have a neighbour, along any axis, with other attractors or another most frequent outcome."""
+        outcomes = np.concatenate([self.fractions, self.unsettled[..., None], self.diverged[..., None]], axis=-1)
+        told = np.concatenate([self.fractions > 0, outcomes.argmax(axis=-1)[..., None]], axis=-1)
+        beside = np.zeros(self.entropy.shape, dtype=bool)
+        for axis in range(beside.ndim):
+            along, marked = np.moveaxis(told, axis, 0), np.moveaxis(beside, axis, 0)
+            changes = (along[1:] != along[:-1]).any(axis=-1)
+            marked[1:] |= changes
+            marked[:-1] |= changes
+        return beside.reshape(-1)
+
+
+def telling_rows(beside: NDArray[np.bool_], limit: int) -> NDArray[np.intp]:
+    """Return at most `limit` rows: the first and the last, then those beside a change, then some of the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.basins.sweep import telling_rows
+    >>> telling_rows(np.arange(100) // 2 == 33, 6)
+    array([ 0, 25, 66, 67, 75, 99])
+    """
+    kept = np.zeros(beside.size, dtype=bool)
+    ends = np.zeros(beside.size, dtype=bool)
+    ends[[0, -1]] = True
+    for wanted in (ends, beside, ~kept):
+        new = np.flatnonzero(wanted & ~kept)
+        room = min(limit - int(np.count_nonzero(kept)), new.size)
+        kept[new[((np.arange(room) + 0.5) * new.size / max(room, 1)).astype(np.intp)]] = True
+    return np.flatnonzero(kept)
+
+
+@explain_calls(places={'over, as in over={"{name}": [0.01, 0.1]}': HYPERPARAMETERS})
 def sweep_basins(
     problem: Problem,
     optimizer: Any,

@@ -9,6 +9,10 @@ import numpy as np
 __all__ = ["digits", "iris", "standardized"]
 
 
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 def table(name: str, skip: int) -> tuple[np.ndarray, np.ndarray]:
     """The columns of a file but the last, and the last as integers."""
     with resources.as_file(resources.files(__name__) / name) as path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 from .options import interpreted
+from .outside import write_instead
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
@@ -132,10 +132,10 @@ def way_out(cause: str) -> str:
     if called := re.search(r"Untyped global name '(\w+)':.*<class 'function'>", cause):
         helper = called[1]
         return f"{helper!r} is a plain function: put @numba.njit above its def (or {helper} = numba.njit({helper}))"
-    scipys = re.search(r"attribute '(\w+)' of type Module\(<module 'scipy", cause)
-    if called := scipys or re.search(r"Untyped global name '(\w+)':.*<class 'numpy.ufunc'>", cause):
-        instead = f": write math.{called[1]}" if hasattr(math, called[1]) else ""
-        return f"{called[1]!r} is none of math or numpy, and of others none can be compiled{instead}"
+    if name := name_outside(cause):
+        instead = write_instead(name)
+        last = name.rpartition(".")[2]
+        return f"{last!r} is none of math or numpy, and of others none can be compiled{instead and f': {instead}'}"
     if re.search(r"reflected list|<class '(list|dict|set)'>|\b(List|Set)\(", cause):
         named = re.search(r"(?:variable|name) '(\w+)'", cause)
         which = f", as {named[1]!r} is" if named else ""
@@ -149,6 +149,17 @@ def way_out(cause: str) -> str:
         "they may use plain arithmetic, loops, math.*, scalar np.* and functions by numba.njit only: write x[i] and "
         "loops over range(len(x))"
     )
+
+
+def name_outside(cause: str) -> str:
+    """The function of SciPy, with its module, that Numba met; empty where it met something else."""
+    if met := re.search(r"attribute '(\w+)' of type Module\(<module '(scipy[\w.]*)'", cause):
+        return f"{met[2]}.{met[1]}"
+    if met := re.search(r"Untyped global name '(\w+)':.*<class 'numpy.ufunc'>", cause):
+        return f"scipy.special.{met[1]}"
+    if met := re.search(r"Untyped global name '(\w+)':.*<class '(scipy\.\w+)\.", cause):
+        return f"{met[2]}.{met[1]}"
+    return ""
 
 
 def levels_to_caller() -> int:

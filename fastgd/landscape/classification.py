@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import (
     checked_method,
     extreme_eigenvalues,
@@ -17,7 +18,7 @@ from fastgd.landscape.curvature import (
     hessians,
     length_scale,
 )
-from fastgd.texts import counted, position_text, table_lines
+from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -31,7 +32,7 @@ _NEAR = 1e-3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Classification:
+class Classification(Summarized):
     r"""What `classify` found out about points; prints as a table.
 
     Attributes
@@ -112,9 +113,6 @@ class Classification:
         doubt = f"; not critical, with gradients up to {steepest:.2g}" if steepest > 1e-3 else ""
         return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}{doubt}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def summary(self, limit: int = 20) -> str:
         """Return a table of the points, as plain text.
 
@@ -132,16 +130,15 @@ class Classification:
         limit, x = positive_integer(limit, "limit"), self.x.reshape(-1, self.x.shape[-1])
         eigenvalues = self.eigenvalues.reshape(-1, self.eigenvalues.shape[-1])
         limits, norms = self.max_lr.reshape(-1), self.grad_norm.reshape(-1)
-        table = [["", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr"]]
+        columns = ("", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr")
+        rows = []
         for k, kind in enumerate(kind_texts(self)[:limit]):
             numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1], limits[k])
-            table.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
-        lines = [repr(self)[1:-1], *(table_lines(table, left=(1, 2)) if len(x) else [])]
-        if len(x) > limit:
-            lines.append(f"and {len(x) - limit:,} more")
-        return "\n".join(lines)
+            rows.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
+        return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
+@explain_calls()
 def classify(
     problem: Problem,
     points: ArrayLike,
@@ -158,7 +155,7 @@ def classify(
     problem : Problem
         The function.
     points : array_like, shape (*batch, n)
-        Points where the gradient is (nearly) zero, such as ``basins.points``.
+        Points where the gradient is (nearly) zero, such as ``basins.x``.
     zero_modes : int
         How many zero eigenvalues belong to a symmetry and say nothing: 6 for a cluster of atoms in space, which may
         be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
@@ -249,7 +246,7 @@ def kind_texts(found: Classification) -> list[str]:
 
 def refuse_results(points: Any) -> None:
     """Raise TypeError, saying where its points are, for what another function of the package returned."""
-    for place in ("points", "x", "basins.points"):
+    for place in ("x", "basins.x"):
         try:
             found = operator.attrgetter(place)(points)
         except AttributeError:

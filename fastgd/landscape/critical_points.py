@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.boxes import positive_integer
-from fastgd.keywords import explain_keywords
+from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
     KINDS,
     RTOL,
@@ -23,7 +23,7 @@ from fastgd.landscape.classification import (
 from fastgd.landscape.curvature import checked_method, hessians, length_scale
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
-from fastgd.texts import counted, table_lines
+from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -37,7 +37,7 @@ _FAR = 1e10
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class CriticalPoints:
+class CriticalPoints(Summarized):
     """Points where the gradient is zero, lowest value first.
 
     Attributes
@@ -107,9 +107,6 @@ class CriticalPoints:
         parts = [counted(count, kind) for kind, count in counts.items() if count]
         return f"<CriticalPoints of {self.name or 'a problem'}: {', '.join(parts) or 'none'}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def summary(self, limit: int = 30) -> str:
         """Return a table of the points, as plain text.
 
@@ -124,14 +121,10 @@ class CriticalPoints:
             One line per point: number, kind with index, value, position, starts, and for saddles of index 1 what they
             join and the heights above that.
         """
-        head = ("", "kind", "value", "position", "starts", "joins", "barriers")
-        rows = [head] + [self._row(k) for k in range(min(limit, len(self)))]
-        lines = [repr(self)[1:-1] + f", from {counted(self.n_starts, 'start')}"]
-        if len(self):
-            lines += table_lines(rows, left=(1, 3, 5, 6))
-        if len(self) > limit:
-            lines.append(f"and {len(self) - limit:,} more")
-        return "\n".join(lines)
+        columns = ("", "kind", "value", "position", "starts", "joins", "barriers")
+        rows = [self._row(k) for k in range(min(positive_integer(limit, "limit"), len(self)))]
+        head = f"{repr(self)[1:-1]}, from {counted(self.n_starts, 'start')}"
+        return "\n".join([head, *first_lines(columns, rows, len(self), left=(1, 3, 5, 6))])
 
     def _row(self, k: int) -> tuple[str, ...]:
         kind = str(self.kind[k])
@@ -141,10 +134,8 @@ class CriticalPoints:
             if self.index[k] == 1:
                 joins = " - ".join("?" if end < 0 else f"{end}" for end in self.links[k])
                 barriers = ", ".join("?" if np.isnan(b) else f"{b:.6g}" for b in self.barriers[k])
-        position = ", ".join(f"{round(float(v), 6) + 0.0:.6g}" for v in self.x[k, :4])
-        position = f"({position}{', ...' if self.x.shape[1] > 4 else ''})"
         value = f"{round(float(self.fun[k]), 12) + 0.0:.9g}"
-        return str(k), kind, value, position, f"{self.counts[k]:,}", joins, barriers
+        return str(k), kind, value, position_text(self.x, k), f"{self.counts[k]:,}", joins, barriers
 
 
 def is_pass(kind: NDArray[Any], index: NDArray[Any]) -> NDArray[np.bool_]:
@@ -152,7 +143,7 @@ def is_pass(kind: NDArray[Any], index: NDArray[Any]) -> NDArray[np.bool_]:
     return (index == 1) & np.isin(kind, ("saddle", "maximum"))
 
 
-@explain_keywords("find_critical_points")
+@explain_calls()
 def find_critical_points(
     problem: Problem,
     n_starts: int = 1000,

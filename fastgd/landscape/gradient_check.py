@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.texts import counted
+from fastgd.calls import explain_calls
+from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
@@ -34,7 +35,7 @@ _UNRESOLVED = 1e-3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientCheck:
+class GradientCheck(Summarized):
     """What `gradient_check` found.
 
     Attributes
@@ -85,9 +86,6 @@ class GradientCheck:
     def __repr__(self) -> str:
         return f"<GradientCheck of {self.name or 'a problem'}: {self._verdict()}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def _verdict(self) -> str:
         if self.ok:
             return f"ok at {counted(self.x.shape[0], 'point')}, {counted(self.x.shape[1], 'component')}"
@@ -123,6 +121,7 @@ class GradientCheck:
         return "\n".join(lines)
 
 
+@explain_calls()
 def gradient_check(
     problem: Problem, x: ArrayLike | None = None, *, n_points: int = 32, seed: int = 0, rtol: float = 1e-6
 ) -> GradientCheck:

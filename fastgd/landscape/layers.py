@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.calls import explain_calls
+
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 __all__ = ["layer_gradients"]
 
 
+@explain_calls()
 def layer_gradients(problem: Problem, x: ArrayLike) -> NDArray[np.float64]:
     r"""Return the norm of the gradient in each layer of a network.
 

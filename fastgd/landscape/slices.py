@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.boxes import positive_integer, real_array
+from fastgd.boxes import GridShape, grid_shape, positive_integer, real_array
+from fastgd.calls import explain_calls
 from fastgd.result import Result
 from fastgd.texts import counted
 
@@ -88,13 +89,14 @@ class LineSlice:
         return f"<LineSlice of {self.name}: {self.t.size} values, barrier {self.barrier:.6g}>"
 
 
+@explain_calls()
 def random_slice(
     problem: Problem,
     centre: ArrayLike,
     *,
     groups: ArrayLike | None = None,
     extent: float = 1.0,
-    shape: tuple[int, int] = (101, 101),
+    shape: GridShape = (101, 101),
     seed: int = 0,
 ) -> PlaneSlice:
     r"""Return values on a plane through a point, along two random directions of the scale of its parameters.
@@ -115,8 +117,8 @@ def random_slice(
         group. Groups that are 0 in the centre stay as they are.
     extent : float
         The slice goes from -extent to extent along both directions.
-    shape : (int, int)
-        Values along each.
+    shape : int or (int, int)
+        Values along each; one int for both.
     seed : int
         Seed of the directions.
 
@@ -155,12 +157,13 @@ def random_slice(
     return plane_slice(problem, point, directions, extent, shape)
 
 
+@explain_calls()
 def path_slice(
     problem: Problem,
     path: ArrayLike | Result,
     *,
     margin: float = 0.2,
-    shape: tuple[int, int] = (101, 101),
+    shape: GridShape = (101, 101),
 ) -> PlaneSlice:
     """Return values on the plane in which a path moves most: its two principal directions.
 
@@ -175,8 +178,8 @@ def path_slice(
         The points, or the result of one run with ``record``. NaN past its end is left out.
     margin : float
         How far the slice goes beyond the path, as a part of its size.
-    shape : (int, int)
-        Values along each direction.
+    shape : int or (int, int)
+        Values along each direction; one int for both.
 
     Returns
     -------
@@ -225,12 +228,13 @@ def path_slice(
     side = np.maximum(high - low, 0.1 * np.max(high - low))
     middle = 0.5 * (low + high)
     box = [middle - (0.5 + margin) * side, middle + (0.5 + margin) * side]
-    a, b = (np.linspace(box[0][k], box[1][k], positive_integer(shape[k], f"shape[{k}]")) for k in (0, 1))
+    a, b = (np.linspace(box[0][k], box[1][k], count) for k, count in enumerate(grid_shape(shape)))
     values = on_plane(problem, end, directions, a, b)
     explained = spread[:2] ** 2 / np.sum(spread**2)
     return PlaneSlice(end, directions, a, b, values, along, explained, problem.name)
 
 
+@explain_calls()
 def line_slice(
     problem: Problem, start: ArrayLike, end: ArrayLike, n_points: int = 201, *, beyond: float = 0.25
 ) -> LineSlice:
@@ -296,12 +300,12 @@ def group_norms(vector: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray
 
 
 def plane_slice(
-    problem: Any, centre: NDArray[np.float64], directions: NDArray[np.float64], extent: float, shape: tuple[int, int]
+    problem: Any, centre: NDArray[np.float64], directions: NDArray[np.float64], extent: float, shape: GridShape
 ) -> PlaneSlice:
     """Return values on the plane spanned by two directions, from -extent to extent along both."""
     if not (np.isfinite(extent) and extent > 0):
         raise ValueError(f"extent must be positive, got {extent!r}")
-    a, b = (np.linspace(-extent, extent, positive_integer(shape[k], f"shape[{k}]")) for k in (0, 1))
+    a, b = (np.linspace(-extent, extent, count) for count in grid_shape(shape))
     return PlaneSlice(centre, directions, a, b, on_plane(problem, centre, directions, a, b), name=problem.name)
 
 

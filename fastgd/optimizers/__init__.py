@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar
 
+from fastgd.calls import explain_construction
 from fastgd.errors import nearest
-from fastgd.keywords import explain_keywords, unknown_keyword
+from fastgd.keywords import unknown_keyword
 
 from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
@@ -31,11 +32,13 @@ M = TypeVar("M", bound=type[Method])
 REGISTRY: dict[str, type[Method]] = {}
 
 
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 def register(kind: M) -> M:
     """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
-    if "__init__" in vars(kind):
-        kind.__init__ = explain_keywords(kind.__name__)(kind.__init__)  # type: ignore[method-assign]
-    REGISTRY[kind.name] = kind
+    REGISTRY[kind.name] = explain_construction(kind)
     return kind
 
 

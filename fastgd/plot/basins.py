@@ -218,7 +218,7 @@ def pixel_edges(axis: NDArray[np.float64]) -> tuple[float, float]:
 
 def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> None:
     """Mark the attractors that lie in the plane of the map."""
-    points = map.basins.points
+    points = map.basins.x
     others = np.setdiff1d(np.arange(map.problem.dim), map.plane)
     if others.size:
         near = np.all(np.abs(points[:, others] - map.at[others]) <= map.basins.tol[others], axis=1)

@@ -93,7 +93,7 @@ def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
 
 def common_attractors(maps: Sequence[BasinMap]) -> tuple[list[NDArray[np.int64]], Array, Array]:
     """Number the attractors of all maps: of each map its numbers, and position and value of each, lowest first."""
-    points = np.concatenate([map.basins.points for map in maps])
+    points = np.concatenate([map.basins.x for map in maps])
     fun = np.concatenate([map.basins.fun for map in maps])
     if not len(points):
         return [np.zeros(0, dtype=np.int64) for _ in maps], points, fun

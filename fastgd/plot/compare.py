@@ -108,7 +108,7 @@ def compare(
             if k % columns == 0:
                 ax.set_ylabel(f"x[{plane[1]}]")
         if comparison.reference is not None:
-            _add_legend(above[0], comparison.reference.basins.points, maps, table)
+            _add_legend(above[0], comparison.reference.basins.x, maps, table)
     axes.append(below.add_subplot())
     _draw_profile(comparison, axes[-1], max_factor)
     target.save(figure)

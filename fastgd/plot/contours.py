@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from fastgd.boxes import GridShape
     from fastgd.problem import Problem
 
 _BANDS = 12
@@ -36,7 +37,7 @@ def contour(
     bounds: Any = None,
     plane: tuple[int, int] = (0, 1),
     at: ArrayLike | None = None,
-    shape: tuple[int, int] = (201, 201),
+    shape: GridShape = (201, 201),
     minima: bool = True,
     points: CriticalPoints | Classification | Basins | ArrayLike | None = None,
     scale: bool = True,
@@ -120,7 +121,7 @@ def surface(
     bounds: Any = None,
     plane: tuple[int, int] = (0, 1),
     at: ArrayLike | None = None,
-    shape: tuple[int, int] = (81, 81),
+    shape: GridShape = (81, 81),
     log: bool = False,
     view: tuple[float, float] = (35.0, -60.0),
     title: str | None = None,

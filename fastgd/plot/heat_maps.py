@@ -50,7 +50,7 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
     if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
         if not 0 <= name < count:
             raise ValueError(f"show: attractors are numbered from 0 to {count - 1}, got {name}")
-        place = position_text(found.basins.points[:, :3], int(name), 3)
+        place = position_text(found.basins.x[:, :3], int(name), 3)
         return Panel(f"at {name}: {place}", "starts (%)", 100.0 * found.fractions[..., name], 100.0)
     if name == "lowest":
         share = found.fractions[..., lowest_attractors(found)].sum(axis=-1)

@@ -124,7 +124,7 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     for k in shown:
         low, high = 100.0 * found.intervals[order, k].T
         axes[0].fill_between(values, low, high, color=colours[k], alpha=0.25, linewidth=0)
-        place = place_text(found.basins.points[k], found.basins.points)
+        place = place_text(found.basins.x[k], found.basins.x)
         axes[0].plot(values, 100.0 * found.fractions[order, k], color=colours[k], label=place, linewidth=1.6)
         axes[1].plot(values, found.mean_nit[order, k], color=colours[k], linewidth=1.6)
         if limits is not None:

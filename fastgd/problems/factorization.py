@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.boxes import positive_integer, real_array
+from fastgd.calls import explain_calls
 from fastgd.finite_sum import FiniteSum
 
 from .tables import checked_penalty
@@ -37,6 +38,7 @@ def make_factorization(rank: int, rows: int) -> tuple[Any, Any]:
     return value, gradient
 
 
+@explain_calls()
 def matrix_factorization(M: Any, rank: int = 2, *, l2: float = 0.0) -> FiniteSum:
     r"""Two factors whose product meets the known entries of a matrix.
 

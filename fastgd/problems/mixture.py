@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.boxes import positive_integer, real_array, whole_seed
+from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.gather import scratch
@@ -287,6 +288,7 @@ class Mixture(FiniteSum):
         return share / share.sum(axis=-1, keepdims=True)
 
 
+@explain_calls()
 def gaussian_mixture(X: Any, components: int = 2, *, covariance: str = "spherical", reg_covar: float = 1e-6) -> Mixture:
     r"""The negative log likelihood of a Gaussian mixture, a mean over samples.
 

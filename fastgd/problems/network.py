@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.boxes import positive_integer, real_array, whole_seed
+from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.targets import levels_to_caller
@@ -162,6 +163,7 @@ def activated(name: str, z: np.ndarray) -> np.ndarray:
     return np.tanh(z) if name == "tanh" else np.maximum(z, 0.0) if name == "relu" else z
 
 
+@explain_calls()
 def mlp(
     X: Any,
     y: Any,

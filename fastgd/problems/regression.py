@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.calls import explain_calls
 from fastgd.finite_sum import SAMPLES, FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
@@ -94,6 +95,7 @@ def one_output(loss: Any, slope: Any, bias: bool, penalized: bool) -> tuple[Any,
     return value, gradient, four
 
 
+@explain_calls()
 def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
     r"""Least squares of a linear function.
 
@@ -143,6 +145,7 @@ def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> 
     )
 
 
+@explain_calls()
 def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> FiniteSum:
     r"""Logistic regression, with labels 0 and 1.
 
@@ -247,6 +250,7 @@ def softmax_functions(classes: int, bias: bool, penalized: bool) -> tuple[Any, A
     return value, gradient
 
 
+@explain_calls()
 def softmax_regression(X: Any, y: Any, *, classes: int | None = None, l2: float = 0.0, bias: bool = True) -> FiniteSum:
     r"""Softmax (multinomial logistic) regression.
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.calls import explain_calls
+
 from .philox import LOW, philox, stream_key
 
 __all__ = ["MAX_SEED", "checked_seed", "seeds", "spawned"]
@@ -14,6 +16,7 @@ SEEDS = 3  # the last word of the counter, after those of the streams of a run
 MAX_SEED = 2**63 - 1
 
 
+@explain_calls()
 def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     """Return the seeds that the runs of a batch have where `fastgd.minimize` is given one integer.
 

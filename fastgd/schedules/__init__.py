@@ -4,6 +4,8 @@ A schedule is a frozen dataclass whose numeric fields may be arrays, one value a
 scalar function of these fields `p`, in their order, and the step t = 0, 1, ...; the kernels compile it.
 """
 
+from fastgd.calls import explain_construction
+
 from .base import Constant, Schedule
 from .cyclic import Cosine, CosineWarmRestarts, ExpRange, OneCycle, Triangular, Triangular2
 from .decay import Exponential, InverseTime, PiecewiseConstant, Polynomial, StepDecay
@@ -16,3 +18,11 @@ __all__ = [
     "OneCycle", "PiecewiseConstant", "Polynomial", "ReduceOnPlateau", "Schedule", "StepDecay", "Triangular",
     "Triangular2", "groups", "sequence",
 ]  # fmt: skip
+
+for _kind in list(globals().values()):
+    if isinstance(_kind, type) and issubclass(_kind, Schedule):
+        explain_construction(_kind)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

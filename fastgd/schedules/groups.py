@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.calls import explain_calls
+
 from .base import Constant, Schedule
 
 __all__ = ["Groups", "groups"]
@@ -68,6 +70,7 @@ class Groups(Schedule):
         return tuple(schedule(step) for schedule in self.schedules)
 
 
+@explain_calls()
 def groups(*rates: Any, sizes: tuple[int, ...] | None = None) -> Groups:
     """Give each layer, or any other group of neighbouring parameters, a learning rate of its own.
 

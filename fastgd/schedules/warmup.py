@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.calls import explain_calls
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 
@@ -106,6 +107,7 @@ class Sequence(Schedule):
         return float(rates) if rates.ndim == 0 else rates
 
 
+@explain_calls()
 def sequence(first: Schedule, then: Schedule, at: int) -> Sequence:
     """`first` for `at` steps, and `then` from its own step 0 on.
 

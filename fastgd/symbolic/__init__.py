@@ -221,8 +221,6 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
-        if isinstance(error, TypeError) and "does not support ufuncs" in met:
-            met = "a function of NumPy or SciPy that is not called by its name; call it as in np.exp or math.exp"
         advice = SCALAR if isinstance(error, WholeArray) else _advice(kind, fun, dim, len(data), sample)
         raise DerivationError(
             f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n{advice}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SAME_NAME = "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp log".split()
+SAME_NAME = "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp log erf erfc".split()
 
 
 @functools.cache

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import math
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -15,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.jit.outside import write_instead
+
 from .functions import shims
 from .trace import Refused, Traced, TracedData, TracedPoint, WholeArray
 
 NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
-
-
-# What SciPy calls functions that math has under another name
-IN_MATH = {"gammaln": "lgamma", "loggamma": "lgamma"}
 
 
 def contains_traced(values: Iterable[Any]) -> bool:
@@ -48,21 +45,14 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         whole = whole or (shim is None and any(isinstance(v, (list, tuple)) for v in values))
         if shim is None or whole or kwargs:
             what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
-            what += outside(name)
+            instead = write_instead(name)
+            if name.startswith("scipy."):
+                what += ", and cannot be compiled: of functions outside math and numpy none can"
+            what += f"; {instead}" if instead else ""
             raise (WholeArray if whole else Refused)(what)
         return shim(*values)
 
     return call
-
-
-def outside(name: str) -> str:
-    """What to say of a function that no compiled code can call, as it is neither of ``math`` nor of NumPy."""
-    package, last = name.partition(".")[0], name.rpartition(".")[2]
-    if package != "scipy":
-        return ""
-    last = IN_MATH.get(last, last)
-    instead = f"; write math.{last}" if hasattr(math, last) else ""
-    return f", and cannot be compiled: of functions outside math and numpy none can{instead}"
 
 
 def whole_name(function: Any, name: str) -> str:
@@ -75,6 +65,26 @@ def whole_name(function: Any, name: str) -> str:
         places = (each for each in ("numpy", "scipy.special") if hasattr(sys.modules.get(each), own))
         module = next((each for each in places if getattr(sys.modules[each], own) is function), "numpy")
     return f"{module}.{own}"
+
+
+class Outside:
+    """An object of SciPy as the copies see it, such as a distribution: what is called of it may meet a symbol."""
+
+    def __init__(self, original: Any, name: str) -> None:
+        self._original, self._name = original, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        found = stand_in(self._original, self._name)(*args, **kwargs)
+        return Outside(found, self._name) if of_scipy(found) else found  # a distribution with its parameters
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._original, name)
+        return stand_in(found, f"{self._name}.{name}") if callable(found) else found
+
+
+def of_scipy(value: Any) -> bool:
+    """Whether a value is an object of one of SciPy's classes."""
+    return type(value).__module__.startswith("scipy.")
 
 
 class Namespace:
@@ -111,6 +121,9 @@ class Rebinding:
         value = getattr(value, "py_func", value)
         if isinstance(value, types.ModuleType):
             return Namespace(value, self)
+        if of_scipy(value):
+            kind = getattr(getattr(value, "dist", value), "name", name)
+            return Outside(value, f"{'.'.join(type(value).__module__.split('.')[:2])}.{kind}")
         module = getattr(value, "__module__", None) or ""
         numerical = isinstance(value, np.ufunc) or module.partition(".")[0] in NUMERICAL
         if isinstance(value, types.FunctionType) and not numerical:

@@ -19,6 +19,12 @@ from .functions import symbolic_functions
 
 MAX_OPERATIONS = 10_000
 MAX_FACTORS = 3
+OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.true_divide: operator.truediv,
+    np.power: operator.pow, np.floor_divide: operator.floordiv, np.remainder: operator.mod, np.divmod: divmod,
+}  # fmt: skip
+COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
+COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, select"
 
 
 class Refused(Exception):
@@ -94,6 +100,12 @@ class Tape:
             raise WholeArray(f"arithmetic with an array of shape {value.shape}")
         raise Refused(f"an operation with a {type(value).__name__}")
 
+    def plain(self, value: Any) -> Any:
+        """Return a scalar of NumPy as a number of Python, which leaves arithmetic with a traced value to that."""
+        if isinstance(value, np.floating):
+            return float(value)
+        return int(value) if isinstance(value, (np.integer, np.bool_)) else self.traced(value)
+
     def traced(self, value: Any) -> Traced:
         """Return a number or a traced value as a traced value."""
         return value if isinstance(value, Traced) else Traced(self, (self.number(value),))
@@ -115,7 +127,6 @@ def refusal(what: str, kind: type[Refused] = Refused) -> Callable[..., NoReturn]
 class Traced:
     """A number that depends on the parameters: a sum of terms over the tape's symbols."""
 
-    __array_ufunc__ = None  # NumPy scalars then leave arithmetic with us to us
     __slots__ = ("tape", "terms")
     __hash__ = None  # type: ignore[assignment]
 
@@ -198,13 +209,22 @@ class Traced:
     def __abs__(self) -> Traced:
         return self.tape.apply("fabs", self)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Take the arithmetic of a NumPy scalar with us for what it is, and refuse all other functions."""
+        if ufunc in COMPARISONS:
+            raise Refused(COMPARED)
+        if ufunc not in OPERATORS or method != "__call__" or kwargs:
+            raise Refused(
+                f"{ufunc.__name__}, a function of NumPy or SciPy that is not called by its name; "
+                "call it as in np.exp or math.exp"
+            )
+        return OPERATORS[ufunc](*(v if isinstance(v, Traced) else self.tape.plain(v) for v in inputs))
+
     __float__ = refusal("a conversion by float(), or a function that takes plain numbers only")
     __int__ = __index__ = refusal("a conversion to an integer, or an index that depends on x")
     __complex__ = refusal("a conversion by complex()")
     __bool__ = refusal("a branch on a value that depends on x")
-    __lt__ = __le__ = __gt__ = __ge__ = refusal(
-        "a comparison of values that depend on x, as in if, min, max, sorted, select"
-    )
+    __lt__ = __le__ = __gt__ = __ge__ = refusal(COMPARED)
     __eq__ = __ne__ = refusal("a comparison (== or !=) of values that depend on x")
     __floordiv__ = __rfloordiv__ = refusal("an integer division (//)")
     __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
@@ -215,8 +235,6 @@ class Traced:
 
 class TracedPoint:
     """The point that the function is called with: symbols that can be read like a 1-D sequence."""
-
-    __array_ufunc__ = None
 
     def __init__(self, tape: Tape, symbols: list[Any]) -> None:
         self._symbols = symbols
@@ -243,7 +261,7 @@ class TracedPoint:
             raise WholeArray("a slice of x")
         return self._values[operator.index(index)]
 
-    __array__ = refusal("an array operation on x as a whole", WholeArray)
+    __array__ = __array_ufunc__ = refusal("an array operation on x as a whole", WholeArray)
     __eq__ = __lt__ = __le__ = __gt__ = __ge__ = refusal("a comparison of x as a whole", WholeArray)
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __array__
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
@@ -265,8 +283,6 @@ class SampleNumber:
 class TracedData:
     """An array of the data, of which single elements are read."""
 
-    __array_ufunc__ = None
-
     def __init__(self, tape: Tape, name: str, array: np.ndarray) -> None:
         self._tape, self._name = tape, name
         self.shape, self.ndim, self.size = array.shape, array.ndim, array.size
@@ -285,5 +301,5 @@ class TracedData:
         return self._tape.read(f"{self._name}[{', '.join(words)}]")
 
     __iter__ = refusal("a loop over an array of the data; loop over range(len(...))", WholeArray)
-    __array__ = refusal("an array operation on the data as a whole", WholeArray)
+    __array__ = __array_ufunc__ = refusal("an array operation on the data as a whole", WholeArray)
     __hash__ = None  # type: ignore[assignment]

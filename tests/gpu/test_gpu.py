@@ -179,7 +179,7 @@ def test_the_basins_of_a_map_differ_on_boundaries_only(capsys):
     maps = [gd.map_basins(problem, gd.Adam(lr=0.05), shape=shape, device=device) for device in ("cpu", "cuda")]
     labels = [found.labels for found in maps]
     assert len(maps[0].basins) == len(maps[1].basins) == 4
-    np.testing.assert_allclose(maps[0].basins.points, maps[1].basins.points, atol=1e-6)
+    np.testing.assert_allclose(maps[0].basins.x, maps[1].basins.x, atol=1e-6)
     differs = labels[0] != labels[1]
     with capsys.disabled():
         print(f"\nmeasured: {differs.mean():.2e} of the labels of a 1024 x 1024 map differ")  # noqa: T201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,10 @@ import numpy as np
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned
+
+FLOATS = [np.float64, np.float32]
+WIDTHS = [1, 8, 16, 32, 64]
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 3.0, math.inf, -math.inf, math.nan, 1e-30, -1e30]
 
 
 @functools.cache
@@ -70,3 +75,10 @@ def ulps(found: np.ndarray, exact: list[Any]) -> np.ndarray:
 def numbers(count: int, seed: int, low: float = -10.0, high: float = 10.0, rows: int = 1) -> np.ndarray:
     """Uniform columns of the shape (rows, count)."""
     return np.random.default_rng(seed).uniform(low, high, (rows, count))
+
+
+def pairs(dtype: Any, count: int = 77) -> np.ndarray:
+    """Every pair of special values, then random ones; the last block is not full."""
+    first, second = np.meshgrid(SPECIAL, SPECIAL)
+    drawn = numbers(count, seed=3, rows=2)
+    return np.hstack([[first.ravel(), second.ravel()], drawn]).astype(dtype)

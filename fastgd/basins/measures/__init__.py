@@ -12,3 +12,7 @@ __all__ = [
     "basin_stability", "fractality_test", "shares", "smooth_boundary_entropy", "starts_needed", "uncertainty_by_pairs",
     "uncertainty_exponent", "unseen", "wada_test",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

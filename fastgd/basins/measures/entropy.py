@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.measures.labels import checked_size, coded, cut_into_boxes
+from fastgd.calls import explain_calls
 from fastgd.jit.options import kernel
 from fastgd.jit.targets import named, shared_kernel
 
@@ -78,6 +79,7 @@ def row_entropies(rows: NDArray[Any], labels: int) -> NDArray[np.float64]:
     return out
 
 
+@explain_calls()
 def basin_entropy(labels: Any, box: int = 5) -> BasinEntropy:
     r"""Return basin entropy and boundary basin entropy.
 

@@ -37,7 +37,7 @@ def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer
         If an axis is shorter than `least`, or they are those of starts in no grid.
     """
     array = label_array(labels)
-    points = getattr(labels, "points", None)
+    points = getattr(labels, "x", None)
     if points is not None and array.ndim == 1 and points.shape[1] > 1:
         raise ValueError(
             f"labels must be those of a grid of starts, got those of {array.size} starts in a row, which say nothing "

@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.measures.uncertainty import Uncertainty, fitted
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 
+@explain_calls()
 def uncertainty_by_pairs(
     problem: Problem,
     optimizer: Any,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.intervals import wilson
 from fastgd.basins.measures.labels import coded, label_array
+from fastgd.calls import explain_calls
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Shares:
     intervals: NDArray[np.float64]
 
 
+@explain_calls()
 def shares(labels: Any, confidence: float = 0.95) -> Shares:
     """Count labels and give their fractions with intervals.
 
@@ -86,6 +88,7 @@ class Stability:
     interval: NDArray[np.float64]
 
 
+@explain_calls()
 def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     r"""Return the share of starts that lead to the desired attractors, and its error.
 
@@ -134,6 +137,7 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     return Stability(value, math.sqrt(value * (1.0 - value) / array.size), wilson(count, array.size))
 
 
+@explain_calls()
 def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.float64]:
     r"""Return how many random starts find a minimum at least once with a given probability.
 
@@ -195,6 +199,7 @@ class Unseen:
     minima: float
 
 
+@explain_calls()
 def unseen(labels: Any) -> Unseen:
     r"""Estimate what part of the box belongs to minima that no start has found.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.measures.labels import coded
+from fastgd.calls import explain_calls
 from fastgd.jit.options import kernel
 from fastgd.jit.targets import named, shared_kernel
 
@@ -64,6 +65,7 @@ def fitted(
     return Uncertainty(exponent, error, dim - exponent, scales, shares)
 
 
+@explain_calls()
 def uncertainty_exponent(labels: Any, sizes: ArrayLike | None = None) -> Uncertainty:
     r"""Estimate the uncertainty exponent and the dimension of the boundary by counting boxes of a map.
 

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from fastgd.basins.measures.labels import coded
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
+from fastgd.texts import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WadaTest:
-    """What `wada_test` found.
+    """What `wada_test` found; prints the verdict with its reason.
 
     Attributes
     ----------
@@ -41,7 +43,20 @@ class WadaTest:
         """Whether at least three basins share their boundary, to within the radius."""
         return self.labels.size >= 3 and self.radius is not None
 
+    def __repr__(self) -> str:
+        basins = counted(self.labels.size, "basin")
+        if self.labels.size < 3:
+            why = f"{basins}, and it takes at least three"
+        elif not self.shares.size:
+            why = f"{basins}, and no boundary between them"
+        elif self.radius is None:
+            why = f"{self.shares[-1]:.1%} of the boundary is within {counted(self.max_radius, 'point')} of all {basins}"
+        else:
+            why = f"all of the boundary is within {counted(self.radius, 'point')} of all {basins}"
+        return f"<WadaTest: Wada: {'yes' if self.wada else 'no'} ({why})>"
 
+
+@explain_calls()
 def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1, -2)) -> WadaTest:
     """Test whether three or more basins share one boundary, by merging.
 
@@ -83,6 +98,8 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
     >>> found = wada_test(sectors)
     >>> found.wada, round(float(found.shares[-1]), 2)
     (False, 0.09)
+    >>> print(found)
+    <WadaTest: Wada: no (8.7% of the boundary is within 8 points of all 3 basins)>
     """
     limit = positive_integer(max_radius, "max_radius")
     codes, values = coded(labels, least=2)

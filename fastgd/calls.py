@@ -1,0 +1,139 @@
+"""Errors for calls that do not fit the function: what is missing, too much or unknown, and what to write instead."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from .keywords import PLACES, unknown_keyword
+from .texts import listed, with_article
+
+__all__ = ["explain_calls", "explain_construction"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+PASSED_ON: list[str] = []  # names of the options that functions hand on to another
+# How an argument that has to be given may look
+EXAMPLES = {
+    "problem": "fastgd.Problem(fun, dim=2)", "x0": "problem.sample(1000)", "optimizer": "fastgd.Adam(lr=0.05)",
+    "optimizers": "[fastgd.Adam(lr=0.05), fastgd.Momentum(lr=0.01)]", "over": '{"lr": [0.01, 0.1]}',
+    "result": "fastgd.minimize(problem, x0, optimizer)", "dim": "2", "loss": "loss", "fun": "fun", "data": "(X, y)",
+    "labels": "fastgd.map_basins(problem, optimizer)", "reference": "fastgd.map_basins(problem, fastgd.GradientFlow())",
+    "runs": "fastgd.minimize(problem, x0, optimizer, record=1)", "map": "fastgd.map_basins(problem, optimizer)",
+    "found": 'fastgd.sweep_basins(problem, optimizer, {"lr": [0.01, 0.1]})', "out": '"paths.gif"',
+    "comparison": "fastgd.compare(problem, x0, optimizers)", "cut": "fastgd.random_slice(problem, problem.minima[0])",
+    "attractors": "0", "centre": "problem.minima[0]", "path": "fastgd.minimize(problem, x0, optimizer, record=1)",
+    "lr": "0.05", "gamma": "0.99", "decay": "0.01", "period": "1000", "steps": "1000", "min_lr": "0.001", "up": "100",
+    "boundaries": "[1000, 2000]", "eps": "[1e-4, 1e-3, 1e-2]", "n": "1000", "confidence": "0.95", "share": "0.01",
+}  # fmt: skip
+BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+SHOWN = 5  # names in a sentence
+
+
+def explain_calls(
+    *, passed_on: bool = False, places: Mapping[str, tuple[str, ...]] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a decorator: where a call does not fit the function, its TypeError says what to write instead.
+
+    A call that fits pays nothing for it: the words are sought after Python has refused the call. A function with
+    ``**options`` takes the keyword-only arguments of the one that is decorated with `passed_on`, which is
+    `fastgd.minimize`. `places` are named before those of `unknown_keyword`.
+
+    Examples
+    --------
+    >>> from fastgd.calls import explain_calls
+    >>> @explain_calls()
+    ... def descend(problem, optimizer, *, steps=10):
+    ...     return steps
+    >>> descend(1, 2)
+    10
+    >>> descend(1)
+    Traceback (most recent call last):
+    TypeError: descend needs optimizer: write descend(problem, optimizer=fastgd.Adam(lr=0.05)). It got an int as ...
+    >>> descend(1, 2, 3)
+    Traceback (most recent call last):
+    TypeError: descend takes 2 arguments by position, problem and optimizer, and got 3: give others by name, as in ...
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        code = inspect.unwrap(function).__code__
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        owner = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
+        if passed_on:
+            PASSED_ON.extend(own[code.co_argcount :])
+
+        def words(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+            parameters = list(inspect.signature(function).parameters.values())
+            if parameters and parameters[0].name == "self":
+                parameters, args = parameters[1:], args[1:]
+            options = PASSED_ON if passes_on else ()
+            return misfit(owner, parameters, args, kwargs, options, {**(places or {}), **PLACES})
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            # What is handed on would be refused in the name of the function that it is handed to
+            foreign = passes_on and any(name not in own and name not in PASSED_ON for name in kwargs)
+            if foreign and (said := words(args, kwargs)):
+                raise TypeError(said)
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                # A traceback that ends here is that of a call which the function never saw
+                entered = error.__traceback__ is None or error.__traceback__.tb_next is not None
+                said = None if entered else words(args, kwargs)
+                if said is None:
+                    raise
+            raise TypeError(said)
+
+        return call
+
+    return decorate
+
+
+def explain_construction(kind: C) -> C:
+    """Explain the calls of a class whose ``__init__`` is its own, as that of a dataclass; a decorator."""
+    if "__init__" in vars(kind):
+        kind.__init__ = explain_calls()(kind.__init__)  # type: ignore[misc]
+    return kind
+
+
+def misfit(
+    owner: str,
+    parameters: Sequence[inspect.Parameter],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Sequence[str] = (),
+    places: Mapping[str, tuple[str, ...]] = PLACES,
+) -> str | None:
+    """What does not fit in a call with these arguments, and what to write instead; None where all fits."""
+    named = [p.name for p in parameters if p.kind not in VARIADIC]
+    known = [*named, *options]
+    for name in kwargs:
+        if name not in known and not (options and name == "x0"):  # which the function itself refuses
+            return unknown_keyword(owner, name, known, places=places)
+    ordered = [p.name for p in parameters if p.kind in BY_POSITION]
+    if len(args) > len(ordered) and not any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        takes = f"{len(ordered)} argument{'' if len(ordered) == 1 else 's'} by position" if ordered else "no arguments"
+        which = f", {listed(ordered)}," if ordered else ""
+        others = [f"{p.name}=" for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in kwargs]
+        by_name = f": give others by name, as in {', '.join(others[:SHOWN])}" if others else ""
+        return f"{owner} takes {takes}{which} and got {len(args)}{by_name}."
+    given = dict(zip(ordered, args, strict=False))
+    for name, value in given.items():
+        if name in kwargs:
+            return f"{owner} got {name} twice: {with_article(type(value).__name__)} by position, and by name."
+    required = [p.name for p in parameters if p.default is p.empty and p.kind not in VARIADIC]
+    missing = [name for name in required if name not in given and name not in kwargs]
+    if not missing:
+        return None
+    parts = list(given)
+    parts += [f"{n}={EXAMPLES.get(n, '...') if n in missing else '...'}" for n in named if n in missing or n in kwargs]
+    came = listed([f"{with_article(type(value).__name__)} as {name}" for name, value in given.items()])
+    written = owner[0].lower() + owner[1:] if "." in owner else owner  # problem.sample, a method of Problem
+    return f"{owner} needs {listed(missing)}: write {written}({', '.join(parts)}).{f' It got {came}.' if came else ''}"

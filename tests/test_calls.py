@@ -1,0 +1,243 @@
+"""A call that does not fit a function hears what is missing, too much or unknown, and what to write instead."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+from typing import Any
+
+import pytest
+from cases import form, refused
+
+import fastgd as gd
+from fastgd.averaging import Average
+from fastgd.searches import LineSearch
+
+BOWL = form(1.0, 10.0)
+HIMMELBLAU = gd.problems.himmelblau()
+DESCENT = gd.GradientDescent(lr=0.01)
+RATES = {"lr": [0.01, 0.02]}
+START = [0.0, 0.0]
+IN_KERNELS = {gd.scratch, gd.select}  # are called in compiled code, where a wrapper has no place
+
+
+def bowl(x):
+    return x[0] * x[0] + x[1] * x[1]
+
+
+def bowl_gradient(x, out):
+    out[0] = 2.0 * x[0]
+    out[1] = 2.0 * x[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: gd.minimize(HIMMELBLAU),
+            "minimize needs x0 and optimizer: write minimize(problem, x0=problem.sample(1000), "
+            "optimizer=fastgd.Adam(lr=0.05)). It got a Problem as problem.",
+        ),
+        (
+            lambda: gd.minimize(HIMMELBLAU, gd.Adam()),
+            "minimize needs optimizer: write minimize(problem, x0, optimizer=fastgd.Adam(lr=0.05)). "
+            "It got a Problem as problem and an Adam as x0.",
+        ),
+        (
+            lambda: gd.minimize(x0=START, optimizer=DESCENT),
+            "minimize needs problem: write minimize(problem=fastgd.Problem(fun, dim=2), x0=..., optimizer=...).",
+        ),
+        (
+            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT),
+            'sweep_basins needs over: write sweep_basins(problem, optimizer, over={"lr": [0.01, 0.1]}). '
+            "It got a Problem as problem and a GradientDescent as optimizer.",
+        ),
+        (
+            lambda: gd.find_basins(),
+            "find_basins needs result: write find_basins(result=fastgd.minimize(problem, x0, optimizer)).",
+        ),
+        (
+            lambda: gd.map_basins(HIMMELBLAU),
+            "map_basins needs optimizer: write map_basins(problem, optimizer=fastgd.Adam(lr=0.05)). "
+            "It got a Problem as problem.",
+        ),
+        (lambda: gd.Problem(bowl), "Problem needs dim: write Problem(fun, dim=2). It got a function as fun."),
+        (lambda: gd.GradientDescent(), "GradientDescent needs lr: write GradientDescent(lr=0.05)."),
+        (
+            lambda: gd.schedules.Exponential(0.1),
+            "Exponential needs gamma: write Exponential(lr, gamma=0.99). It got a float as lr.",
+        ),
+        (lambda: gd.plot.basins(), "basins needs map: write basins(map=fastgd.map_basins(problem, optimizer))."),
+        (lambda: HIMMELBLAU.sample(), "Problem.sample needs n: write problem.sample(n=1000)."),
+    ],
+)  # fmt: skip
+def test_missing_arguments_hear_the_call_to_write(call: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said) + "$"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: gd.minimize(HIMMELBLAU, START, DESCENT, 100),
+            "minimize takes 3 arguments by position, problem, x0 and optimizer, and got 4: give others by name, as in "
+            "max_steps=, gtol=, xtol=, ftol=, patience=.",
+        ),
+        (
+            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, [START], seed=1),
+            "sweep_basins takes 3 arguments by position, problem, optimizer and over, and got 4: give others by name, "
+            "as in n_starts=, x0=, tol=, coordinates=.",
+        ),
+        (
+            lambda: gd.Problem(bowl, None, 2),
+            "Problem takes 2 arguments by position, fun and grad, and got 3: give others by name, as in dim=, bounds=, "
+            "data=, minima=, name=.",
+        ),
+        (lambda: gd.SWA(1, 2, 3), "SWA takes 2 arguments by position, start and every, and got 3."),
+        (
+            lambda: gd.minimize(HIMMELBLAU, START, gd.Adam(), optimizer=DESCENT),
+            "minimize got optimizer twice: an Adam by position, and by name.",
+        ),
+    ],
+)  # fmt: skip
+def test_surplus_arguments_hear_of_the_names(call: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said) + "$"):
+        call()
+
+
+def public_callables() -> list[Any]:
+    """All functions, optimizers, schedules, averages and line searches that a user calls."""
+    found = [getattr(place, name) for place in (gd, gd.measures, gd.plot, gd.schedules) for name in place.__all__]
+    tables = [getattr(gd.problems, name) for name in ("linear_regression", "matrix_factorization", "mlp")]
+    functions = [each for each in found if inspect.isfunction(each) and each not in IN_KERNELS] + tables
+    made = (gd.optimizers.Method, gd.schedules.Schedule, Average, LineSearch, gd.Problem)
+    kinds = [each for each in found if inspect.isclass(each) and issubclass(each, made)]
+    return [pytest.param(each, id=f"{each.__module__}.{each.__name__}") for each in [*functions, *kinds]]
+
+
+@pytest.mark.parametrize("function", public_callables())
+def test_every_public_function_explains_its_calls(function: Any) -> None:
+    parameters = list(inspect.signature(function).parameters.values())
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        with pytest.raises(TypeError, match=r"has no (argument|parameter) 'nothing_like_it'| needs "):
+            function(nothing_like_it=1)
+        return
+    with pytest.raises(TypeError, match=r"^\w+ has no argument 'nothing_like_it'"):
+        function(nothing_like_it=1)
+
+
+def test_an_error_inside_a_function_stays_as_it_is() -> None:
+    from fastgd.calls import explain_calls
+
+    @explain_calls()
+    def calls_another(x: float) -> float:
+        return pow(x)  # type: ignore[call-overload, no-any-return]
+
+    with pytest.raises(TypeError, match="pow") as caught:
+        calls_another(1.0)
+    assert "calls_another" not in str(caught.value)
+    with pytest.raises(TypeError, match=r"^calls_another needs x: write calls_another\(x=\.\.\.\)\.$"):
+        calls_another()  # type: ignore[call-arg]
+
+
+def test_unknown_arguments() -> None:
+    with pytest.raises(TypeError, match=r"minimize has no argument 'maxsteps'\. Did you mean 'max_steps'\?"):
+        gd.minimize(BOWL, START, DESCENT, maxsteps=10)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="by position"):
+        gd.minimize(BOWL, START, DESCENT, 100)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
+        ("tol", "here it is called gtol or xtol or ftol"),
+        ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
+        ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
+        ("bounds", "give bounds to the problem"),
+        ("args", "give data to the problem"),
+        ("learning_rate", "give lr to the optimizer, as in fastgd.Adam(lr=0.05)"),
+        ("lr", "give lr to the optimizer"),
+        ("beta1", "give beta1 to the optimizer"),
+        ("method", "here it is called optimizer"),
+        ("n_jobs", "here it is called threads"),
+    ],
+)
+def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
+    words = [f"minimize has no argument {name!r}", said]
+    refused(TypeError, words, lambda: gd.minimize(BOWL, START, DESCENT, **{name: 1}))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.Adam(learning_rate=0.1), ["Adam has no argument 'learning_rate'", "here it is called lr"]),
+        (lambda: gd.AdamW(betas=(0.9, 0.99)), ["AdamW has no", "here it is called beta1 or beta2"]),
+        (lambda: gd.Adam(0.1, epsilon=1e-8), ["here it is called eps"]),
+        (lambda: gd.Adam(0.1, maxiter=100), ["Adam has no argument 'maxiter'", "give max_steps to fastgd.minimize"]),
+        (lambda: gd.Momentum(0.1, beta1=0.9), ["Momentum has no argument 'beta1'", "here it is called momentum"]),
+        (lambda: gd.GradientDescent(0.1, momentum=0.9), ["GradientDescent has no", "It takes lr, "]),
+        (lambda: gd.ConjugateGradient(linesearch=1), ["ConjugateGradient has no", "here it is called line_search"]),
+        (lambda: gd.SciPy(gtol=1e-8), ["SciPy has no argument 'gtol'", "give gtol to fastgd.minimize"]),
+        (lambda: gd.GradientFlow(tol=1e-8), ["GradientFlow has no", "give gtol or xtol or ftol to fastgd.minimize"]),
+        (lambda: gd.Problem(bowl, jac=bowl_gradient, dim=2), ["Problem has no", "here it is called grad"]),
+        (lambda: gd.Problem(bowl, n=2), ["Problem has no argument 'n'", "here it is called dim"]),
+        (lambda: gd.FiniteSum(bowl, args=(START,), dim=2), ["FiniteSum has no", "here it is called data"]),
+    ],
+)  # fmt: skip
+def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, shap=64), ["map_basins has no", "Did you mean 'shape'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, resolution=64), ["map_basins has", "here it is called shape"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
+        (
+            lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, lr=[0.1]),
+            ["sweep_basins has no argument 'lr': give lr to over", 'over={"lr": [0.01, 0.1]}'],
+        ),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
+        (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
+        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, n_start=50), ["Did you mean 'n_starts'?"]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, threads=2), ["no argument 'threads'. It takes problem, n_starts"]),
+    ],
+)  # fmt: skip
+def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
+    refused(TypeError, words, call)
+
+
+def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:
+    words = ["over must name hyperparameters of GradientDescent", "got 'learning_rate'. Here it is called lr."]
+    refused(ValueError, words, lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, {"learning_rate": [0.1]}))
+
+
+def test_the_explained_functions_keep_their_signatures() -> None:
+    assert list(inspect.signature(gd.Adam).parameters)[:3] == ["lr", "beta1", "beta2"]
+    assert list(inspect.signature(gd.minimize).parameters)[:4] == ["problem", "x0", "optimizer", "max_steps"]
+    assert list(inspect.signature(gd.Problem).parameters)[:3] == ["fun", "grad", "dim"]
+    assert list(inspect.signature(gd.map_basins).parameters)[:3] == ["problem", "optimizer", "shape"]
+    assert pickle.loads(pickle.dumps(gd.sweep_basins)) is gd.sweep_basins
+    assert pickle.loads(pickle.dumps(gd.Adam(0.1))).lr == 0.1
+
+
+def test_what_other_libraries_call_an_optimizer() -> None:
+    with pytest.raises(AttributeError, match=r"here it is fastgd.GradientDescent"):
+        gd.SGD  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd' has no attribute 'minimise'\. Did you mean 'minimize'\?"):
+        gd.minimise  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'fastgd.problems' has no .*'himelblau'\. Did you mean 'himmelblau'\?"):
+        gd.problems.himelblau  # noqa: B018
+    assert not hasattr(gd.problems, "nothing_like_it")
+    assert sorted(gd.__all__) == dir(gd)
