@@ -245,7 +245,7 @@ def _add_legend(map: BasinMap, ax: Axes, colouring: Colouring, max_legend: int) 
     found = map.basins
 
     def text(k: int) -> str:
-        where = position_text(found.points, k, 3) if map.problem.dim == 2 else f"{k}:"
+        where = position_text(found.x, k, 3) if map.problem.dim == 2 else f"{k}:"
         return f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
 
     entries = attractor_entries(colouring, max_legend, text, lambda some: f"   {_share(found.fractions[some].sum())}")

@@ -220,7 +220,7 @@ def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64]
         points = points.basins
     if isinstance(points, Basins):
         known = points.problem is not None
-        return points.points, points.kinds if known else np.full(len(points), "")
+        return points.x, points.kind if known else np.full(len(points), "")
     if isinstance(points, (CriticalPoints, Classification)):
         return points.x.reshape(-1, points.x.shape[-1]), points.kind.reshape(-1)
     try:
