@@ -95,3 +95,31 @@ class Network:
         return float(self.run(64).fun.mean())
 
     track_loss.unit = "loss"
+
+
+class Mixture:
+    """A mixture of three Gaussians on the irises, full batch and by batches of 16."""
+
+    params = (0, 16)
+    param_names = ("batch_size",)
+    repeat = (3, 10, 10.0)
+    number = 1
+    timeout = 120
+
+    def setup(self, batch_size: int) -> None:
+        self.mixture = gd.problems.gaussian_mixture(gd.datasets.iris()[0], 3)
+        self.batch_size = batch_size or None
+        self.run(8)
+
+    def run(self, runs: int) -> gd.Result:
+        x0 = self.mixture.sample(runs, seed=0)
+        options = {"batch_size": self.batch_size, "max_steps": 100, "gtol": None}
+        return gd.minimize(self.mixture, x0, gd.Adam(lr=0.02), **options)
+
+    def time_minimize(self, batch_size: int) -> None:
+        self.run(256)
+
+    def track_loss(self, batch_size: int) -> float:
+        return float(self.run(64).fun.mean())
+
+    track_loss.unit = "loss"
