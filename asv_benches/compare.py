@@ -3,7 +3,8 @@
 `make compare`, or `python asv_benches/compare.py [--quick] [--rounds N] [--only ceiling,jax,...] [--json
 FILE]`. Everything is warm and measured in this one run, peer and fastgd in turn. `ratio` is the median over
 the rounds of peer/fastgd; beside it stands the ratio of the best rounds, whose figures are shown. Both must
-reach the target; for the step in place, whose bus changes its speed between the rounds, the median alone.
+reach the target; for the step in place, whose bus changes its speed between the rounds, the median alone,
+and for the rules against C, where other work on the machine can only add time, the best rounds alone.
 """
 
 from __future__ import annotations
@@ -30,9 +31,7 @@ def say(text: str) -> None:
 def memory(runs: int) -> list[Row]:
     """The rows on many runs, from a process of their own."""
     say(f"memory and throughput of {runs:,} runs")
-    done = subprocess.run(
-        [sys.executable, str(MEMORY), str(runs)], stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, str(MEMORY), str(runs)], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
     case = f"{runs:,} runs to 1e-6"
     return [
@@ -42,13 +41,9 @@ def memory(runs: int) -> list[Row]:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one round, smaller work: to see that it runs")
-    parser.add_argument(
-        "--rounds", type=int, default=None, help="rounds of the speed rows (7; with --quick 1)"
-    )
+    parser.add_argument("--rounds", type=int, default=None, help="rounds of the speed rows (7; with --quick 1)")
     parser.add_argument("--only", default=",".join(GROUPS), help=f"some of {','.join(GROUPS)}")
     parser.add_argument("--json", type=Path, default=None, help="write every figure to this file")
     options = parser.parse_args()
@@ -95,9 +90,7 @@ def main() -> None:
     if where["load"] > 0.5:
         print("The machine was busy before the comparison began: take the figures with care.")
     if options.json:
-        options.json.write_text(
-            json.dumps({"machine": where, "rows": [row.as_json() for row in rows]}, indent=1)
-        )
+        options.json.write_text(json.dumps({"machine": where, "rows": [row.as_json() for row in rows]}, indent=1))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,19 @@ def test_a_diverged_run_keeps_its_last_point_inside_the_bound(bound: float) -> N
     assert runs.fun.tolist() == [0.5 * 1.25 * 9.0**steps]
 
 
+@pytest.mark.parametrize("problem", [form(*[1.0] * 2), form(*[1.0] * 40)], ids=["2", "40"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_bound_is_one_of_each_parameter_and_not_of_their_sum(problem: gd.Problem, dtype: str) -> None:
+    """Every parameter changes its sign and nothing else at each step, at the bound or just past it."""
+    x0 = np.full((40, problem.dim), 8.0)
+    x0[::3, 1] = np.nextafter(np.float32(8.0), np.float32(9.0))
+    runs = gd.minimize(problem, x0, gd.GradientDescent(lr=2.0), bound=8.0, gtol=None, max_steps=10, dtype=dtype)
+    beyond = x0[:, 1] > 8.0
+    assert np.all(runs.status == np.where(beyond, 3, 2))
+    assert np.all(runs.nit == np.where(beyond, 0, 10))
+    np.testing.assert_array_equal(runs.x, x0)
+
+
 def test_one_diverging_run_leaves_the_others_bit_for_bit() -> None:
     x0, calm = HIMMELBLAU.sample(500, seed=5), np.full(500, 0.01)
     wild = calm.copy()

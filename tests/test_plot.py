@@ -105,11 +105,11 @@ def test_legend_says_where_what_and_how_often():
 
 def test_long_legends_are_cut_to_the_largest_shares():
     labels = np.concatenate([np.arange(30), np.full(70, 17)]).reshape(10, 10)
-    _, ax = draw(synthetic(labels, np.ones((10, 10), int)), max_legend=3)
+    _, ax = draw(synthetic(labels, np.ones((10, 10), int)), max_legend=3, color_by="basin")
     texts = legend_texts(ax)
     assert any("f = 17" in text and "71.0%" in text for text in texts)
     assert texts[3:] == ["13 more   13.0%", "other minima (14)   14.0%"]
-    _, ax = draw(synthetic(labels[:2], np.ones((2, 10), int)), max_legend=3)
+    _, ax = draw(synthetic(labels[:2], np.ones((2, 10), int)), max_legend=3, color_by="basin")
     assert legend_texts(ax)[3:] == ["13 more   65.0%", "other minima (4)   20.0%"]
 
 

@@ -140,6 +140,27 @@ def test_shared_and_own_hyperparameters_are_the_same(name: str, rule: str) -> No
     check()
 
 
+@pytest.mark.parametrize(
+    ("rule", "field", "other"),
+    [
+        ("momentum", "dampening", 0.5),
+        ("momentum", "weight_decay", 0.1),
+        ("schedule_free_sgd", "weight_decay", 0.1),
+        ("schedule_free_adamw", "weight_decay", 0.1),
+    ],
+)
+def test_a_term_that_is_left_out_where_it_is_zero_is_zero_beside_runs_that_have_it(
+    rule: str, field: str, other: float
+) -> None:
+    problem = PROBLEMS["himmelblau"]
+    x0, lr = starts_of(problem, 0), RATES["himmelblau"]
+    values = np.where(np.arange(RUNS) % 2 == 0, 0.0, other)
+    without = descend(problem, x0, gd.optimizers.make(rule, lr=lr), max_steps=100)
+    beside = descend(problem, x0, gd.optimizers.make(rule, lr=lr, **{field: values}), max_steps=100)
+    assert_same_runs(without, beside, values == 0.0, values == 0.0)
+    assert not np.array_equal(without.x[1::2], beside.x[1::2])
+
+
 def test_the_stop_tests_on_the_value_and_the_step_belong_to_the_run() -> None:
     """Best values and counts of stalled steps move with the runs that are moved."""
     problem, optimizer = PROBLEMS["himmelblau"], gd.GradientDescent(lr=0.01)

@@ -1,4 +1,4 @@
-"""Which start leads where: four rules, a pile of slices in three dimensions, and final values in order."""
+"""Which start leads where: four rules, many basins, a pile of slices in three dimensions, final values in order."""
 
 import sys
 from pathlib import Path
@@ -25,6 +25,8 @@ layers = [gd.map_basins(cube, heavy, (96, 96), at=[0, 0, z]) for z in (-4, -1, 1
 gd.plot.basins_stack(layers, out=OUT / "basins-stack.png")
 
 rastrigin = gd.problems.rastrigin(dim=2)
+many = gd.map_basins(rastrigin, gd.Momentum(lr=0.002, momentum=0.95), shape=(400, 400))
+gd.plot.basins(many, out=OUT / "basins-many.png")
 starts = rastrigin.sample(100_000, seed=0)
 gd.plot.waterfall(
     {

@@ -1,4 +1,4 @@
-"""A narrow valley: plain descent, the heavy ball and Nesterov's look-ahead, at rest and moving."""
+"""A narrow valley: plain descent, heavy ball and Nesterov's, at rest and moving; a sweep over two numbers."""
 
 import sys
 from pathlib import Path
@@ -26,4 +26,10 @@ problem = gd.Problem(valley, dim=2, bounds=[(-6, 2), (-3, 3)])
 runs = {name: gd.minimize(problem, [[-5.0, -2.0]], rule, record=1) for name, rule in optimizers.items()}
 gd.plot.trajectories(runs, out=OUT / "momentum-paths.png", title="a valley with curvatures 0.1 and 2")
 gd.plot.convergence(runs, out=OUT / "momentum-convergence.png", title="one run of each")
+
+himmelblau = gd.problems.himmelblau()
+over = {"lr": np.geomspace(0.001, 0.1, 81), "momentum": np.linspace(0.0, 0.98, 50)}
+sweep = gd.sweep_basins(himmelblau, gd.Momentum(lr=0.01), over, n_starts=500, max_steps=5000)
+gd.plot.sweep(sweep, out=OUT / "momentum-sweep.png", title="himmelblau, momentum from 500 starts")
+
 gd.plot.animation(runs, OUT / "momentum.gif", frames=60, fps=12)

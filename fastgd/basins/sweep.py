@@ -67,7 +67,10 @@ class BasinSweep(Summarized):
 
     @property
     def limits(self) -> NDArray[np.float64]:
-        r"""Largest rate at which gradient descent stays at each attractor, :math:`2 / \lambda_{max}`, shape (k,)."""
+        r"""Largest rate at which gradient descent stays at each attractor, :math:`2 / \lambda_{max}`, shape (k,).
+
+        For momentum and Nesterov's method see their `largest_stable_rate`, with ``basins.curvature.sharpness``.
+        """
         return self.basins.curvature.max_lr
 
     def last(self, name: str | None = None) -> NDArray[np.float64]:

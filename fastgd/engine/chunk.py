@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numba
 
-from fastgd.jit.masks import select
+from fastgd.jit.masks import any_lane, select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
@@ -160,7 +160,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
     evaluate_ends, evaluate_averages = make_ends(parts, shape)
     begin, _ = make_memory(parts, shape)
-    hyper_of, per_run = views.hyper, shape.per_run
+    hyper_of, control_of, per_run = views.hyper, views.control, shape.per_run
 
     @inlined
     def record_points(alive, block, control, trace, t, record):
@@ -206,6 +206,9 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
                 b, lane = j // width, j % width
+                if lane == 0 and not any_lane(control_of(control, b)[STATUS] != RUNNING):
+                    j += width
+                    continue
                 if control[b, STATUS, lane] == RUNNING:
                     j += 1
                     continue

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastgd.jit.masks import any_lane, without
+from fastgd.jit.masks import any_lane, rarely_any, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
+from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import load_tuple, store_tuple
 from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
 
@@ -42,7 +43,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """
     update, seen, stalled, moved, resting = parts.update, parts.seen, parts.stalled, parts.moved, parts.resting
     length, slots, count = shape.length, parts.slots, shape.coefficients
-    load, store = load_tuple(slots), store_tuple(slots)
+    load, store, lanes = load_tuple(slots), store_tuple(slots), cast_lanes(shape.dtype, shape.width, shape.bare)
     largest = make_largest(length)
     gradient_at, look_at, verified = make_gradient(parts, shape)
     looks, among = make_looks(parts.draws)
@@ -59,15 +60,15 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         control[NIT] = choose(runs, t, control[NIT])
 
     @inlined
-    def update_part(low, high, carried, c, bound, on, x, y, g, s):
-        inside, change = carried
+    def update_part(low, high, carried, c, on, x, y, g, s):
+        size, change = carried
         for i in range(low, high):
             new, state = update(x[i], g[i], load(s, i * slots), c)
-            inside = inside & (abs(new) <= bound)
+            size = size + abs(new)
             change = moved(change, x[i], new)
             y[i] = choose(on, new, x[i])
             store(s, i * slots, state)
-        return inside, change
+        return size, change
 
     update_all = make_sweep(update_part, shape)
 
@@ -82,29 +83,32 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
             look_at(x, y, g, s, c, data)
             seen_now = among(on, t, control)
             done = seen_now & (largest(g) <= gtol)
-            if any_lane(done):
+            if rarely_any(done):
                 done = verified(done, x, y, g, s, c, data, gtol)
                 finish(control, done, CONVERGED, t)
                 on, seen_now = without(on, done), without(seen_now, done)
             stuck = stalled(seen_now, seen(x, *data), control, best_of(block, b), ftol, patience)
-            if any_lane(stuck):
+            if rarely_any(stuck):
                 finish(control, stuck, NO_PROGRESS, t)
                 on = without(on, stuck)
             watch(seen_now, x, hyper_of(hypers, b), data)
 
         sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)
         clip(g, c)
-        inside, change = update_all((on, abs(g[0]) * 0.0), c, bound, on, x, y, g, s)
+        size, change = update_all((lanes(0.0), lanes(0.0)), c, on, x, y, g, s)
 
-        lost = without(on, inside)
-        if any_lane(lost):  # back to the last finite point
+        if rarely_any(without(on, size <= bound)):  # a sum within the bound is one of numbers within it
+            inside = on
             for i in range(length):
+                inside = inside & (abs(y[i]) <= bound)
+            lost = without(on, inside)
+            for i in range(length):  # back to the last finite point
                 y[i] = choose(lost, x[i], y[i])
             finish(control, lost, DIVERGED, t)
             on = inside
         take(average_of(block, b), y, on, c)
         still = resting(on, change, xtol)
-        if any_lane(still):
+        if rarely_any(still):
             finish(control, still, NO_PROGRESS, t + 1)
             on = without(on, still)
         return any_lane(on)

@@ -31,6 +31,7 @@ from .vecmath import FUNCTIONS, piece, vector_symbol
 __all__ = ["KernelCache", "cache_folder", "fingerprint", "load", "store"]
 
 SKIPPED_MODULES = {"math", "numba", "numpy", "builtins"}  # their contents are told by the versions
+CODES = 4096  # functions whose bytecode is hashed once
 
 
 def cache_folder() -> pathlib.Path:
@@ -99,10 +100,7 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
         put("named tuple", thing.__qualname__.encode())
         write(digest, (thing._fields, thing._field_defaults), seen)  # type: ignore[attr-defined]
     elif isinstance(thing, types.CodeType):
-        shape = (thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags)
-        put("code", thing.co_code, repr((thing.co_names, thing.co_varnames)).encode(), repr(shape).encode())
-        for constant in thing.co_consts:
-            write(digest, constant, seen)
+        put("code", code_digest(thing))
     elif isinstance(thing, types.FunctionType):
         if id(thing) in seen:
             put("again", str(seen[id(thing)]).encode())
@@ -111,7 +109,7 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
         put("function")
         write(digest, thing.__code__, seen)
         write(digest, (thing.__defaults__, thing.__kwdefaults__), seen)
-        names = global_names(thing.__code__)
+        names = names_in(thing.__code__)
         for cell in thing.__closure__ or ():
             write_named(digest, cell.cell_contents, names, seen)
         for name in names:
@@ -128,16 +126,28 @@ def is_library_class(thing: Any) -> bool:
     return isinstance(thing, type) and thing.__module__.partition(".")[0] in SKIPPED_MODULES
 
 
-def global_names(code: types.CodeType) -> list[str]:
+@functools.lru_cache(CODES)
+def code_digest(code: types.CodeType) -> bytes:
+    """A hash of bytecode, which cannot change, and of its constants."""
+    digest = hashlib.sha256()
+    shape = (code.co_argcount, code.co_kwonlyargcount, code.co_flags)
+    write(digest, (code.co_code, code.co_names, code.co_varnames, shape, code.co_consts), {})
+    return digest.digest()
+
+
+@functools.lru_cache(CODES)
+def names_in(code: types.CodeType) -> tuple[str, ...]:
     """The names of globals and attributes in a function and those within it."""
-    names = list(code.co_names)
+    names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names += global_names(constant)
-    return sorted(set(names))
+            names.update(names_in(constant))
+    return tuple(sorted(names))
 
 
-def write_named(digest: Any, thing: Any, names: list[str], seen: dict[int, int], above: tuple[Any, ...] = ()) -> None:
+def write_named(
+    digest: Any, thing: Any, names: tuple[str, ...], seen: dict[int, int], above: tuple[Any, ...] = ()
+) -> None:
     """A global or captured value, and for a module of the user's what the function may take from it."""
     write(digest, thing, seen)
     if isinstance(thing, types.ModuleType) and thing.__name__.partition(".")[0] not in SKIPPED_MODULES:

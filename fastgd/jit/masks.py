@@ -1,18 +1,18 @@
-"""What a loop over runs asks of a mask: `select` and `any_lane`, for vectors, for scalars and in plain Python."""
+"""What a loop over runs asks of a mask, for vectors, for scalars and in plain Python."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import common_lanes, splat
 from .types import Lanes, Mask
 
-__all__ = ["any_lane", "select", "without"]
+__all__ = ["any_lane", "rarely_any", "select", "without"]
 
 
 def select(condition: Any, yes: Any, no: Any) -> Any:
@@ -30,6 +30,11 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
 
 def any_lane(mask: Any) -> bool:
     """Whether the mask holds for any run."""
+    return bool(mask)
+
+
+def rarely_any(mask: Any) -> bool:
+    """`any_lane` where a branch upon it is rare: the code of the branch then lies out of the loop's way."""
     return bool(mask)
 
 
@@ -84,7 +89,20 @@ def lower_any_lanes(context, builder, sig, args):
     return builder.icmp_unsigned("!=", builder.bitcast(args[0], bits), ir.Constant(bits, 0))
 
 
+@infer_global(rarely_any)
+class RarelyAny(AnyLane):
+    """As `any_lane`."""
+
+
+@lower_builtin(rarely_any, Mask)
+def lower_rarely_any_lanes(context, builder, sig, args):
+    bit = ir.IntType(1)
+    expect = cgutils.get_or_insert_function(builder.module, ir.FunctionType(bit, [bit, bit]), "llvm.expect.i1")
+    return builder.call(expect, [lower_any_lanes(context, builder, sig, args), ir.Constant(bit, 0)])
+
+
 @lower_builtin(any_lane, types.Boolean)
+@lower_builtin(rarely_any, types.Boolean)
 def lower_any_scalar(context, builder, sig, args):
     return args[0]
 

@@ -20,6 +20,7 @@ from .outside import write_instead
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
 KERNELS: dict[tuple[str, int], Any] = {}
+TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
@@ -88,12 +89,17 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     TypeError
         If Numba can compile the functions for neither.
     """
+    if (key, width) in TAKEN:
+        job = make(width)
+        job.compile()
+        return job
     marker = fingerprint(key, environment())
     reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
     if not reason:
         job = make(width)
         try:
             job.compile()
+            TAKEN.add((key, width))
             return job
         except TRANSIENT:
             raise
@@ -106,9 +112,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         raise
     except Exception as error:
         cause = first_cause(error)
-        raise TypeError(
-            f"{name}: numba cannot compile the problem's functions; {way_out(cause)}.  {cause}"
-        ) from error
+        raise TypeError(f"{name}: numba cannot compile the problem's functions; {way_out(cause)}.  {cause}") from error
     if warn and (name, reason) not in WARNED:
         WARNED.add((name, reason))
         warnings.warn(

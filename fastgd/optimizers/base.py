@@ -141,6 +141,21 @@ class Method:
         """What may vary from run to run, by name."""
         return {}
 
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        """The rate below which the method stays at a minimum, where a closed form is known; else None.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float, ndarray or None
+            Broadcast with the hyperparameters.  `lr` itself plays no part.
+        """
+        return None
+
     def search(self, length: int) -> Search | None:
         """The line search and the directions in so many parameters, for methods that have them."""
         return None
@@ -228,9 +243,7 @@ class Optimizer(Method):
 
         return inplace.init(self, x)
 
-    def step(
-        self, x: Any, grad: Any, state: State, *, value: float | None = None, threads: int | None = None
-    ) -> None:
+    def step(self, x: Any, grad: Any, state: State, *, value: float | None = None, threads: int | None = None) -> None:
         """Take one step: update the parameters and the state in place, in one pass over memory.
 
         The result of each parameter is the same, bit for bit, for any number of threads and wherever it stands in an
@@ -318,14 +331,17 @@ class Optimizer(Method):
 
 def decayed_by(weight_decay: Any) -> Callable:
     """``decayed(g, x, weight_decay)``: the gradient with the decay's part added, which costs nothing where it is 0."""
+    return decayed if np.any(weight_decay) else as_it_is
 
-    def decayed(g, x, weight_decay):
-        return g + weight_decay * x
 
-    def as_it_is(g, x, weight_decay):
-        return g
+@inlined
+def decayed(g, x, weight_decay):
+    return g + weight_decay * x
 
-    return inlined(decayed if np.any(weight_decay) else as_it_is)
+
+@inlined
+def as_it_is(g, x, weight_decay):
+    return g
 
 
 def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:

@@ -67,6 +67,27 @@ class GradientDescent(Optimizer):
         """The line search along -g, if the rate is one."""
         return Search(self.lr, steepest(length), last_fall, restart=1) if isinstance(self.lr, LineSearch) else None
 
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        r"""The rate below which descent stays at a minimum, :math:`2 / (\lambda + w)` with weight decay w.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float or ndarray
+            Infinite where nothing curves, 0 where the eigenvalue is negative.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> float(gd.GradientDescent(lr=0.1).largest_stable_rate(4.0))
+        0.5
+        """
+        return _stable(2.0, curvature, self.weight_decay)
+
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
 
@@ -144,6 +165,35 @@ class Momentum(Optimizer):
         if self.bias_correction and not self.averaged:
             raise ValueError("Momentum: bias_correction=True is for the averaged form: write averaged=True too")
 
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        r"""The rate below which the heavy ball stays at a minimum.
+
+        .. math:: \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}
+
+        with weight decay w; with `averaged`, :math:`\mu` stands for the dampening d.  Along an eigenvector a step
+        multiplies the error by the roots of :math:`z^2 - (1 + \mu - \eta (1 - d) (\lambda + w))\, z + \mu`, and one of
+        them is -1 at the limit.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float or ndarray
+            Infinite where nothing curves, 0 where the eigenvalue is negative.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> float(gd.Momentum(lr=0.1, momentum=0.5).largest_stable_rate(2.0))
+        1.5
+        """
+        part = 1.0 - np.asarray(self.momentum if self.averaged else self.dampening)
+        with np.errstate(divide="ignore"):
+            return _stable(2.0 * (1.0 + np.asarray(self.momentum)) / part, curvature, self.weight_decay)
+
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
 
@@ -165,8 +215,19 @@ class Momentum(Optimizer):
             b = momentum * b + fresh * decayed(g, x, weight_decay)
             return x - lr * b, (b,)
 
+        def as_given(h, t):
+            return h
+
+        def undampened(x, g, s, c):
+            lr, momentum, dampening, weight_decay = c
+            (b,) = s
+            b = momentum * b + decayed(g, x, weight_decay)
+            return x - lr * b, (b,)
+
         if self.averaged:
             return Rule(averaging_corrected if self.bias_correction else averaging, update, slots=1)
+        if not np.any(self.dampening):
+            return Rule(as_given, undampened, slots=1)
         return Rule(coefficients, update, slots=1)
 
 
@@ -214,6 +275,34 @@ class Nesterov(Optimizer):
     weight_decay: Any = hyper(0.0)
     look_ahead: bool = False
 
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        r"""The rate below which Nesterov's method stays at a minimum, in either form.
+
+        .. math:: \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
+
+        with weight decay w.  Along an eigenvector a step multiplies the error by the roots of
+        :math:`z^2 - (1 + \mu)\, q\, z + \mu q` with :math:`q = 1 - \eta (\lambda + w)`, and one of them is -1 at the
+        limit.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float or ndarray
+            Infinite where nothing curves, 0 where the eigenvalue is negative.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> float(gd.Nesterov(lr=0.1, momentum=0.5).largest_stable_rate(2.0))
+        0.75
+        """
+        momentum = np.asarray(self.momentum)
+        return _stable(2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum), curvature, self.weight_decay)
+
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
 
@@ -240,3 +329,11 @@ class Nesterov(Optimizer):
         if self.look_ahead:
             return Rule(coefficients, update_from_behind, slots=1, probe=probe)
         return Rule(coefficients, update, slots=1)
+
+
+def _stable(factor: Any, curvature: Any, weight_decay: Any) -> Any:
+    """`factor` over the curvature with the decay's part added: a decay of w adds w / 2 times the square of each x."""
+    total = np.asarray(curvature, dtype=np.float64) + weight_decay
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = np.where(total > 0, factor / total, np.where(total < 0, 0.0, np.inf))
+    return np.where(np.isnan(total), np.nan, limit)[()]

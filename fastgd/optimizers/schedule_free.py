@@ -11,7 +11,7 @@ from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
 
-from .base import Optimizer, Rule, hyper
+from .base import Optimizer, Rule, decayed_by, hyper
 
 __all__ = ["ScheduleFreeAdamW", "ScheduleFreeSGD"]
 
@@ -85,7 +85,7 @@ class ScheduleFreeSGD(Optimizer):
     weight_decay: Any = hyper(0.0)
 
     def rule(self) -> Rule:
-        share, slots = sharing(self.lr)
+        (share, slots), pulled = sharing(self.lr), decayed_by(self.weight_decay)
 
         def coefficients(h, t):
             lr, beta, weight_decay = h
@@ -98,7 +98,7 @@ class ScheduleFreeSGD(Optimizer):
         def update(x, g, s, c):
             first, even, lr, beta, decay = c
             z = s[0] + first * x
-            z = z - lr * g - decay * between(z, x, beta)
+            z = pulled(z - lr * g, between(z, x, beta), -decay)
             part, sums = share(s[1:], even, lr)
             return x + part * (z - x), (z, *sums)
 
@@ -156,7 +156,7 @@ class ScheduleFreeAdamW(Optimizer):
     weight_decay: Any = hyper(0.0)
 
     def rule(self) -> Rule:
-        share, slots = sharing(self.lr)
+        (share, slots), pulled = sharing(self.lr), decayed_by(self.weight_decay)
 
         def coefficients(h, t):
             lr, beta1, beta2, eps, weight_decay = h
@@ -173,7 +173,7 @@ class ScheduleFreeAdamW(Optimizer):
             z = s[0] + first * x
             v = beta2 * s[1] + fresh * (g * g)
             y = between(z, x, beta1)
-            z = z - lr * g / (math.sqrt(v) * scale + eps) - decay * y
+            z = pulled(z - lr * g / (math.sqrt(v) * scale + eps), y, -decay)
             part, sums = share(s[2:], even, lr)
             return x + part * (z - x), (z, v, *sums)
 

@@ -10,10 +10,11 @@ from fastgd.plot.compare import compare
 from fastgd.plot.contours import contour, surface
 from fastgd.plot.convergence import convergence, waterfall
 from fastgd.plot.disconnectivity import disconnectivity
-from fastgd.plot.grids import basins_grid, basins_stack, sweep
+from fastgd.plot.grids import basins_grid, basins_stack
 from fastgd.plot.layers import layer_gradients
 from fastgd.plot.rates import learning_rates, schedules
 from fastgd.plot.slices import line, plane
+from fastgd.plot.sweeps import sweep
 from fastgd.plot.trajectories import animation, trajectories
 
 __all__ = [

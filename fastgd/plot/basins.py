@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 from fastgd.basins import BasinMap
 from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.plot import figures, style
+from fastgd.plot.colouring import (
+    Colouring,
+    add_legend,
+    attractor_entries,
+    check_color_by,
+    coloured,
+    coloured_like,
+    outcome_entries,
+    value_scale,
+)
 from fastgd.texts import decimals, position_text
 
 if TYPE_CHECKING:
@@ -18,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHADES = 64
+_LINE = 0.45  # how much darker a line between basins is
+DARKEST = 0.5  # how far the shades of a map go towards black
+VALUE_LABEL = "value where the descent ends"
 
 
 def basins(
@@ -28,6 +41,8 @@ def basins(
     title: str | None = None,
     legend: bool = True,
     max_legend: int = 12,
+    color_by: str = "auto",
+    colors_like: BasinMap | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw which start leads to which attractor.
 
@@ -36,7 +51,12 @@ def basins(
     position (with two parameters; else the number), value and share of each, unsettled starts are grey and
     diverged ones black. The first seven colours are those of Okabe and Ito, the next nine Tol's muted set. Where
     there are more attractors, the sixteen with the largest shares have these colours, and all others one dark
-    grey without shades.
+    grey without shades. Shares count as equal down to four fifths of the largest that is left, and of equal ones
+    the lower value comes first, then the smaller position.
+
+    Where the sixteen hold less than nine tenths of the starts that settled, colours tell the *value* at which the
+    descent ends instead, dark for low ones, up to the value that 98 % of these starts reach. Basins then have no
+    shades, and dark lines between them.
 
     Parameters
     ----------
@@ -51,7 +71,13 @@ def basins(
     legend : bool
         Whether to draw the legend and the scale of the steps.
     max_legend : int
-        Most attractors in the legend, those with the largest shares; the rest of those with a colour is one line.
+        Most attractors in the legend, those with the largest shares, counted as above; the rest of those with a colour
+        is one line. Where colours tell values, the lowest ones, and at most six.
+    color_by : {"auto", "basin", "value"}
+        What colours tell: which attractor, or the value there. By default as above.
+    colors_like : BasinMap, optional
+        A map of the same problem whose colours to keep, such as that of another optimizer: its attractors have the
+        colours that they have in its own picture, and further ones what is left of the sixteen.
 
     Returns
     -------
@@ -65,9 +91,10 @@ def basins(
     ImportError
         If Matplotlib is missing.
     TypeError
-        If `map` is not a BasinMap or `ax` not axes.
+        If `map` or `colors_like` is not a BasinMap or `ax` not axes.
     ValueError
-        If the extension of `out` is not supported, its folder does not exist, or `max_legend` < 1.
+        If the extension of `out` is not supported, its folder does not exist, `max_legend` < 1, `color_by` is
+        unknown, or `colors_like` has another number of parameters.
 
     References
     ----------
@@ -82,30 +109,54 @@ def basins(
     >>> figure, ax = gd.plot.basins(map)
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('x[0]', 'x[1]')
+
+    The same colours for another optimizer:
+
+    >>> other = gd.map_basins(map.problem, gd.GradientDescent(lr=0.01), shape=(64, 64))
+    >>> figure, ax = gd.plot.basins(other, colors_like=map)
     """
     if not isinstance(map, BasinMap):
         raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}")
     if max_legend < 1:
         raise ValueError(f"max_legend must be at least 1, got {max_legend!r}")
+    check_color_by(color_by)
+    check_like(map, colors_like)
     target = figures.target(out, tight=ax is None)
     figure, ax = figures.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
 
-    colours = style.colours(map.basins.counts)
+    if colors_like is None:
+        colouring = coloured(map.basins.counts, map.basins.fun, color_by)
+    else:
+        colouring = coloured_like(map, colors_like, color_by)
     low, high = step_range([map])
-    draw_map(map, ax, colours, low, high)
+    draw_map(map, ax, colouring, low, high)
     lines = [f"{map.problem.name}, {style.optimizer_text(map.optimizer)}", style.held_text(map.at, map.plane)]
-    ax.set_title("\n".join(filter(None, lines)) if title is None else title)
+    ax.set_title("\n".join(style.wrapped(line, 60) for line in lines if line) if title is None else title)
     if legend:
-        _add_legend(map, ax, colours, max_legend)
-        if high > low:
+        _add_legend(map, ax, colouring, max_legend)
+        if colouring.limits is not None:
+            mappable, extend = value_scale(colouring, map.basins.fun)
+            figure.colorbar(mappable, cax=ax.inset_axes((1.03, 0.0, 0.04, 0.5)), label=VALUE_LABEL, extend=extend)
+        elif high > low:
             _add_scale(figure, ax, low, high)
     target.save(figure)
     return figure, ax
 
 
-def draw_map(map: BasinMap, ax: Axes, colours: NDArray[np.float64], low: float, high: float) -> None:
+def check_like(map: BasinMap, like: Any) -> None:
+    if like is not None and not isinstance(like, BasinMap):
+        raise TypeError(f"colors_like must be what map_basins returns, got {type(like).__name__}")
+    if like is not None and like.problem.dim != map.problem.dim:
+        raise ValueError(
+            f"colors_like must be a map of the same problem, with {map.problem.dim} parameters, got {like.problem.dim}"
+        )
+
+
+def draw_map(
+    map: BasinMap, ax: Axes, colouring: Colouring, low: float, high: float, darkest: float = DARKEST
+) -> None:
     """Fill the axes with a map, shaded from `low` to `high` steps."""
-    picture = map_picture(map, colours, low, high)
+    picture = map_picture(map, colouring, low, high, darkest)
     (left, right), (bottom, top) = (pixel_edges(axis) for axis in map.axes)
     # The first axis of the map runs to the right, so the picture is its transpose.
     image = picture.transpose(1, 0, 2)
@@ -115,7 +166,7 @@ def draw_map(map: BasinMap, ax: Axes, colours: NDArray[np.float64], low: float, 
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     style.name_sides(ax, map.plane)
-    _mark_attractors(map, ax, colours)
+    _mark_attractors(map, ax, colouring.table)
 
 
 def step_range(maps: list[BasinMap]) -> tuple[float, float]:
@@ -127,20 +178,36 @@ def step_range(maps: list[BasinMap]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def map_picture(map: BasinMap, colours: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    table = style.shades(colours, _SHADES)
-    table[style.is_other(colours)] = style.rgb(style.OTHER_COLOUR)
-    table = (255.0 * table).round().astype(np.uint8)
+def map_picture(
+    map: BasinMap, colouring: Colouring, low: float, high: float, darkest: float = DARKEST
+) -> NDArray[np.uint8]:
+    """Return the colour of each start, shape (na, nb, 3)."""
     grey, black = ((255.0 * style.rgb(code)).round() for code in (style.UNSETTLED_COLOUR, style.DIVERGED_COLOUR))
     picture = np.empty((*map.shape, 3), dtype=np.uint8)
     picture[map.labels == UNSETTLED] = grey
     picture[map.labels == DIVERGED] = black
     settled = map.labels >= 0
+    if colouring.limits is not None:
+        # Neighbours may have the same value, so a line is between them.
+        darker = np.where(_before_another(map.labels)[settled], 1.0 - _LINE, 1.0)
+        picture[settled] = (255.0 * darker[:, None] * colouring.table[map.labels[settled]]).round()
+        return picture
+    table = style.shades(colouring.table, _SHADES, darkest=darkest)
+    table[colouring.other] = style.rgb(style.OTHER_COLOUR)
+    table = (255.0 * table).round().astype(np.uint8)
     steps = np.maximum(map.nit[settled], 1)
     position = np.log(steps / low) / np.log(high / low) if high > low else np.full(steps.shape, 0.5)
     shade = np.rint(np.clip(position, 0.0, 1.0) * (_SHADES - 1)).astype(np.intp)
     picture[settled] = table[map.labels[settled], shade]
     return picture
+
+
+def _before_another(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which starts have a start with another label to the right or above."""
+    found = np.zeros(labels.shape, dtype=np.bool_)
+    found[:-1] |= labels[:-1] != labels[1:]
+    found[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return found
 
 
 def pixel_edges(axis: NDArray[np.float64]) -> tuple[float, float]:
@@ -158,10 +225,11 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
     else:
         near = np.ones(len(points), dtype=bool)
     i, j = map.plane
-    small = 7.0 if np.count_nonzero(near) <= 30 else 4.0
+    count = np.count_nonzero(near)
+    small, white, black = (7.0, 1.5, 3.0) if count <= 30 else (4.0, 1.5, 3.0) if count <= 150 else (2.5, 0.7, 1.4)
     for point, colour in zip(points[near], colours[near], strict=True):
         # A white ring inside a black one shows on every colour below it.
-        ax.plot(point[i], point[j], "o", color="black", markersize=small + 3.0, clip_on=True)
+        ax.plot(point[i], point[j], "o", color="black", markersize=small + black, clip_on=True)
         ax.plot(
             point[i],
             point[j],
@@ -169,46 +237,20 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
             color=colour,
             markeredgecolor="white",
             markersize=small,
-            markeredgewidth=1.5,
+            markeredgewidth=white,
         )
 
 
-def _add_legend(map: BasinMap, ax: Axes, colours: NDArray[np.float64], max_legend: int) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
+def _add_legend(map: BasinMap, ax: Axes, colouring: Colouring, max_legend: int) -> None:
     found = map.basins
-    most = min(max_legend, len(style.PALETTE))
-    shown = np.sort(np.argsort(-found.counts, kind="stable")[:most])
-    handles: list[Any] = []
-    for k in shown:
+
+    def text(k: int) -> str:
         where = position_text(found.points, k, 3) if map.problem.dim == 2 else f"{k}:"
-        text = f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
-        handles.append(Patch(facecolor=tuple(colours[k]), edgecolor="black", linewidth=0.5, label=text))
-    other = style.is_other(colours)
-    more = ~other
-    more[shown] = False
-    if more.any():
-        label = f"{np.count_nonzero(more):,} more   {_share(found.fractions[more].sum())}"
-        handles.append(Line2D([], [], linestyle="none", label=label))
-    others = f"other minima ({np.count_nonzero(other):,})"
-    for share, colour, text in (
-        (found.fractions[other].sum(), style.OTHER_COLOUR, others),
-        (found.unsettled, style.UNSETTLED_COLOUR, "not settled"),
-        (found.diverged, style.DIVERGED_COLOUR, "diverged"),
-    ):
-        if share:
-            label = f"{text}   {_share(share)}"
-            handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=label))
-    ax.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
-        borderaxespad=0.0,
-        frameon=False,
-        title="the descent ends at",
-        alignment="left",
-    )
+        return f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
+
+    entries = attractor_entries(colouring, max_legend, text, lambda some: f"   {_share(found.fractions[some].sum())}")
+    entries += outcome_entries([map], lambda basins, part: f"   {_share(getattr(basins, part))}")
+    add_legend(ax, entries, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
 
 
 def _share(share: float) -> str:

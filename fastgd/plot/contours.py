@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.basins import BasinMap, Basins
 from fastgd.landscape import Classification, CriticalPoints
 from fastgd.plot import figures, style
+from fastgd.plot.levels import level_text, round_levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from fastgd.boxes import GridShape
     from fastgd.problem import Problem
 
-_LEVELS = 16
+_BANDS = 12
+_SHADES = (0.34, 0.98)  # greys of the lowest and the highest band
 MOST_NUMBERS = 30  # points up to which they are numbered
 KIND_MARKS = (
     ("minimum", "o", style.PALETTE[0]), ("saddle", "X", style.PALETTE[5]), ("maximum", "^", style.PALETTE[2]),
-    ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR),
+    ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR), ("", "o", style.PALETTE[1]),
 )  # fmt: skip
 
 
@@ -36,14 +39,15 @@ def contour(
     at: ArrayLike | None = None,
     shape: GridShape = (201, 201),
     minima: bool = True,
-    points: CriticalPoints | Classification | None = None,
+    points: CriticalPoints | Classification | Basins | ArrayLike | None = None,
     scale: bool = True,
     title: str | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw a landscape from above, in bands that each cover the same area.
+    """Draw a landscape from above, in bands between round values that each cover about the same area.
 
     Bands of equal area show valley floors and high walls alike, where values span many powers of ten. The bands are
-    shades of grey, the lowest darkest, so that colours are free for what is drawn on top.
+    shades of grey, the lowest darkest, so that colours are free for what is drawn on top; the first and the last one go
+    on below and above the scale.
 
     Parameters
     ----------
@@ -57,9 +61,10 @@ def contour(
         Which part of the landscape, see `fastgd.Problem.grid`.
     minima : bool
         Whether to mark known minima that lie in the plane, where no `points` are given.
-    points : CriticalPoints or Classification, optional
-        Points to mark with their kinds, as `fastgd.find_critical_points` or `fastgd.classify` tells them; those outside
-        the plane are left out. Up to thirty are numbered, as in their table.
+    points : CriticalPoints, Classification, Basins or array_like of shape (*batch, n), optional
+        Points to mark: those of an array all alike, and what `fastgd.find_critical_points`, `fastgd.classify` or
+        `fastgd.find_basins` returned by their kinds. Those outside the plane are left out. Up to thirty are numbered,
+        as in their table.
     scale : bool
         Whether to draw the scale of the values.
     title : str, optional
@@ -87,22 +92,21 @@ def contour(
     'x[0]'
     """
     check_plane(problem)
-    if points is not None and not isinstance(points, (CriticalPoints, Classification)):
-        raise TypeError(
-            "points must be what fastgd.find_critical_points or fastgd.classify returns, got "
-            f"{type(points).__name__}; for others draw on the axes: ax.plot(*x.T, 'o')"
-        )
+    marked = None if points is None else points_and_kinds(problem, points)
     target = figures.target(out, tight=ax is None)
     grid = problem.grid(shape, plane, at, bounds)
     figure, ax = figures.new_axes(ax, (6.6, 5.4) if scale else (5.8, 5.4))
     i, j = (int(k) % problem.dim for k in plane)
     a, b = grid[:, 0, i], grid[0, :, j]
     bands(figure, ax, a, b, problem.value(grid), scale)
-    if points is not None:
-        mark_kinds(ax, points, (i, j), grid)
+    if marked is not None:
+        mark_kinds(ax, *marked, (i, j), grid)
     elif minima and problem.minima is not None:
         known = problem.minima[in_plane(problem.minima, (i, j), grid)]
-        ax.plot(known[:, i], known[:, j], "+", color="white", markersize=9, markeredgewidth=1.6)
+        ax.plot(
+            known[:, i], known[:, j], "+", color="white", markersize=10, markeredgewidth=1.8,
+            path_effects=style.edges((4.2, "black")),
+        )  # fmt: skip
     style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
     target.save(figure)
@@ -204,20 +208,53 @@ def in_plane(points: NDArray[np.float64], plane: tuple[int, int], grid: NDArray[
     return inside.all(axis=1)
 
 
+def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Return what is to be marked: points of shape (k, n), and the kind of each, "" where it is not known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no points of the problem.
+    """
+    if isinstance(points, BasinMap):
+        points = points.basins
+    if isinstance(points, Basins):
+        known = points.problem is not None
+        return points.points, points.kinds if known else np.full(len(points), "")
+    if isinstance(points, (CriticalPoints, Classification)):
+        return points.x.reshape(-1, points.x.shape[-1]), points.kind.reshape(-1)
+    try:
+        x = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "points must be an array, or what fastgd.find_critical_points, fastgd.classify or fastgd.find_basins "
+            f"returns, got {type(points).__name__}; of the ends of runs give runs.x"
+        ) from None
+    if x.ndim == 0 or x.shape[-1] != problem.dim:
+        raise ValueError(f"points must have shape (*batch, {problem.dim}) for {problem.name}, got shape {x.shape}")
+    x = x.reshape(-1, problem.dim)
+    return x, np.full(len(x), "")
+
+
 def mark_kinds(
-    ax: Axes, points: CriticalPoints | Classification, plane: tuple[int, int], grid: NDArray[np.float64]
+    ax: Axes, x: NDArray[np.float64], kinds: NDArray[np.str_], plane: tuple[int, int], grid: NDArray[np.float64]
 ) -> None:
     """Mark points by their kinds, with a legend, and with their numbers where they are few."""
-    x = points.x.reshape(-1, points.x.shape[-1])
-    shown, kinds = in_plane(x, plane, grid), points.kind.reshape(-1)
+    shown = in_plane(x, plane, grid)
     for kind, marker, colour in KIND_MARKS:
         some = x[shown & (kinds == kind)][:, plane]
         if len(some):
-            ax.plot(*some.T, marker, color=colour, markeredgecolor="white", markersize=9, linestyle="none", label=kind)
+            ax.plot(
+                *some.T, marker, color=colour, markeredgecolor="white", markersize=10, markeredgewidth=1.2,
+                linestyle="none", label=kind or None, path_effects=style.edges((3.0, "black")),
+            )  # fmt: skip
     if np.count_nonzero(shown) <= MOST_NUMBERS:
         for k in np.flatnonzero(shown):
-            ax.annotate(str(k), (x[k, plane[0]], x[k, plane[1]]), (7, 4), textcoords="offset points", fontsize=9)
-    if shown.any():
+            ax.annotate(
+                str(k), (x[k, plane[0]], x[k, plane[1]]), (7, 4), textcoords="offset points", fontsize=10,
+                path_effects=style.edges((2.5, "white")),
+            )  # fmt: skip
+    if (shown & (kinds != "")).any():
         ax.legend(loc="best")
 
 
@@ -236,24 +273,23 @@ def lowest_of(values: NDArray[np.float64]) -> float:
 def bands(
     figure: Figure, ax: Axes, a: NDArray[np.float64], b: NDArray[np.float64], values: NDArray[np.float64], scale: bool
 ) -> None:
-    """Fill the axes with bands of equal area between levels of a function, ``values[i, j]`` at (a[i], b[j])."""
+    """Fill the axes with bands between round levels of a function, ``values[i, j]`` at (a[i], b[j])."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     lowest_of(values)
     finite = values[np.isfinite(values)]
-    levels = np.unique(np.quantile(finite, np.linspace(0.0, 1.0, _LEVELS)))
-    if levels.size < 2:
-        levels = np.array([levels[0] - 0.5, levels[0] + 0.5])
-    greys = ListedColormap([str(g) for g in np.linspace(0.5, 0.97, levels.size - 1)])
-    norm = BoundaryNorm(levels, levels.size - 1)
-    shown = np.ma.masked_invalid(np.clip(values, levels[0], levels[-1])).T
-    filled = ax.contourf(a, b, shown, levels=levels, cmap=greys, norm=norm)
-    ax.contour(a, b, shown, levels=levels[1:-1], colors="0.35", linewidths=0.4)
+    levels = round_levels(finite, _BANDS)
+    greys = ListedColormap([str(grey) for grey in np.linspace(*_SHADES, levels.size + 1)])
+    shown = np.ma.masked_invalid(values).T
+    norm = BoundaryNorm(levels, greys.N, extend="both")
+    filled = ax.contourf(a, b, shown, levels=levels, cmap=greys, norm=norm, extend="both")
+    ax.contour(a, b, shown, levels=levels, colors="0.2", linewidths=0.35, linestyles="solid")
     if scale:
         # As high as the axes, whatever their aspect
         beside = ax.inset_axes((1.03, 0.0, 0.045, 1.0))
-        bar = figure.colorbar(filled, cax=beside, label="value", ticks=levels[:: max(1, levels.size // 8)])
-        bar.ax.set_yticklabels([f"{level:.3g}" for level in bar.get_ticks()])
+        bar = figure.colorbar(filled, cax=beside, label="value", ticks=levels, spacing="uniform")
+        bar.ax.minorticks_off()
+        bar.ax.set_yticklabels([level_text(level) for level in levels])
     style.fit_aspect(ax, float(a[-1] - a[0]), float(b[-1] - b[0]))
     ax.set_xlim(a[0], a[-1])
     ax.set_ylim(b[0], b[-1])

@@ -111,7 +111,7 @@ def convergence(
         axes[0].legend(frameon=False)
     head = f"{getattr(problem, 'name', '')}{'' if several else ', ' + next(iter(named))}"
     words = counted(count, "run") if count <= _FEW else f"median, 50 % and 90 % of {count:,} runs"
-    figure.suptitle(f"{head}: {words}" if title is None else title, fontsize="medium")
+    figure.suptitle(style.wrapped(f"{head}: {words}", 90) if title is None else title, fontsize="medium")
     target.save(figure)
     return figure, axes
 

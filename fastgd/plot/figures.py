@@ -92,13 +92,24 @@ def new_pair(
     axes: Any, rows: int, columns: int, size: tuple[float, float], meaning: str, **options: Any
 ) -> tuple[Figure, NDArray[Any]]:
     """Return the figure and the two axes to draw on: those given, or new ones, side by side or above one another."""
+    return new_several(axes, 2, (rows, columns), size, meaning, **options)
+
+
+def new_several(
+    axes: Any, count: int, grid: tuple[int, int], size: tuple[float, float], meaning: str, **options: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """Return the figure and so many axes to draw on: those given, or the first of a new grid of (rows, columns)."""
     if axes is None:
-        figure, grid = new_grid(rows, columns, size, **options)
-        return figure, grid.reshape(2)
-    pair = np.asarray(axes, dtype=object).reshape(-1)
-    if pair.size != 2 or not all(hasattr(ax, "fill_between") for ax in pair):
-        raise TypeError(f"axes must be two Matplotlib axes, {meaning}")
-    return pair[0].figure.figure, pair
+        figure, made = new_grid(*grid, size, **options)
+        flat = made.reshape(-1)
+        for spare in flat[count:]:
+            spare.remove()
+        return figure, flat[:count]
+    given = np.asarray(axes, dtype=object).reshape(-1)
+    if given.size != count or not all(hasattr(ax, "fill_between") for ax in given):
+        number = "two" if count == 2 else str(count)
+        raise TypeError(f"axes must be {number} Matplotlib axes, {meaning}")
+    return given[0].figure.figure, given
 
 
 def checked_path(out: str | os.PathLike[str]) -> Path:

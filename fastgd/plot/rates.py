@@ -128,7 +128,8 @@ def learning_rates(
     last.set_ylabel("value above the lowest")
     last.grid(True, color="0.9", linewidth=0.6)
     last.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.suptitle(f"{problem.name}, {type(optimizer).__name__}" if title is None else title)
+    rule = style.optimizer_text(optimizer, without=["lr"])
+    figure.suptitle(style.wrapped(f"{problem.name}, {rule}", 70) if title is None else title)
     target.save(figure)
     return figure, axes
 

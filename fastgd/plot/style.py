@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ OTHER_COLOUR = "#666666"  # of all attractors past the palette; its shades would
 UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
+_ALIKE = 0.8  # basins down to this part of the largest count as equally large
 _HELD = 3  # parameters outside a plane that are named one by one, at most
 
 _TO_LMS = np.array(
@@ -72,16 +74,16 @@ def held_text(at: NDArray[np.float64], plane: tuple[int, ...]) -> str:
     return f"the {len(others):,} others {f'= {texts[0]}' if np.ptp(values) == 0 else 'at a fixed point'}"
 
 
-def plain_log_ticks(axis: Any) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers, once everything is drawn."""
+def plain_log_ticks(axis: Any, narrow: bool = False) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, once everything is drawn; fewer where it is narrow."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = axis.get_view_interval()
     if high < 3.0 * low:
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_minor_locator(NullLocator())
-    elif high < 1e3 * low:
-        few = high < 10.0 * low
+    elif high < (20.0 if narrow else 1e3) * low:
+        few = high < 10.0 * low and not narrow
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0) if few else (1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
     axis.set_minor_formatter("")
@@ -111,11 +113,83 @@ def named_runs(runs: Any) -> dict[str, Any]:
     return {str(name): value for name, value in given.items()}
 
 
-def optimizer_text(optimizer: Any) -> str:
-    """Return an optimizer's name with its learning rate where that is a number."""
-    lr = getattr(optimizer, "lr", None)
-    name = getattr(optimizer, "label", type(optimizer).__name__) if optimizer is not None else "runs"
-    return f"{name}, lr {lr:g}" if isinstance(lr, (int, float)) else name
+def optimizer_text(optimizer: Any, without: Collection[str] = ()) -> str:
+    """Return an optimizer's name, its learning rate, and the hyperparameters that are not at their defaults.
+
+    Parameters
+    ----------
+    optimizer : Method, or None
+        Where it is not known the text is "runs".
+    without : collection of str
+        Fields to leave out, such as those that a picture has along an axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgd as gd
+    >>> from fastgd.plot.style import optimizer_text
+    >>> optimizer_text(gd.Momentum(lr=0.01, momentum=0.9))
+    'Momentum, lr 0.01'
+    >>> optimizer_text(gd.Momentum(lr=0.01, momentum=0.5, averaged=True))
+    'Momentum, lr 0.01, momentum 0.5, averaged'
+    >>> optimizer_text(gd.Adam(lr=gd.schedules.Cosine(0.1, period=100), beta1=np.array([0.5, 0.9])), without=["eps"])
+    'Adam, lr Cosine(0.1), beta1 0.5 to 0.9'
+    """
+    if optimizer is None:
+        return "runs"
+    label = getattr(optimizer, "label", type(optimizer).__name__)
+    parts = [label]
+    for field in dataclasses.fields(optimizer) if dataclasses.is_dataclass(optimizer) else ():
+        value = getattr(optimizer, field.name)
+        # The learning rate is always told, and what the name tells already is not told again
+        default = isinstance(value, (bool, int, float, str)) and value == field.default
+        told = value is not None and (field.name == "lr" or not default)
+        if told and field.name not in without and not (isinstance(value, str) and value in label):
+            parts.append(_setting_text(field.name, value))
+    return ", ".join(parts)
+
+
+def _setting_text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if isinstance(value, (int, float)):
+        return f"{name} {value:g}"
+    if isinstance(value, np.ndarray):
+        low, high = float(value.min()), float(value.max())
+        return f"{name} {low:g}" if low == high else f"{name} {low:g} to {high:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(_setting_text(str(key), part) for key, part in value.items())
+    if isinstance(value, str):
+        return f"{name} {value}"
+    rate = getattr(value, "lr", None)  # of a schedule, its first or largest rate
+    return f"{name} {type(value).__name__}" + (f"({rate:g})" if isinstance(rate, (int, float)) else "")
+
+
+def edges(*around: tuple[float, str]) -> list[Any]:
+    """Return the path effects that draw lines, marks or text with edges of these widths and colours, widest first."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    return [*(Stroke(linewidth=width, foreground=colour) for width, colour in around), Normal()]
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return a text of parts with commas between in lines of at most `width` characters, broken at the commas.
+
+    Examples
+    --------
+    >>> from fastgd.plot.style import wrapped
+    >>> print(wrapped("Momentum, lr 0.01, momentum 0.5, averaged", 20))
+    Momentum, lr 0.01,
+    momentum 0.5,
+    averaged
+    """
+    lines: list[str] = []
+    for part in text.split(", "):
+        if lines and len(lines[-1]) + 2 + len(part) < width:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return ",\n".join(lines)
 
 
 def traces(result: Any, name: str) -> NDArray[np.float64]:
@@ -136,14 +210,39 @@ def rgb(code: str) -> NDArray[np.float64]:
     return np.array([int(code[k : k + 2], 16) / 255.0 for k in (1, 3, 5)])
 
 
+def ranked(sizes: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the numbers of basins of these sizes, the largest first; of about equal ones, the lowest number first.
+
+    Sizes are about equal to the largest that is left down to four fifths of it: on a grid, basins that are the same by
+    symmetry differ by a few starts. As attractors are numbered by their values and then by position, the lower value
+    comes first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.style import ranked
+    >>> ranked(np.array([10, 95, 100, 11, 40]))
+    array([1, 2, 4, 0, 3])
+    """
+    descending = np.argsort(-np.asarray(sizes), kind="stable")
+    ordered = np.asarray(sizes)[descending]
+    begin, groups = 0, []
+    while begin < ordered.size:
+        end = begin + max(1, int(np.count_nonzero(ordered[begin:] >= _ALIKE * ordered[begin])))
+        groups.append(np.sort(descending[begin:end]))
+        begin = end
+    return np.concatenate(groups) if groups else descending
+
+
 def colours(sizes: NDArray[Any]) -> NDArray[np.float64]:
     """Return a colour for each basin of these sizes, shape (k, 3) in sRGB from 0 to 1.
 
-    The largest ones have the colours of the palette, in the order of their numbers, and the rest one neutral colour.
+    The first ones, see `ranked`, have the colours of the palette, in the order of their numbers, and the rest one
+    neutral colour.
     """
     found = np.tile(rgb(OTHER_COLOUR), (len(sizes), 1))
-    largest = np.sort(np.argsort(-np.asarray(sizes), kind="stable")[: len(PALETTE)])
-    found[largest] = np.array([rgb(code) for code in PALETTE])[: len(largest)]
+    first = np.sort(ranked(sizes)[: len(PALETTE)])
+    found[first] = np.array([rgb(code) for code in PALETTE])[: len(first)]
     return found
 
 

@@ -115,9 +115,9 @@ def trajectories(
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
     if several:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, len(named)), frameon=False)
+        _legend_below(ax, len(named))
     only = "" if several else f", {next(iter(named))}"
-    ax.set_title(f"{problem.name}{only}" if title is None else title)
+    ax.set_title(style.wrapped(f"{problem.name}{only}", 55) if title is None else title)
     target.save(figure)
     return figure, ax
 
@@ -198,11 +198,13 @@ def animation(
     for k, name in enumerate(named):
         for m, (line, _) in enumerate(paths[name]):
             colour = style.PALETTE[(k if several else m) % 7]
-            (trail,) = ax.plot([], [], color=colour, linewidth=1.3, label=name if several and m == 0 else None)
-            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=6)
+            label = name if several and m == 0 else None
+            around = style.edges((3.4, "white"), (2.4, "black"))
+            (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
+            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=7)
             moving.append((line, trail, head))
     if several:
-        ax.legend(loc="upper right", framealpha=0.9)
+        _legend_below(ax, len(named))
     longest = max(len(line) for line, _, _ in moving)
     shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
     every = {name: int(result.record or 1) for name, result in named.items()}
@@ -274,12 +276,23 @@ def sides(problem: Any, paths: dict[str, list[tuple[Array, int]]], plane: tuple[
     return np.stack([low - 0.15 * side, high + 0.15 * side], axis=1)
 
 
+def _legend_below(ax: Any, count: int) -> None:
+    """Add a legend where it hides no path."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, count), frameon=False)
+
+
 def draw_path(ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int) -> None:
     """Draw one path with its two ends."""
     end = {int(Status.CONVERGED): "o", int(Status.DIVERGED): "X"}.get(status, "s")
     last, first = ([part[k : k + 1] if k >= 0 else part[-1:] for part in line] for k in (-1, 0))
-    # A dark line under it keeps light colours apart from light grey.
-    ax.plot(*line, color="black", linewidth=2.2, solid_joinstyle="round", zorder=4)
-    ax.plot(*line, color=colour, linewidth=1.4, solid_joinstyle="round", zorder=4.1, label=label)
-    ax.plot(*first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=5.5, markeredgewidth=1.5, zorder=5)
-    ax.plot(*last, end, color=colour, markeredgecolor="black", markersize=7, markeredgewidth=0.8, zorder=5)
+    # The black edge keeps light colours apart from light grey, the white one dark colours from dark grey.
+    around = style.edges((3.4, "white"), (2.4, "black"))
+    ax.plot(*line, color=colour, linewidth=1.5, solid_joinstyle="round", zorder=4, label=label, path_effects=around)
+    ax.plot(
+        *first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, markeredgewidth=1.8, zorder=5,
+        path_effects=style.edges((4.0, "black")),
+    )  # fmt: skip
+    ax.plot(
+        *last, end, color=colour, markeredgecolor="black", markersize=8, markeredgewidth=0.9, zorder=5,
+        path_effects=style.edges((2.6, "white")),
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Round values for the lines and the scale of a landscape."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["level_text", "round_levels", "roundest"]
+
+
+def round_levels(values: NDArray[np.float64], bands: int) -> NDArray[np.float64]:
+    """Return round levels that cut values into bands of about the same number, with one below and one above them.
+
+    Between two neighbouring bands of exactly the same number there is some play: within it the roundest number is
+    taken, a power of ten before twice or five times one, before other multiples. Where values span many powers of ten
+    the levels do so too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.levels import round_levels
+    >>> round_levels(np.linspace(-1, 103, 1001), bands=5)
+    array([20., 40., 60., 80.])
+    >>> round_levels(np.geomspace(1e-3, 1e3, 1001), bands=6)
+    array([1.e-02, 1.e-01, 1.e+00, 1.e+01, 1.e+02])
+    """
+    ordered, play = np.sort(values), 0.45 / bands
+    at = np.arange(1, bands) / bands
+    sides = np.quantile(ordered, [at - play, at + play])
+    levels = np.unique([roundest(low, high) for low, high in sides.T])
+    # A level at an end of the values would have an empty band beyond it.
+    levels = levels[(levels > ordered[0]) & (levels < ordered[-1])]
+    while levels.size > 1:
+        below = np.searchsorted(ordered, levels) / ordered.size
+        close = int(np.argmin(np.diff(below)))
+        if below[close + 1] - below[close] >= 0.5 / bands:
+            break
+        # Of two levels with little between them the rounder one stays.
+        levels = np.delete(levels, close if _digits(levels[close]) > _digits(levels[close + 1]) else close + 1)
+    if levels.size > 1:
+        return levels
+    # Of few different values no more is to be told than the lowest and the highest.
+    apart = ordered[0] < ordered[-1]
+    return ordered[[0, -1]] if apart else ordered[0] + np.array([-0.5, 0.5])
+
+
+def roundest(low: float, high: float) -> float:
+    """Return the number from `low` to `high` with the fewest digits: 0, a power of ten, 5 or 2 times one, or others.
+
+    Examples
+    --------
+    >>> from fastgd.plot.levels import roundest
+    >>> roundest(-1.0, 3.0), roundest(80, 300), roundest(41, 62), roundest(18.2, 18.9)
+    (0.0, 100.0, 50.0, 18.5)
+    """
+    if low <= 0.0 <= high:
+        return 0.0
+    if high < 0.0:
+        return -roundest(-high, -low)
+    power = np.floor(np.log10(high))
+    if 10.0**power >= low:
+        return float(f"{10.0**power:.15g}")
+    for k in range(17):
+        unit = 10.0 ** (power - k)
+        # Of the multiples of 5, 2 or 1 units, the one nearest to the middle
+        for step in (5.0, 2.0, 1.0):
+            first, last = np.ceil(low / (step * unit)), np.floor(high / (step * unit))
+            if first <= last:
+                middle = np.clip(np.round(0.5 * (low + high) / (step * unit)), first, last)
+                return float(f"{middle * step * unit:.15g}")
+    return low
+
+
+def level_text(level: float) -> str:
+    """Return a level as it stands beside the scale.
+
+    Examples
+    --------
+    >>> from fastgd.plot.levels import level_text
+    >>> level_text(-0.5), level_text(2000.0), level_text(5e6), level_text(2e-5)
+    ('\u22120.5', '2,000', '5e6', '2e\u22125')
+    """
+    if level == 0 or 1e-3 <= abs(level) < 1e5:
+        text = f"{level:,.10g}"
+    else:
+        mantissa, exponent = f"{level:.10g}".split("e") if "e" in f"{level:.10g}" else f"{level:e}".split("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _digits(level: float) -> tuple[int, bool]:
+    """How round a number is: its significant digits, and whether the first is another than 1, 2 and 5."""
+    digits = f"{abs(level):.15e}".split("e")[0].replace(".", "").rstrip("0")
+    return len(digits), digits[:1] not in ("", "1", "2", "5")

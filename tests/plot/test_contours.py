@@ -1,0 +1,113 @@
+"""Landscapes from above: round levels, contrast, and the points that are marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+import fastgd as gd
+from fastgd.plot.levels import level_text, round_levels, roundest
+from fastgd.plot.trajectories import draw_path
+
+
+@pytest.fixture(scope="module")
+def problem() -> gd.Problem:
+    return gd.problems.himmelblau()
+
+
+def digits(level: float) -> int:
+    return len(f"{abs(level):.15e}".split("e")[0].replace(".", "").rstrip("0"))
+
+
+@pytest.mark.parametrize(("name", "most"), [("rastrigin", 2), ("rosenbrock", 2), ("ackley", 3), ("styblinski_tang", 2)])
+def test_levels_are_round_and_bands_about_equal(name, most):
+    problem = gd.problems.make(name, dim=2)
+    values = problem.value(problem.grid((101, 101))).ravel()
+    levels = round_levels(values, 12)
+    assert max(digits(level) for level in levels) <= most
+    assert 8 <= levels.size <= 11
+    shares = np.diff(np.searchsorted(np.sort(values), [-np.inf, *levels, np.inf])) / values.size
+    assert shares.min() > 0.5 / 12
+    assert shares.max() < 2.5 / 12
+
+
+def test_levels_of_many_decades_are_powers_of_ten():
+    levels = round_levels(np.geomspace(1e-8, 1e4, 10_001), 12)
+    np.testing.assert_allclose(levels, 10.0 ** np.arange(-7, 4), rtol=1e-12)
+
+
+def test_a_flat_function_has_a_scale_too():
+    assert round_levels(np.full(9, 3.5), 12).tolist() == [3.0, 4.0]
+    assert round_levels(np.repeat([1.3, 7.1], 5), 12).tolist() == [1.3, 7.1]
+    _, ax = gd.plot.contour(gd.Problem(lambda x: 0.0 * x[0] * x[1] + 3.7, dim=2, bounds=(-1, 1)), shape=11)
+    assert ax.get_title()
+
+
+def test_the_roundest_number_between():
+    assert [roundest(*ends) for ends in ((0.9, 11.0), (3.0, 6.0), (180.0, 260.0), (-7.0, -3.0), (310.25, 310.35))] == [
+        10.0, 5.0, 200.0, -5.0, 310.3
+    ]  # fmt: skip
+    assert level_text(1.5e7) == "1.5e7"
+    assert level_text(100_000) == "1e5"
+
+
+def test_the_scale_names_every_level(problem):
+    figure, ax = gd.plot.contour(problem, shape=51)
+    (beside,) = ax.child_axes
+    levels = [float(text.get_text().replace(",", "")) for text in beside.get_yticklabels()]
+    np.testing.assert_array_equal(levels, ax.collections[0].levels)
+    figure.canvas.draw()
+
+
+def test_lines_below_zero_are_drawn_as_those_above():
+    _, ax = gd.plot.contour(gd.problems.mueller_brown(), shape=31)
+    assert {dashes for _, dashes in ax.collections[1].get_linestyle()} == {None}
+
+
+def test_the_lowest_band_is_far_darker_than_the_highest(problem):
+    _, ax = gd.plot.contour(problem, shape=51)
+    colours = ax.collections[0].get_facecolor()[:, :3]
+    # The contrast of WCAG 2.2, for which 4.5 is enough to read text
+    luminance = [float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
+                 for c in colours]  # fmt: skip
+    assert (max(luminance) + 0.05) / (min(luminance) + 0.05) > 4.5
+
+
+def test_paths_and_marks_have_a_light_and_a_dark_edge(problem):
+    _, ax = gd.plot.contour(problem, shape=11)
+    (marks,) = ax.lines
+    assert to_rgb(marks.get_color()) == (1, 1, 1)
+    assert len(marks.get_path_effects()) == 2
+    draw_path(ax, (np.array([0.0, 1.0]), np.array([0.0, 2.0])), "#0072B2", None, 0)
+    path = ax.lines[1]
+    edges = [effect._gc["foreground"] for effect in path.get_path_effects()[:-1]]
+    assert edges == ["white", "black"]
+
+
+def test_points_of_an_array_are_marked_alike_and_numbered(problem):
+    _, ax = gd.plot.contour(problem, points=[[3.0, 2.0], [0.0, 0.0], [9.0, 9.0]], shape=11)
+    assert ax.lines[0].get_xydata().tolist() == [[3, 2], [0, 0]]
+    assert [text.get_text() for text in ax.texts] == ["0", "1"]
+    assert ax.get_legend() is None
+    _, ax = gd.plot.contour(problem, points=np.array([1.0, 2.0]), shape=11)
+    assert ax.lines[0].get_xydata().tolist() == [[1, 2]]
+
+
+def test_attractors_are_marked_with_their_kinds(problem):
+    runs = gd.minimize(problem, problem.sample(100, seed=0), gd.Adam(lr=0.05))
+    basins = gd.find_basins(runs)
+    _, ax = gd.plot.contour(problem, points=basins, shape=11)
+    assert ax.lines[0].get_label() == "minimum"
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), basins.points)
+    map = gd.map_basins(problem, gd.Adam(lr=0.05), (8, 8))
+    _, ax = gd.plot.contour(problem, points=map, shape=11)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), map.basins.points)
+
+
+def test_points_of_another_shape_are_refused(problem):
+    with pytest.raises(ValueError, match=r"points must have shape \(\*batch, 2\) for himmelblau, got shape \(1, 3\)"):
+        gd.plot.contour(problem, points=[[1.0, 2.0, 3.0]])
+    runs = gd.minimize(problem, [[0.0, 0.0]], gd.Adam(lr=0.05))
+    with pytest.raises(TypeError, match=r"got Result; of the ends of runs give runs\.x"):
+        gd.plot.contour(problem, points=runs)
