@@ -206,7 +206,7 @@ def test_attractors_have_one_colour_in_all_maps(problem):
     groups, places, _ = common_attractors([*maps, quarter])
     assert len(places) == 4
     for map, numbers in zip([*maps, quarter], groups, strict=True):
-        np.testing.assert_allclose(places[numbers], map.basins.points, atol=1e-3)
+        np.testing.assert_allclose(places[numbers], map.basins.x, atol=1e-3)
     figure, axes = gd.plot.basins_grid({"a": maps[0], "b": maps[1], "c": quarter}, columns=2)
     assert axes.shape == (2, 2)
     assert [ax.get_visible() for ax in axes.flat] == [True, True, True, False]

@@ -116,7 +116,7 @@ def test_long_legends_are_cut_to_the_largest_shares():
 def test_minima_are_marked(himmelblau):
     _, ax = draw(himmelblau)
     marks = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in ax.lines}
-    assert marks == {tuple(point) for point in himmelblau.basins.points.tolist()}
+    assert marks == {tuple(point) for point in himmelblau.basins.x.tolist()}
 
 
 def test_only_attractors_in_the_plane_are_marked():

@@ -97,16 +97,6 @@ class Basins(Summarized):
         """
         return self.curvature.kind
 
-    @property
-    def points(self) -> NDArray[np.float64]:
-        """The same array as `x`, under the name that arguments of points have elsewhere."""
-        return self.x
-
-    @property
-    def kinds(self) -> NDArray[np.str_]:
-        """The same array as `kind`."""
-        return self.kind
-
     def __len__(self) -> int:
         return len(self.fun)
 

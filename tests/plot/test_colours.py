@@ -108,8 +108,8 @@ def test_colours_of_another_map(himmelblau):
     base = coloured(first.basins.counts, first.basins.fun, "auto")
     like = coloured_like(quarter, first, "auto")
     assert len(quarter.basins) < 4
-    for point, colour in zip(quarter.basins.points, like.table, strict=True):
-        k = int(np.argmin(np.abs(first.basins.points - point).max(axis=1)))
+    for point, colour in zip(quarter.basins.x, like.table, strict=True):
+        k = int(np.argmin(np.abs(first.basins.x - point).max(axis=1)))
         np.testing.assert_array_equal(colour, base.table[k])
     alone = coloured(quarter.basins.counts, quarter.basins.fun, "auto")
     assert not np.array_equal(alone.table, like.table)

@@ -99,10 +99,10 @@ def test_attractors_are_marked_with_their_kinds(problem):
     basins = gd.find_basins(runs)
     _, ax = gd.plot.contour(problem, points=basins, shape=11)
     assert ax.lines[0].get_label() == "minimum"
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), basins.points)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), basins.x)
     map = gd.map_basins(problem, gd.Adam(lr=0.05), (8, 8))
     _, ax = gd.plot.contour(problem, points=map, shape=11)
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), map.basins.points)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), map.basins.x)
 
 
 def test_points_of_another_shape_are_refused(problem):

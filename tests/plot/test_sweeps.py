@@ -91,7 +91,7 @@ def test_over_the_rate_the_lines_are_those_of_the_rule():
     ):  # fmt: skip
         found = gd.sweep_basins(problem, rule, over, n_starts=50)
         _, axes = gd.plot.sweep(found)
-        limits = np.sort(factor / found.basins.curvature.sharpness[found.basins.kinds == "minimum"])
+        limits = np.sort(factor / found.basins.curvature.sharpness[found.basins.kind == "minimum"])
         at = sorted(line.get_xdata()[0] for line in dotted(axes[0]))
         np.testing.assert_allclose([x for x in at if np.isfinite(x)], limits)
         (text,) = [text.get_text() for text in axes[1].get_legend().get_texts()]
@@ -166,11 +166,11 @@ def test_saddles_have_no_limit_and_level_valleys_have_one():
     over = {"lr": [0.01, 0.05, 0.2]}
     wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
     found = gd.sweep_basins(wells, gd.GradientDescent(lr=0.1), over, x0=[[0.0, 1.0], [0.5, 1.0], [-0.5, 1.0]])
-    assert found.basins.kinds.tolist() == ["minimum", "minimum", "saddle"]
+    assert found.basins.kind.tolist() == ["minimum", "minimum", "saddle"]
     figure, axes = gd.plot.sweep(found)
     assert np.isnan(dotted(axes[0])[2].get_xdata()).all()
     figure.canvas.draw()
     valley = gd.Problem(lambda x: x[0] ** 2 + 0.0 * x[1], dim=2, bounds=(-2, 2))
     found = gd.sweep_basins(valley, gd.GradientDescent(lr=0.1), over, x0=[[0.5, 1.0]])
-    assert found.basins.kinds.tolist() == ["degenerate"]
+    assert found.basins.kind.tolist() == ["degenerate"]
     assert dotted(gd.plot.sweep(found)[1][0])[0].get_xdata()[0] == pytest.approx(1.0)
