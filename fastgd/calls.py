@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from .keywords import PLACES, unknown_keyword
 from .texts import listed, with_article
 
-__all__ = ["explain_calls", "explain_construction"]
+__all__ = ["explain_calls", "explain_construction", "levels_to_caller"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,3 +139,12 @@ def misfit(
     came = listed([f"{with_article(type(value).__name__)} as {name}" for name, value in given.items()])
     written = owner[0].lower() + owner[1:] if "." in owner else owner  # problem.sample, a method of Problem
     return f"{owner} needs {listed(missing)}: write {written}({', '.join(parts)}).{f' It got {came}.' if came else ''}"
+
+
+def levels_to_caller() -> int:
+    """How many frames above the one that asks the first is that is not this package's: what a warning should show."""
+    package = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd import symbolic
-from fastgd.calls import explain_calls
+from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.guards import (
     check_gradient_of_several,
     check_sample_gradient,
@@ -21,7 +21,6 @@ from fastgd.guards import (
     plain_function,
 )
 from fastgd.jit.options import inlined
-from fastgd.jit.targets import levels_to_caller
 from fastgd.problem import Problem
 
 __all__ = ["SAMPLES", "FiniteSum", "sum_of"]

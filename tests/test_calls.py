@@ -19,7 +19,8 @@ HIMMELBLAU = gd.problems.himmelblau()
 DESCENT = gd.GradientDescent(lr=0.01)
 RATES = {"lr": [0.01, 0.02]}
 START = [0.0, 0.0]
-IN_KERNELS = {gd.scratch, gd.select}  # are called in compiled code, where a wrapper has no place
+# The first two are called in compiled code, where a wrapper has no place; `make` tells the options of what it makes
+EXPLAINED_ELSEWHERE = {gd.scratch, gd.select, gd.problems.make, gd.problems.names}
 
 
 def bowl(x):
@@ -109,12 +110,17 @@ def test_surplus_arguments_hear_of_the_names(call: Any, said: str) -> None:
 
 def public_callables() -> list[Any]:
     """All functions, optimizers, schedules, averages and line searches that a user calls."""
-    found = [getattr(place, name) for place in (gd, gd.measures, gd.plot, gd.schedules) for name in place.__all__]
-    tables = [getattr(gd.problems, name) for name in ("linear_regression", "matrix_factorization", "mlp")]
-    functions = [each for each in found if inspect.isfunction(each) and each not in IN_KERNELS] + tables
+    places = (gd, gd.measures, gd.plot, gd.problems, gd.schedules)
+    found = [getattr(place, name) for place in places for name in place.__all__]
+    functions = [each for each in found if inspect.isfunction(each) and each not in EXPLAINED_ELSEWHERE]
     made = (gd.optimizers.Method, gd.schedules.Schedule, Average, LineSearch, gd.Problem)
     kinds = [each for each in found if inspect.isclass(each) and issubclass(each, made)]
     return [pytest.param(each, id=f"{each.__module__}.{each.__name__}") for each in [*functions, *kinds]]
+
+
+@pytest.mark.parametrize("function", public_callables())
+def test_every_public_function_can_be_pickled(function: Any) -> None:
+    assert pickle.loads(pickle.dumps(function)) is function
 
 
 @pytest.mark.parametrize("function", public_callables())

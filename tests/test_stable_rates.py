@@ -52,8 +52,17 @@ def test_without_curvature_every_rate_holds_and_no_rate_on_a_ridge():
     limits = gd.GradientDescent(lr=1.0).largest_stable_rate([0.0, -1.0, np.nan])
     np.testing.assert_array_equal(limits, [np.inf, 0.0, np.nan])
     assert gd.Momentum(lr=1.0, dampening=1.0).largest_stable_rate(1.0) == np.inf
+    decayed = gd.GradientDescent(lr=1.0, weight_decay=2.0).largest_stable_rate([-1.0, -2.0, -3.0])
+    np.testing.assert_array_equal(decayed, [2.0, np.inf, 0.0])
 
 
 def test_rules_without_a_closed_form_say_none():
     assert gd.Adam(lr=0.1).largest_stable_rate(1.0) is None
     assert gd.SciPyCG().largest_stable_rate(1.0) is None
+    assert gd.GradientDescent(lr=gd.Backtracking()).largest_stable_rate(1.0) is None
+
+
+@pytest.mark.parametrize("curvature", [None, "flat", [1.0, [2.0, 3.0]]])
+def test_a_curvature_that_is_no_number_is_refused(curvature):
+    with pytest.raises(TypeError, match="curvature"):
+        gd.GradientDescent(lr=1.0).largest_stable_rate(curvature)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import sparse, special, stats
 from scipy.special import erf
 from scipy.stats import norm
 
@@ -41,6 +41,9 @@ REFUSED = [
     (lambda x: special.erf(x[0]), rf"scipy\.special\.erf, {OUTSIDE}; write math\.erf, in line"),
     (lambda x: special.gammaln(x[0]), r"scipy\.special\.gammaln, .*; write math\.lgamma, in line"),
     (lambda x: special.expit(x[0]), rf"scipy\.special\.expit, {OUTSIDE}; for expit\(u\) write 1\.0 / \(1\.0 \+ math"),
+    (lambda x: special.factorial(x[0]), r"special\..*; for factorial\(u\) write math\.gamma\(u \+ 1\.0\), in"),
+    (lambda x: special.cbrt(x[0]), rf"scipy\.special\.cbrt, {OUTSIDE}; write np\.cbrt, in line"),
+    (lambda x: special.comb(4, x[0]), rf"scipy\.special\..*, {OUTSIDE}, in line"),
     (lambda x: special.j0(x[0]), rf"scipy\.special\.j0, {OUTSIDE}, in line"),
     (lambda x: stats.norm.pdf(x[0]), rf"scipy\.stats\.norm\.pdf, {OUTSIDE}; for norm\.pdf\(u\) write math\.exp\(-0\.5"),
     (lambda x: norm.logpdf(x[0]), r"scipy\.stats\.norm\.logpdf, .*; for norm\.logpdf\(u\) write -0\.5 \* u \* u"),
@@ -126,3 +129,13 @@ def test_too_many_operations_are_refused_early():
 
     with pytest.raises(DerivationError, match="10000 operations"):
         derive_gradient(long, 2)
+
+
+SPARSE = sparse.csr_array(np.array([[0.0, 2.0], [3.0, 0.0]]))
+
+
+def test_objects_of_scipy_that_are_no_functions_stay_as_they_are():
+    gradient = derive_gradient(lambda x: SPARSE[0, 1] * x[0] * x[0], 1)
+    out = np.zeros(1)
+    gradient(np.array([3.0]), out)
+    assert out[0] == 12.0

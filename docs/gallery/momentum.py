@@ -14,13 +14,13 @@ def valley(x):
     return 0.05 * x[0] ** 2 + x[1] ** 2
 
 
-mu, L = 0.1, 2.0  # the two curvatures
-k = L / mu
-beta = ((np.sqrt(k) - 1) / (np.sqrt(k) + 1)) ** 2
+flat, steep = 0.1, 2.0  # the two curvatures
+k = steep / flat
+best = ((np.sqrt(k) - 1) / (np.sqrt(k) + 1)) ** 2
 optimizers = {
-    "gradient descent, lr 2/(L + μ)": gd.GradientDescent(lr=2 / (L + mu)),
-    "heavy ball": gd.Momentum(lr=4 / (np.sqrt(L) + np.sqrt(mu)) ** 2, momentum=beta),
-    "Nesterov": gd.Nesterov(lr=1 / L, momentum=(np.sqrt(k) - 1) / (np.sqrt(k) + 1)),
+    "gradient descent": gd.GradientDescent(lr=2 / (steep + flat)),
+    "heavy ball": gd.Momentum(lr=4 / (np.sqrt(steep) + np.sqrt(flat)) ** 2, momentum=best),
+    "Nesterov": gd.Nesterov(lr=1 / steep, momentum=(np.sqrt(k) - 1) / (np.sqrt(k) + 1)),
 }
 problem = gd.Problem(valley, dim=2, bounds=[(-6, 2), (-3, 3)])
 runs = {name: gd.minimize(problem, [[-5.0, -2.0]], rule, record=1) for name, rule in optimizers.items()}

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
-from fastgd.calls import explain_calls
+from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.guards import described
-from fastgd.jit.targets import levels_to_caller
 
 if TYPE_CHECKING:
     from fastgd.result import Result

@@ -34,7 +34,7 @@ def any_lane(mask: Any) -> bool:
 
 
 def rarely_any(mask: Any) -> bool:
-    """`any_lane` where a branch upon it is rare: the code of the branch then lies out of the loop's way."""
+    """`any_lane` where a branch upon it is rare: for lanes the code of the branch then lies out of the loop's way."""
     return bool(mask)
 
 

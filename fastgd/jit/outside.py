@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["write_instead"]
 
 DENSITY = "math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi)"
@@ -15,18 +13,23 @@ INSTEAD = {
     "stats.norm.cdf": "for norm.cdf(u) write 0.5 * math.erfc(-u / math.sqrt(2.0))",
     "stats.norm.sf": "for norm.sf(u) write 0.5 * math.erfc(u / math.sqrt(2.0))",
     "special.ndtr": "for ndtr(u) write 0.5 * math.erfc(-u / math.sqrt(2.0))",
+    "special.cbrt": "write np.cbrt",
+    "special.factorial": "for factorial(u) write math.gamma(u + 1.0)",
     "special.gammaln": "write math.lgamma",
     "special.loggamma": "write math.lgamma",
     "special.expit": "for expit(u) write 1.0 / (1.0 + math.exp(-u))",
-    "special.log_expit": "for log_expit(u) write -math.log1p(math.exp(-u))",
+    "special.log_expit": "for log_expit(u) write -math.log1p(math.exp(-u)), which holds for u above -700",
     "special.logit": "for logit(u) write math.log(u / (1.0 - u))",
-    "special.xlogy": "for xlogy(u, v) write u * math.log(v)",
-    "special.xlog1py": "for xlog1py(u, v) write u * math.log1p(v)",
-    "special.entr": "for entr(u) write -u * math.log(u)",
-    "special.exprel": "for exprel(u) write math.expm1(u) / u",
+    "special.xlogy": "for xlogy(u, v) write u * math.log(v), which holds for v above 0",
+    "special.xlog1py": "for xlog1py(u, v) write u * math.log1p(v), which holds for v above -1",
+    "special.entr": "for entr(u) write -u * math.log(u), which holds for u above 0",
+    "special.exprel": "for exprel(u) write math.expm1(u) / u, which holds for u other than 0",
     "linalg.norm": LENGTH,
     "distance.euclidean": LENGTH,
 }
+
+# Functions of SciPy that math has under the same name, and Numba compiles; it has others that Numba does not know
+OF_MATH = ("erf", "erfc", "exp2", "expm1", "gamma", "log1p")
 
 
 def write_instead(name: str) -> str:
@@ -44,4 +47,4 @@ def write_instead(name: str) -> str:
     if ".stats." in name:
         return f"write its formula, as in {DENSITY} for norm.pdf(u)"
     last = name.rpartition(".")[2]
-    return f"write math.{last}" if name.startswith("scipy.") and hasattr(math, last) else ""
+    return f"write {'np' if last == 'exp2' else 'math'}.{last}" if name.startswith("scipy.") and last in OF_MATH else ""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from fastgd.calls import levels_to_caller
 from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
@@ -89,12 +88,9 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     TypeError
         If Numba can compile the functions for neither.
     """
-    if (key, width) in TAKEN:
-        job = make(width)
-        job.compile()
-        return job
-    marker = fingerprint(key, environment())
-    reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
+    marker, reason = fingerprint(key, environment()), ""
+    if (key, width) not in TAKEN:
+        reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
     if not reason:
         job = make(width)
         try:
@@ -160,15 +156,6 @@ def name_outside(cause: str) -> str:
     if met := re.search(r"Untyped global name '(\w+)':.*<class '(scipy\.\w+)\.", cause):
         return f"{met[2]}.{met[1]}"
     return ""
-
-
-def levels_to_caller() -> int:
-    """How many frames above the one that asks the first is that is not this package's: what a warning should show."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(package):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def first_cause(error: Exception) -> str:

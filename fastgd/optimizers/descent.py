@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastgd.boxes import real_array
 from fastgd.jit.masks import select
 from fastgd.searches import LineSearch
 
@@ -16,8 +17,69 @@ from .line_search import last_fall, steepest
 __all__ = ["GradientDescent", "Momentum", "Nesterov"]
 
 
+class KnownLimit:
+    """A rule of which is known up to which rate it stays at a minimum."""
+
+    weight_decay: Any
+
+    def _stable_product(self) -> Any:
+        """The largest rate times the curvature, at which one of the factors of a step is -1."""
+        raise NotImplementedError
+
+    def largest_stable_rate(self, curvature: Any) -> Any:
+        r"""The rate below which the rule stays at a minimum of largest curvature :math:`\lambda`.
+
+        .. math::
+
+            \text{gradient descent:} \quad \frac{2}{\lambda + w}, \qquad
+            \text{momentum:} \quad \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}, \qquad
+            \text{Nesterov:} \quad \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
+
+        with weight decay w, momentum :math:`\mu` and dampening d, for which :math:`\mu` stands where momentum is
+        `averaged`.  It is the limit of small steps near the minimum at a constant rate; a run from afar may need a
+        smaller one.  With weight decay the minimum is that of :math:`f(x) + w |x|^2 / 2`.  Noise, batches and clipping
+        are left out.
+
+        Parameters
+        ----------
+        curvature : float or array_like
+            Largest eigenvalue of the Hessian there, such as `fastgd.Classification.sharpness`.
+
+        Returns
+        -------
+        float, ndarray or None
+            Broadcast with the hyperparameters, in which `lr` plays no part.  Infinite where :math:`\lambda + w` is 0, 0
+            where it is negative.  None where a line search chooses the rate.
+
+        Raises
+        ------
+        TypeError
+            If the curvature is no number and no array of numbers.
+
+        References
+        ----------
+        B. T. Polyak, Introduction to Optimization, Optimization Software, New York 1987.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> float(gd.GradientDescent(lr=0.1).largest_stable_rate(4.0))
+        0.5
+        >>> float(gd.Momentum(lr=0.1, momentum=0.5).largest_stable_rate(4.0))
+        0.75
+        >>> float(gd.Nesterov(lr=0.1, momentum=0.5).largest_stable_rate(4.0))
+        0.375
+        """
+        product, total = self._stable_product(), real_array(curvature, "curvature") + self.weight_decay
+        if product is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            limit = np.where(total > 0, product / total, np.where(total < 0, 0.0, np.inf))
+        return np.where(np.isnan(total), np.nan, limit)[()]
+
+
 @dataclass(frozen=True, eq=False)
-class GradientDescent(Optimizer):
+class GradientDescent(KnownLimit, Optimizer):
     r"""Gradient descent, :math:`x \leftarrow x - \eta\, g`.
 
     Parameters
@@ -67,26 +129,8 @@ class GradientDescent(Optimizer):
         """The line search along -g, if the rate is one."""
         return Search(self.lr, steepest(length), last_fall, restart=1) if isinstance(self.lr, LineSearch) else None
 
-    def largest_stable_rate(self, curvature: Any) -> Any:
-        r"""The rate below which descent stays at a minimum, :math:`2 / (\lambda + w)` with weight decay w.
-
-        Parameters
-        ----------
-        curvature : float or array_like
-            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
-
-        Returns
-        -------
-        float or ndarray
-            Infinite where nothing curves, 0 where the eigenvalue is negative.
-
-        Examples
-        --------
-        >>> import fastgd as gd
-        >>> float(gd.GradientDescent(lr=0.1).largest_stable_rate(4.0))
-        0.5
-        """
-        return _stable(2.0, curvature, self.weight_decay)
+    def _stable_product(self) -> Any:
+        return None if isinstance(self.lr, LineSearch) else 2.0
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -102,7 +146,7 @@ class GradientDescent(Optimizer):
 
 
 @dataclass(frozen=True, eq=False)
-class Momentum(Optimizer):
+class Momentum(KnownLimit, Optimizer):
     r"""Gradient descent with momentum, the heavy ball.
 
     .. math:: b \leftarrow \mu\, b + (1 - d)\, g, \qquad x \leftarrow x - \eta\, b
@@ -165,34 +209,11 @@ class Momentum(Optimizer):
         if self.bias_correction and not self.averaged:
             raise ValueError("Momentum: bias_correction=True is for the averaged form: write averaged=True too")
 
-    def largest_stable_rate(self, curvature: Any) -> Any:
-        r"""The rate below which the heavy ball stays at a minimum.
-
-        .. math:: \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}
-
-        with weight decay w; with `averaged`, :math:`\mu` stands for the dampening d.  Along an eigenvector a step
-        multiplies the error by the roots of :math:`z^2 - (1 + \mu - \eta (1 - d) (\lambda + w))\, z + \mu`, and one of
-        them is -1 at the limit.
-
-        Parameters
-        ----------
-        curvature : float or array_like
-            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
-
-        Returns
-        -------
-        float or ndarray
-            Infinite where nothing curves, 0 where the eigenvalue is negative.
-
-        Examples
-        --------
-        >>> import fastgd as gd
-        >>> float(gd.Momentum(lr=0.1, momentum=0.5).largest_stable_rate(2.0))
-        1.5
-        """
+    def _stable_product(self) -> Any:
+        # Along an eigenvector a step multiplies the error by the roots of z² - (1 + μ - η (1 - d) (λ + w)) z + μ.
         part = 1.0 - np.asarray(self.momentum if self.averaged else self.dampening)
         with np.errstate(divide="ignore"):
-            return _stable(2.0 * (1.0 + np.asarray(self.momentum)) / part, curvature, self.weight_decay)
+            return 2.0 * (1.0 + np.asarray(self.momentum)) / part
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -232,7 +253,7 @@ class Momentum(Optimizer):
 
 
 @dataclass(frozen=True, eq=False)
-class Nesterov(Optimizer):
+class Nesterov(KnownLimit, Optimizer):
     r"""Nesterov's accelerated gradient.
 
     The gradient is taken ahead, where the momentum is about to carry the point (``look_ahead=True``):
@@ -275,33 +296,10 @@ class Nesterov(Optimizer):
     weight_decay: Any = hyper(0.0)
     look_ahead: bool = False
 
-    def largest_stable_rate(self, curvature: Any) -> Any:
-        r"""The rate below which Nesterov's method stays at a minimum, in either form.
-
-        .. math:: \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
-
-        with weight decay w.  Along an eigenvector a step multiplies the error by the roots of
-        :math:`z^2 - (1 + \mu)\, q\, z + \mu q` with :math:`q = 1 - \eta (\lambda + w)`, and one of them is -1 at the
-        limit.
-
-        Parameters
-        ----------
-        curvature : float or array_like
-            Largest eigenvalue :math:`\lambda` of the Hessian there, such as `fastgd.Classification.sharpness`.
-
-        Returns
-        -------
-        float or ndarray
-            Infinite where nothing curves, 0 where the eigenvalue is negative.
-
-        Examples
-        --------
-        >>> import fastgd as gd
-        >>> float(gd.Nesterov(lr=0.1, momentum=0.5).largest_stable_rate(2.0))
-        0.75
-        """
+    def _stable_product(self) -> Any:
+        # Along an eigenvector by the roots of z² - (1 + μ) q z + μ q, with q = 1 - η (λ + w).
         momentum = np.asarray(self.momentum)
-        return _stable(2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum), curvature, self.weight_decay)
+        return 2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum)
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -330,10 +328,3 @@ class Nesterov(Optimizer):
             return Rule(coefficients, update_from_behind, slots=1, probe=probe)
         return Rule(coefficients, update, slots=1)
 
-
-def _stable(factor: Any, curvature: Any, weight_decay: Any) -> Any:
-    """`factor` over the curvature with the decay's part added: a decay of w adds w / 2 times the square of each x."""
-    total = np.asarray(curvature, dtype=np.float64) + weight_decay
-    with np.errstate(divide="ignore", invalid="ignore"):
-        limit = np.where(total > 0, factor / total, np.where(total < 0, 0.0, np.inf))
-    return np.where(np.isnan(total), np.nan, limit)[()]

@@ -4,7 +4,6 @@ Each function returns the figure and the axes, takes axes to draw on where it dr
 `out` names one.
 """
 
-from fastgd.calls import explain_calls
 from fastgd.plot.basins import basins
 from fastgd.plot.compare import compare
 from fastgd.plot.contours import contour, surface
@@ -22,10 +21,6 @@ __all__ = [
     "layer_gradients", "learning_rates", "line", "plane", "schedules", "surface", "sweep", "trajectories",
     "waterfall",
 ]  # fmt: skip
-
-
-for _name in __all__:
-    globals()[_name] = explain_calls()(globals()[_name])
 
 
 def __dir__() -> list[str]:

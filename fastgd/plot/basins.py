@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap
 from fastgd.basins.found import DIVERGED, UNSETTLED
+from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.colouring import (
     Colouring,
@@ -33,6 +34,7 @@ DARKEST = 0.5  # how far the shades of a map go towards black
 VALUE_LABEL = "value where the descent ends"
 
 
+@explain_calls()
 def basins(
     map: BasinMap,
     ax: Axes | None = None,

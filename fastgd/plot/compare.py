@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED
+from fastgd.calls import explain_calls
 from fastgd.comparison import Comparison, Contestant
 from fastgd.plot import figures, style
 from fastgd.plot.basins import pixel_edges
@@ -24,6 +25,7 @@ _DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+@explain_calls()
 def compare(
     comparison: Comparison, out: str | os.PathLike[str] | None = None, *, max_factor: float | None = None
 ) -> tuple[Figure, NDArray[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins import BasinMap, Basins
+from fastgd.calls import explain_calls
 from fastgd.landscape import Classification, CriticalPoints
 from fastgd.plot import figures, style
 from fastgd.plot.levels import level_text, round_levels
@@ -29,6 +30,7 @@ KIND_MARKS = (
 )  # fmt: skip
 
 
+@explain_calls()
 def contour(
     problem: Problem,
     ax: Axes | None = None,
@@ -113,6 +115,7 @@ def contour(
     return figure, ax
 
 
+@explain_calls()
 def surface(
     problem: Problem,
     ax: Any = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
 from fastgd.plot import figures, style
@@ -28,6 +29,7 @@ _RESOLVED = 2000
 _FLOOR = 1e-16
 
 
+@explain_calls()
 def convergence(
     runs: Any,
     axes: Any = None,
@@ -146,6 +148,7 @@ def lowest_value(problem: Any, points: Array) -> float:
         return float(np.nanmin(problem.value(candidates)))
 
 
+@explain_calls()
 def waterfall(
     runs: Any,
     ax: Axes | None = None,

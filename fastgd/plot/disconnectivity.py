@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.calls import explain_calls
 from fastgd.landscape import CriticalPoints, DisconnectivityTree
 from fastgd.plot import figures, style
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@explain_calls()
 def disconnectivity(
     points: CriticalPoints | DisconnectivityTree,
     ax: Axes | None = None,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap
+from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.basins import VALUE_LABEL, draw_map, map_picture, step_range
 from fastgd.plot.colouring import (
@@ -35,6 +36,7 @@ _TITLE_WIDTH = 42  # characters above a panel
 _GREYS = [tuple(grey) for grey in style.shades(np.full((1, 3), 0.5), 5, darkest=_DARKEST)[0]]
 
 
+@explain_calls()
 def basins_grid(
     maps: Sequence[BasinMap] | Mapping[str, BasinMap],
     out: str | os.PathLike[str] | None = None,
@@ -137,6 +139,7 @@ def basins_grid(
     return figure, axes
 
 
+@explain_calls()
 def basins_stack(
     maps: Sequence[BasinMap] | Mapping[str, BasinMap],
     ax: Any = None,

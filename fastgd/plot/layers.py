@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _COLUMNS = 2  # of panels, at most
 
 
+@explain_calls()
 def layer_gradients(
     norms: Mapping[str, Any],
     steps: Any = None,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
 from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 
+@explain_calls()
 def learning_rates(
     problem: Problem,
     x0: ArrayLike,
@@ -134,6 +136,7 @@ def learning_rates(
     return figure, axes
 
 
+@explain_calls()
 def schedules(
     named: Mapping[str, Schedule],
     steps: int,

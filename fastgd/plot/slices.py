@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastgd.calls import explain_calls
 from fastgd.landscape import LineSlice, PlaneSlice
 from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@explain_calls()
 def plane(
     cut: PlaneSlice,
     ax: Axes | None = None,
@@ -79,6 +81,7 @@ def plane(
     return figure, ax
 
 
+@explain_calls()
 def line(
     cut: LineSlice,
     ax: Axes | None = None,

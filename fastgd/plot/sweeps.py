@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins import BasinSweep
+from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.grids import place_text
 from fastgd.plot.heat_maps import check_panels, draw_heat_maps, limit_text, stable_rates
@@ -21,6 +22,7 @@ _MOST_IN_LEGEND = 12
 SHOWN = ("lowest", "entropy", "steps", "diverged")
 
 
+@explain_calls()
 def sweep(
     found: BasinSweep,
     axes: Any = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.calls import explain_calls
 from fastgd.minimize import reporter
 from fastgd.plot import figures, style
 from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@explain_calls()
 def trajectories(
     runs: Any,
     ax: Any = None,
@@ -122,6 +124,7 @@ def trajectories(
     return figure, ax
 
 
+@explain_calls()
 def animation(
     runs: Any,
     out: str | os.PathLike[str],

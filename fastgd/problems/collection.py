@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
 ROOT5, ROOT10, ROOT90 = math.sqrt(5.0), math.sqrt(10.0), math.sqrt(90.0)
@@ -30,6 +31,7 @@ def powell_singular_gradient(x, out):
     out[3] = -b - d
 
 
+@explain_calls()
 def powell_singular() -> Problem:
     r"""Powell's singular function: at the minimum the Hessian has two zero eigenvalues, and Newton's method is slow.
 
@@ -76,6 +78,7 @@ def wood_gradient(x, out):
     out[3] = 2.0 * (ROOT90 * c + e - f)
 
 
+@explain_calls()
 def wood() -> Problem:
     r"""Wood's function: two of Rosenbrock's valleys, coupled.
 
@@ -122,6 +125,7 @@ def helical_valley_gradient(x, out):
     out[2] = climb + 2.0 * x[2]
 
 
+@explain_calls()
 def helical_valley() -> Problem:
     r"""Fletcher and Powell's helical valley: a valley that winds around the third axis.
 
@@ -169,6 +173,7 @@ def brown_badly_scaled_gradient(x, out):
     out[1] = 2.0 * (x[1] - 2e-6) + 2.0 * (x[0] * c)
 
 
+@explain_calls()
 def brown_badly_scaled() -> Problem:
     r"""Brown's badly scaled function: the parameters of the minimum differ by twelve orders of magnitude.
 

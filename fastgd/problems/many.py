@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
 MAX_MINIMA = 1024
@@ -54,6 +55,7 @@ def rotated_quadratic_gradient(x, out, matrix):
         out[i] = row
 
 
+@explain_calls()
 def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None) -> Problem:
     r"""A convex quadratic form of given condition number.
 
@@ -166,6 +168,7 @@ def rosenbrock_minima(dim: int) -> np.ndarray:
     return np.concatenate([ones, np.concatenate([x, np.ones(dim - n)])[None]])
 
 
+@explain_calls()
 def rosenbrock(dim: int = 2) -> Problem:
     r"""Rosenbrock's function: a curved valley with a flat floor.
 
@@ -221,6 +224,7 @@ def styblinski_tang_gradient(x, out):
         out[i] = x[i] * (2.0 * x[i] * x[i] - 16.0) + 2.5
 
 
+@explain_calls()
 def styblinski_tang(dim: int = 2) -> Problem:
     r"""The Styblinski-Tang function: a sum of asymmetric double wells, 2ⁿ minima.
 
@@ -276,6 +280,7 @@ def double_well_gradient(x, out):
         out[i] = x[i]
 
 
+@explain_calls()
 def double_well(dim: int = 1) -> Problem:
     r"""The symmetric double well: two minima and a barrier of height 1.
 

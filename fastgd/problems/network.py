@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.boxes import positive_integer, real_array, whole_seed
-from fastgd.calls import explain_calls
+from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
-from fastgd.jit.targets import levels_to_caller
 
 from .backpropagation import ACTIVATIONS, LOSSES, make_network
 from .tables import checked_classes, checked_table

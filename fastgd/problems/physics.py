@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
 GOLDEN = (1.0 + math.sqrt(5.0)) / 2.0
@@ -80,6 +81,7 @@ def lennard_jones_shape(atoms: int) -> np.ndarray | None:
     return scale * shape
 
 
+@explain_calls()
 def lennard_jones(atoms: int = 3) -> Problem:
     r"""The energy of a cluster of Lennard-Jones atoms, in reduced units (ε = σ = 1).
 
@@ -150,6 +152,7 @@ def phase_oscillators_gradient(x, out):
     out[last] = before - closing
 
 
+@explain_calls()
 def phase_oscillators(n: int = 8) -> Problem:
     r"""A ring of n identical phase oscillators, each coupled to its two neighbours, as a gradient system.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
 
@@ -20,6 +21,7 @@ def himmelblau_gradient(x, out):
     out[1] = 2.0 * a + 4.0 * b * x[1]
 
 
+@explain_calls()
 def himmelblau() -> Problem:
     """Himmelblau's function: four minima of the same value.
 
@@ -72,6 +74,7 @@ def beale_gradient(x, out):
     out[1] = 2.0 * x[0] * (a + 2.0 * b * y + 3.0 * c * y2)
 
 
+@explain_calls()
 def beale() -> Problem:
     r"""Beale's function: one minimum in a flat valley.
 
@@ -119,6 +122,7 @@ def goldstein_price_gradient(x, out):
     out[1] = slope_s - 3.0 * slope_v
 
 
+@explain_calls()
 def goldstein_price() -> Problem:
     r"""The Goldstein-Price function: four minima, values over six orders of magnitude in the box.
 
@@ -168,6 +172,7 @@ def six_hump_camel_gradient(x, out):
     out[1] = x[1] * (16.0 * b - 8.0) + x[0]
 
 
+@explain_calls()
 def six_hump_camel() -> Problem:
     r"""The six-hump camel: three pairs of minima.
 
@@ -217,6 +222,7 @@ def three_hump_camel_gradient(x, out):
     out[1] = x[0] + 2.0 * x[1]
 
 
+@explain_calls()
 def three_hump_camel() -> Problem:
     r"""The three-hump camel: the global minimum between two others.
 
@@ -258,6 +264,7 @@ def monkey_saddle_gradient(x, out):
     out[1] = -6.0 * x[0] * x[1]
 
 
+@explain_calls()
 def monkey_saddle() -> Problem:
     r"""The monkey saddle: a degenerate stationary point, no minimum.
 
@@ -314,6 +321,7 @@ def mueller_brown_gradient(x, out):
     out[1] = e1 * 10.0 * x[1] + e2 * 10.0 * y2 + e3 * (11.0 * x3 - 13.0 * y3) + e4 * (0.6 * x4 + 1.4 * y4)
 
 
+@explain_calls()
 def mueller_brown() -> Problem:
     r"""The Müller-Brown surface: a model of a reaction with one intermediate.
 

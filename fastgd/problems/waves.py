@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from fastgd.boxes import positive_integer
+from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
 from .many import lattice
@@ -24,6 +25,7 @@ def rastrigin_gradient(x, out):
         out[i] = 2.0 * x[i] + 20.0 * math.pi * math.sin(2.0 * math.pi * x[i])
 
 
+@explain_calls()
 def rastrigin(dim: int = 2) -> Problem:
     r"""Rastrigin's function: a parabola with a regular lattice of minima, 11ⁿ of them in the box.
 
@@ -91,6 +93,7 @@ def ackley_gradient(x, out):
         out[i] = radial * x[i] + ripple * math.sin(2.0 * math.pi * x[i])
 
 
+@explain_calls()
 def ackley(dim: int = 2) -> Problem:
     r"""Ackley's function: a sharp tip in a plain of ripples.
 
@@ -162,6 +165,7 @@ def griewank_gradient(x, out):
         out[0] = x[0] / 2000.0 + after * math.sin(x[0])
 
 
+@explain_calls()
 def griewank(dim: int = 2) -> Problem:
     r"""Griewank's function: a wide parabola with many shallow minima.
 
@@ -225,6 +229,7 @@ def levy_gradient(x, out):
     out[0] += 0.25 * math.pi * math.sin(2.0 * math.pi * (0.75 + 0.25 * x[0]))
 
 
+@explain_calls()
 def levy(dim: int = 2) -> Problem:
     r"""Levy's function (number 13 in two dimensions is another one).
 

@@ -83,8 +83,9 @@ class Outside:
 
 
 def of_scipy(value: Any) -> bool:
-    """Whether a value is an object of one of SciPy's classes."""
-    return type(value).__module__.startswith("scipy.")
+    """Whether a value is something of SciPy's to call, or a distribution; sparse arrays and others stay as they are."""
+    kind = type(value)
+    return kind.__module__.startswith("scipy.") and (callable(value) or kind.__module__.startswith("scipy.stats."))
 
 
 class Namespace:

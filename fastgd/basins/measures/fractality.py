@@ -18,9 +18,7 @@ from fastgd.texts import counted
 _DIRECTIONS = 256
 _AT_ONCE = 4_000_000
 _MOST_DRAWS = 2000
-
-
-_ALLOWED = 0.02
+_ALLOWED = 0.02  # of the entropy of a smooth boundary: what the radius of the balls, some points, leaves undecided
 
 
 @dataclass(frozen=True, repr=False)

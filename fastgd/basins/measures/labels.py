@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.basins.found import Basins
+
 
 def label_array(labels: Any) -> NDArray[np.integer]:
     """Return the labels of basins or of a map, or an integer array as it is.
@@ -37,8 +39,7 @@ def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer
         If an axis is shorter than `least`, or they are those of starts in no grid.
     """
     array = label_array(labels)
-    points = getattr(labels, "x", None)
-    if points is not None and array.ndim == 1 and points.shape[1] > 1:
+    if isinstance(labels, Basins) and array.ndim == 1 and labels.x.shape[1] > 1:
         raise ValueError(
             f"labels must be those of a grid of starts, got those of {array.size} starts in a row, which say nothing "
             "of neighbours: take map_basins, or the starts of problem.grid(shape); for starts at random there is "
