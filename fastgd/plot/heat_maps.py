@@ -180,7 +180,7 @@ def _largest_stable(found: BasinSweep) -> Stable | None:
     along = found.over[names[1 - side]]
     order = np.argsort(along)
     # Of several lowest minima, the one that holds longest
-    line: Array = np.max(rates, axis=1, initial=-np.inf, where=~np.isnan(rates))[order]
+    line = np.fmax.reduce(rates, axis=1)[order]
     return Stable((line, along[order]) if side == 0 else (along[order], line), swept_rule(found))
 
 

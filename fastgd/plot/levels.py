@@ -91,11 +91,11 @@ def level_texts(levels: NDArray[np.float64]) -> list[str]:
     ['1.234567e6', '1.234568e6']
     """
     with np.errstate(over="ignore"):
-        gap = np.diff(levels).min(initial=np.inf)
+        gaps = np.concatenate([[np.inf], np.diff(levels), [np.inf]])
     for digits in range(_FEWEST, _MOST + 1):
         shown = [float(f"{level:.{digits}g}") for level in levels]
         # Not only different, but as far apart as the levels are
-        if np.abs(shown - levels).max() <= _ROUNDED * gap:
+        if np.all(np.abs(shown - levels) <= _ROUNDED * np.minimum(gaps[1:], gaps[:-1])):
             break
     return [_level_text(float(level), digits) for level in levels]
 
