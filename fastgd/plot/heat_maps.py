@@ -174,7 +174,7 @@ def _largest_stable(found: BasinSweep) -> Stable | None:
         return None
     side = names.index("lr")
     # The limits are the same for every rate.
-    rates = limits.take(0, axis=side)[:, lowest]
+    rates = np.moveaxis(limits, side, 0)[0][:, lowest]
     if not lowest.size or np.isnan(rates).all():
         return None
     along = found.over[names[1 - side]]
