@@ -23,7 +23,8 @@ NAMES = {
     "clip_norm": "clipnorm max_norm max_grad_norm", "clip_value": "clipvalue grad_clip",
     "fun": "f func function objective", "grad": "jac gradient fprime jacobian", "dim": "n ndim n_dim dims dimension",
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
-    "shape": "resolution grid_size grid_shape", "n_starts": "nstarts num_starts n_samples num_samples samples",
+    "plane": "axes", "ax": "axes", "shape": "resolution grid_size grid_shape",
+    "n_starts": "nstarts num_starts n_samples num_samples samples n_runs num_runs runs",
 }  # fmt: skip
 HYPERPARAMETERS = (
     "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
@@ -40,6 +41,8 @@ PLACES = {
         "fun", "grad", "dim", "bounds", "data", "minima",
     ),
 }  # fmt: skip
+# How many starts there are to be, where they are given themselves
+RUNS = ("n_starts", *NAMES["n_starts"].split())
 
 
 def called_here(name: str, known: Iterable[str]) -> list[str]:
@@ -53,6 +56,26 @@ def called_here(name: str, known: Iterable[str]) -> list[str]:
     """
     meant = [name, *(ours for ours, theirs in NAMES.items() if name in theirs.split())]
     return [each for each in meant if each in known]
+
+
+def one_letter_off(name: str, known: Iterable[str]) -> str:
+    """The first of the names that differs from `name` by a letter too many, too few or another; empty if none does.
+
+    Names of three letters and fewer are left out, as many of them are near one another.
+
+    Examples
+    --------
+    >>> from fastgd.keywords import one_letter_off
+    >>> one_letter_off("bound", ["dim", "bounds"]), one_letter_off("lr", ["l2"])
+    ('bounds', '')
+    """
+
+    def near(a: str, b: str) -> bool:
+        same = next((k for k, (u, v) in enumerate(zip(a, b, strict=False)) if u != v), min(len(a), len(b)))
+        rest = a[same:], b[same:]
+        return rest[0][1:] == rest[1][1:] or rest[0][1:] == rest[1] or rest[0] == rest[1][1:]
+
+    return next((each for each in known if min(len(each), len(name)) > 3 and near(name, each)), "")
 
 
 def unknown_keyword(
@@ -79,6 +102,10 @@ def unknown_keyword(
         return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
+    if name in RUNS and "x0" in known:
+        return f"{start}: there is a run for each start, as in x0=problem.sample(1000)."
+    if near := one_letter_off(name, known):
+        return f"{start}. Did you mean {near!r}?"
     for place, names in places.items():
         there = [name] if name in names else called_here(name, names)
         if there and not set(names) & set(known):
