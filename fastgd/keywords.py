@@ -41,6 +41,7 @@ PLACES = {
         "fun", "grad", "dim", "bounds", "data", "minima",
     ),
 }  # fmt: skip
+SHORT = 4  # letters; shorter names are near many others, as tol is near rtol
 # How many starts there are to be, where they are given themselves
 RUNS = ("n_starts", *NAMES["n_starts"].split())
 
@@ -58,24 +59,18 @@ def called_here(name: str, known: Iterable[str]) -> list[str]:
     return [each for each in meant if each in known]
 
 
-def one_letter_off(name: str, known: Iterable[str]) -> str:
-    """The first of the names that differs from `name` by a letter too many, too few or another; empty if none does.
-
-    Names of three letters and fewer are left out, as many of them are near one another.
+def one_letter_more(name: str, known: Iterable[str]) -> str:
+    """The first of the names that is `name` with one letter more; empty where none is, or `name` is very short.
 
     Examples
     --------
-    >>> from fastgd.keywords import one_letter_off
-    >>> one_letter_off("bound", ["dim", "bounds"]), one_letter_off("lr", ["l2"])
+    >>> from fastgd.keywords import one_letter_more
+    >>> one_letter_more("bound", ["dim", "bounds"]), one_letter_more("bounds", ["bound"])
     ('bounds', '')
     """
-
-    def near(a: str, b: str) -> bool:
-        same = next((k for k, (u, v) in enumerate(zip(a, b, strict=False)) if u != v), min(len(a), len(b)))
-        rest = a[same:], b[same:]
-        return rest[0][1:] == rest[1][1:] or rest[0][1:] == rest[1] or rest[0] == rest[1][1:]
-
-    return next((each for each in known if min(len(each), len(name)) > 3 and near(name, each)), "")
+    if len(name) < SHORT:
+        return ""
+    return next((each for each in known if any(name == each[:k] + each[k + 1 :] for k in range(len(each)))), "")
 
 
 def unknown_keyword(
@@ -104,7 +99,7 @@ def unknown_keyword(
         return f"{start}; here it is called {' or '.join(here)}."
     if name in RUNS and "x0" in known:
         return f"{start}: there is a run for each start, as in x0=problem.sample(1000)."
-    if near := one_letter_off(name, known):
+    if near := one_letter_more(name, known):  # before the places: Problem(bound=) means its bounds
         return f"{start}. Did you mean {near!r}?"
     for place, names in places.items():
         there = [name] if name in names else called_here(name, names)

@@ -31,7 +31,7 @@ class Watched(Point):
 
     def __getitem__(self, index: Any) -> np.float64:
         place = self._place(index, "reads")
-        self.read.add(place)
+        self.read.add(place % len(self))
         return self._values[place]
 
 
