@@ -84,6 +84,11 @@ class Problem:
         middle of the box, so that a `fun` that returns no number or a `grad` that writes past the end is
         found out before any work. Where their arithmetic fails at that point, up to three others are tried.
 
+    Warns
+    -----
+    UserWarning
+        If `fun` never reads some of the `dim` places of its point, at several points of the box.
+
     Examples
     --------
     >>> import fastgd as gd
