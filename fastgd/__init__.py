@@ -105,6 +105,18 @@ LAZY = {
 
 NAMES_ELSEWHERE = {"SGD": "GradientDescent", "CG": "ConjugateGradient", "BFGS": 'SciPy("BFGS")'}
 
+SUBPACKAGES = ("measures", "plot", "problems", "schedules", "datasets")
+
+
+def elsewhere(name: str) -> str:
+    """A hint at the subpackage that has this name, or has it without the subpackage's own in front; else empty."""
+    for package in SUBPACKAGES:
+        names = importlib.import_module(LAZY.get(package, f".{package}"), __name__).__all__
+        short = name.removeprefix(f"{package}_")
+        if short in names:
+            return f" It is fastgd.{package}.{short}"
+    return ""
+
 
 def __getattr__(name: str) -> Any:
     if name in NAMES_ELSEWHERE:
@@ -113,7 +125,8 @@ def __getattr__(name: str) -> Any:
     if name not in LAZY:
         from .errors import nearest
 
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
+        hint = "" if name.startswith("_") else elsewhere(name) or nearest(name, __all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
     module = importlib.import_module(LAZY[name], __name__)
     value = module if LAZY[name].endswith(f".{name}") else getattr(module, name)
     globals()[name] = value

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.guards import described
+from fastgd.points import described
 
 GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
 
@@ -203,6 +203,26 @@ def plane_grid(sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, t
     for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
         points[..., axis] = values
     return points
+
+
+def point_through(
+    at: Any, axes: tuple[int, ...], dim: int, minima: np.ndarray | None, bounds: np.ndarray | None, name: str
+) -> np.ndarray:
+    """Return the point whose coordinates outside a plane all points of its grid share: `at`, or what is known."""
+    if at is not None:
+        point = real_array(at, "at")
+        if point.shape != (dim,) or not np.all(np.isfinite(point)):
+            raise ValueError(f"at must be one finite point of shape ({dim},); it is {at!r}.")
+        return point
+    if minima is not None:
+        return minima[0]
+    if bounds is not None:
+        return bounds.mean(axis=1)
+    if len(axes) < dim:
+        raise ValueError(
+            f"at must be given, one point of shape ({dim},): {name} has neither known minima nor a box."
+        )
+    return np.zeros(dim)
 
 
 def box_text(bounds: np.ndarray) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_order, check_problem
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
 from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
+from fastgd.points import described
 from fastgd.problem import Problem
 from fastgd.result import Result
 from fastgd.texts import counted, table_lines
@@ -309,6 +311,8 @@ def compare(
     >>> [each.name for each in found.all]
     ['Adam', 'GradientDescent', 'GradientFlow']
     """
+    check_problem(problem)
+    check_order(x0, optimizers, "compare(problem, x0, optimizers)")
     named = named_optimizers(optimizers)
     if reference is not None and not isinstance(reference, Method):
         raise TypeError(f"reference must be an optimizer such as fastgd.GradientFlow(), or None, got {reference!r}")
@@ -373,7 +377,8 @@ def named_optimizers(optimizers: Any) -> dict[str, Method]:
         names = [f"{k} {kinds[: i + 1].count(k)}" if kinds.count(k) > 1 else k for i, k in enumerate(kinds)]
         named = dict(zip(names, optimizers, strict=True))
     else:
-        raise TypeError(f"optimizers must be a list of optimizers or a mapping of names to them, got {optimizers!r}")
+        got = described(optimizers)
+        raise TypeError(f"optimizers must be a list of optimizers or a mapping of names to them, got {got}")
     if not named:
         raise ValueError("optimizers is empty: give at least one, such as [fastgd.Adam(lr=0.05)]")
     for name, optimizer in named.items():

@@ -4,136 +4,22 @@ from __future__ import annotations
 
 import inspect
 import math
-import operator
 import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from fastgd.jit.outside import write_instead
-from fastgd.texts import with_article
+from fastgd.points import PLAIN, Misuse, Out, Point, Total, described, is_real
+from fastgd.unread import Watched, warn_of_unread
 
-PLAIN = "write x[i] and loops over range(len(x)), with math.* and scalar np.*"
+__all__ = [
+    "check_gradient", "check_gradient_of_several", "check_sample_gradient", "check_sample_value", "check_value",
+    "checked_data", "described", "plain_function",
+]  # fmt: skip
+
 GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-class Misuse(Exception):
-    """A user's function did with `x` or `out` what compiled code could not do."""
-
-
-def as_a_whole(what: str) -> Callable[..., NoReturn]:
-    """A method that refuses what only an array could do."""
-
-    def refuse(self: Point, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Misuse(f"{what} {self._name} as a whole; {PLAIN}")
-
-    return refuse
-
-
-class Point:
-    """A point that can be read like a 1-D sequence, and in no other way."""
-
-    __array__ = as_a_whole("makes an array of")
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = as_a_whole("computes with")
-    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __add__
-    __neg__ = __pos__ = __abs__ = __add__
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = as_a_whole("compares")
-    __hash__ = None  # type: ignore[assignment]
-
-    def __array_ufunc__(self, function: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Misuse(f"calls np.{function.__name__} on {self._name} as a whole; {PLAIN}")
-
-    def __array_function__(self, function: Any, *args: Any) -> NoReturn:
-        name = f"{function.__module__}.{function.__name__}"
-        short = f"np.{name.removeprefix('numpy.')}"
-        instead = write_instead(name)
-        raise Misuse(f"calls {short} on {self._name} as a whole; {PLAIN}{instead and f'; {instead}'}")
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):  # NumPy looks for some of these, and does without
-            raise AttributeError(name)
-        raise Misuse(f"uses {self._name}.{name}, and {self._name} has only indices; {PLAIN}")
-
-    def __init__(self, values: Sequence[float] | np.ndarray, name: str = "x") -> None:
-        self._values = [np.float64(v) for v in values]
-        self._name = name
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __iter__(self) -> Iterator[np.float64]:
-        return iter(self._values)
-
-    def __getitem__(self, index: Any) -> np.float64:
-        return self._values[self._place(index, "reads")]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise Misuse(f"writes to {self._name}[{index!r}]; a point is only read")
-
-    def _place(self, index: Any, verb: str) -> int:
-        if isinstance(index, slice):
-            raise Misuse(f"{verb} a slice of {self._name}; {PLAIN}")
-        try:
-            place = operator.index(index)
-        except TypeError:
-            raise Misuse(f"{verb} {self._name}[{index!r}]; an index is an integer") from None
-        n = len(self._values)
-        if not -n <= place < n:
-            raise Misuse(f"{verb} {self._name}[{place}], past the end: dim is {n}")
-        return place
-
-
-class Out(Point):
-    """An output that notes which components were written."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__([math.nan] * dim, "out")
-        self.written = [False] * dim
-
-    def __getitem__(self, index: Any) -> np.float64:
-        place = self._place(index, "reads")
-        if not self.written[place]:
-            raise Misuse(f"reads out[{place}] before it is written; write out[{place}] = 0.0 first")
-        return self._values[place]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        place = self._place(index, "writes")
-        if not is_real(value):
-            raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
-        self._values[place] = np.float64(value)
-        self.written[place] = True
-
-
-class Total(Point):
-    """An output that is added to: it begins at a number and may be read."""
-
-    def __init__(self, dim: int, start: float) -> None:
-        super().__init__([start] * dim, "out")
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        place = self._place(index, "writes")
-        if not is_real(value):
-            raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
-        self._values[place] = np.float64(value)
-
-
-def is_real(value: Any) -> bool:
-    """Whether `value` is one real number, and not a bool."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def described(value: Any) -> str:
-    """What `value` is, in words for an error message."""
-    if value is None:
-        return "None"
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of length {len(value)}"
-    text = repr(value)
-    return f"{with_article(type(value).__name__)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 
 def plain_function(function: Any, argument: str) -> Callable[..., Any]:
@@ -209,8 +95,10 @@ def what_is_missing(function: Callable[..., Any], own: int, data: tuple[Any, ...
     return f"{hint}; or, where {coordinates} are the coordinates, write {head} with {read}: a point is one argument."
 
 
-def unremarkable_points(dim: int, bounds: np.ndarray | None, count: int = 4) -> list[np.ndarray]:
-    """Return points near the middle of the box, each coordinate off the centre by another amount.
+def unremarkable_points(
+    dim: int, bounds: np.ndarray | None, count: int = 4, spread: float = 0.2
+) -> list[np.ndarray]:
+    """Return points in a part of the box around its middle, each coordinate off the centre by another amount.
 
     A centre is often special: there a wrong index or a division by ``x[0] - x[1]`` may hide or appear.
     """
@@ -218,10 +106,10 @@ def unremarkable_points(dim: int, bounds: np.ndarray | None, count: int = 4) -> 
     for k in range(count):
         shift = np.mod((np.arange(dim) + 1 + k * dim) * GOLDEN, 1.0) - 0.5
         if bounds is None:
-            points.append(1.0 + shift)
+            points.append(1.0 + 5.0 * spread * shift)
         else:
             low, high = bounds.T
-            points.append(0.5 * (low + high) + 0.2 * (high - low) * shift)
+            points.append(0.5 * (low + high) + spread * (high - low) * shift)
     return points
 
 
@@ -241,11 +129,27 @@ def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ..
         # math.* raises ValueError outside its domain: "math domain error", since Python 3.14 "expected a ..."
         if type(error) is ValueError and str(error).startswith(("math ", "expected ")):
             return False, None
+        # A function compiled by Numba was given the whole point, which only compiled code can do
+        if type(error).__name__ == "TypingError" and "fastgd." in str(error):
+            for each in arguments:
+                if isinstance(each, Watched):
+                    each.read.update(range(len(each)))
+            return False, None
         kind = TypeError if isinstance(error, (TypeError, AttributeError)) else ValueError
         hint = f" ({PLAIN})" if kind is TypeError else ""
+        if "for ^" in str(error) or "bitwise_xor" in str(error):
+            hint = " (a power is written with **, as in x[0] ** 2; ^ is another operation)"
         raise kind(
             f"{argument} raised {type(error).__name__}: {error}{place_of(error, function)}{hint}."
         ) from error
+
+
+def defined_at(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+    """Whether a user's function returns at a point, far from where it was looked at before."""
+    try:
+        return called(function, "fun", arguments)[0]
+    except (TypeError, ValueError):
+        return False
 
 
 def place_of(error: BaseException, function: Callable[..., Any]) -> str:
@@ -259,13 +163,20 @@ def place_of(error: BaseException, function: Callable[..., Any]) -> str:
 
 
 def check_value(fun: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]) -> None:
-    """Raise unless `fun` returns one real number at a point near the middle of the box."""
+    """Raise unless `fun` returns one real number at a point near the middle of the box; warn of unread places."""
     check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1, data, dim)
     for point in unremarkable_points(dim, bounds):
-        defined, value = called(fun, "fun", (Point(point), *data))
+        watched = Watched(point)
+        defined, value = called(fun, "fun", (watched, *data))
         if defined:
             if not is_real(value):
-                raise TypeError(f"fun must return one real number; it returned {described(value)}.")
+                where = "where" in fun.__code__.co_names
+                hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
+                raise TypeError(f"fun must return one real number; it returned {described(value)}.{hint}")
+            if len(watched.read) < dim:
+                # From all over the box, as another way through the function may begin far from the middle
+                others = unremarkable_points(dim, bounds, 6, spread=1.0)
+                warn_of_unread(lambda x: defined_at(fun, (x, *data)), others, watched.read)
             return
 
 

@@ -23,7 +23,8 @@ NAMES = {
     "clip_norm": "clipnorm max_norm max_grad_norm", "clip_value": "clipvalue grad_clip",
     "fun": "f func function objective", "grad": "jac gradient fprime jacobian", "dim": "n ndim n_dim dims dimension",
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
-    "shape": "resolution grid_size grid_shape", "n_starts": "nstarts num_starts n_samples num_samples samples",
+    "plane": "axes", "ax": "axes", "shape": "resolution grid_size grid_shape",
+    "n_starts": "nstarts num_starts n_samples num_samples samples n_runs num_runs runs",
 }  # fmt: skip
 HYPERPARAMETERS = (
     "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
@@ -40,6 +41,9 @@ PLACES = {
         "fun", "grad", "dim", "bounds", "data", "minima",
     ),
 }  # fmt: skip
+SHORT = 4  # letters; shorter names are near many others, as tol is near rtol
+# How many starts there are to be, where they are given themselves
+RUNS = ("n_starts", *NAMES["n_starts"].split())
 
 
 def called_here(name: str, known: Iterable[str]) -> list[str]:
@@ -53,6 +57,20 @@ def called_here(name: str, known: Iterable[str]) -> list[str]:
     """
     meant = [name, *(ours for ours, theirs in NAMES.items() if name in theirs.split())]
     return [each for each in meant if each in known]
+
+
+def one_letter_more(name: str, known: Iterable[str]) -> str:
+    """The first of the names that is `name` with one letter more; empty where none is, or `name` is very short.
+
+    Examples
+    --------
+    >>> from fastgd.keywords import one_letter_more
+    >>> one_letter_more("bound", ["dim", "bounds"]), one_letter_more("bounds", ["bound"])
+    ('bounds', '')
+    """
+    if len(name) < SHORT:
+        return ""
+    return next((each for each in known if any(name == each[:k] + each[k + 1 :] for k in range(len(each)))), "")
 
 
 def unknown_keyword(
@@ -79,6 +97,10 @@ def unknown_keyword(
         return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
+    if name in RUNS and "x0" in known:
+        return f"{start}: there is a run for each start, as in x0=problem.sample(1000)."
+    if near := one_letter_more(name, known):  # before the places: Problem(bound=) means its bounds
+        return f"{start}. Did you mean {near!r}?"
     for place, names in places.items():
         there = [name] if name in names else called_here(name, names)
         if there and not set(names) & set(known):

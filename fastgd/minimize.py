@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import check_kinds, check_order
 from .averaging import Average
 from .calls import explain_calls
 from .engine import devices
-from .engine.plan import Arrays, Plan, check_kinds, make_plan
+from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
 from .jit.exchange import as_like
 from .jit.pool import checked_threads
@@ -155,6 +156,7 @@ def minimize(
     >>> sweep.status
     array([0, 0, 3], dtype=int8)
     """
+    check_order(x0, optimizer, "minimize(problem, x0, optimizer)")
     check_kinds(problem, optimizer, Method)
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
     engine = optimizer.engine or Descents(x0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from fastgd.boxes import (
     normal_points,
     plane_axes,
     plane_grid,
+    point_through,
     positive_integer,
     real_array,
     whole_seed,
@@ -82,6 +83,11 @@ class Problem:
         If an argument is not as described. `fun` and `grad` are called here once in plain Python, near the
         middle of the box, so that a `fun` that returns no number or a `grad` that writes past the end is
         found out before any work. Where their arithmetic fails at that point, up to three others are tried.
+
+    Warns
+    -----
+    UserWarning
+        If `fun` never reads some of the `dim` places of its point, at several points of the box.
 
     Examples
     --------
@@ -354,23 +360,14 @@ class Problem:
         elif self.bounds is not None:
             box = self.bounds[list(axes)]
         else:
-            raise ValueError(f"bounds must be given: {self.name} has no box.")
-        return plane_grid(sizes, axes, box, self._stay(at, axes))
+            raise ValueError(
+                f"bounds must be given, as {self.name} has no box: write bounds=(-1, 1) here or in Problem(...)."
+            )
+        return plane_grid(sizes, axes, box, point_through(at, axes, self.dim, self.minima, self.bounds, self.name))
 
-    def _stay(self, at: ArrayLike | None, axes: tuple[int, ...]) -> np.ndarray:
-        """Return the point whose coordinates outside the plane all points of the grid share."""
-        if at is not None:
-            point = real_array(at, "at")
-            if point.shape != (self.dim,) or not np.all(np.isfinite(point)):
-                raise ValueError(f"at must be one finite point of shape ({self.dim},); it is {at!r}.")
-            return point
-        if self.minima is not None:
-            return self.minima[0]
-        if self.bounds is not None:
-            return self.bounds.mean(axis=1)
-        if len(axes) < self.dim:
-            raise ValueError(f"at must be given: {self.name} has neither known minima nor a box.")
-        return np.zeros(self.dim)
+    def __call__(self, *args: Any) -> NoReturn:
+        """Raise TypeError: a problem has several functions."""
+        raise TypeError("a Problem is not called itself: write problem.value(x) or problem.gradient(x)")
 
     def _points(self, x: ArrayLike) -> np.ndarray:
         """Return `x` as a C-contiguous float64 array of shape (*batch, dim)."""

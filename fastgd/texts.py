@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Summarized", "counted", "decimals", "first_lines", "listed", "position_text", "table_lines", "with_article",
+    "Summarized", "brief", "counted", "decimals", "first_lines", "listed", "position_text", "table_lines",
+    "with_article",
 ]  # fmt: skip
 
+C = TypeVar("C", bound=type)
+FEW = 8  # numbers of an array that are shown
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined"}
 
 
@@ -82,6 +87,34 @@ def first_lines(
     """
     lines = table_lines([columns, *rows], left) if rows else []
     return [*lines, f"and {count - len(rows):,} more{rest}"] if count > len(rows) else lines
+
+
+def brief(kind: C) -> C:
+    """Give a dataclass a repr that says of large arrays what they hold; a decorator.
+
+    A class with a repr of its own is made by ``dataclass(repr=False)``.
+
+    Examples
+    --------
+    >>> import fastgd as gd
+    >>> gd.GradientDescent(lr=[0.1, 0.2]), gd.GradientDescent(lr=np.linspace(0.1, 0.5, 50)[:, None])
+    (GradientDescent(lr=array([0.1, 0.2]), ...), GradientDescent(lr=array of shape (50, 1), 0.1 to 0.5, ...))
+    """
+
+    def fields_text(self: Any) -> str:
+        shown = [f"{f.name}={value_text(getattr(self, f.name))}" for f in dataclasses.fields(self) if f.repr]
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    if kind.__dataclass_params__.repr:  # type: ignore[attr-defined]
+        kind.__repr__ = fields_text  # type: ignore[method-assign, assignment]
+    return kind
+
+
+def value_text(value: Any) -> str:
+    """The repr of a value; of an array of many numbers, its shape and range."""
+    if not isinstance(value, np.ndarray) or value.size <= FEW:
+        return repr(value)
+    return f"array of shape {value.shape}, {value.min():g} to {value.max():g}"
 
 
 class Summarized:

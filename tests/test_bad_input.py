@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,9 @@ def test_options(options: dict[str, Any], kind: type[Exception], words: list[str
 @pytest.mark.parametrize(
     ("problem", "optimizer", "words"),
     [
-        (bowl, DESCENT, ["problem must be a fastgd.Problem", "Problem(fun, dim=...)"]),
+        (bowl, DESCENT, ["problem must be a fastgd.Problem", "write fastgd.Problem(bowl, dim=...)"]),
+        (gd.problems.himmelblau, DESCENT, ["got the function that makes one: write himmelblau()"]),
+        (DESCENT, BOWL, ["problem and optimizer are swapped"]),
         ("himmelblau", DESCENT, ["problem must be a fastgd.Problem", "'himmelblau'"]),
         (BOWL, "adam", ["optimizer must be an optimizer such as", "'adam'"]),
         (BOWL, gd.Adam, ["optimizer must be an instance: write Adam(...)"]),
@@ -186,6 +189,53 @@ def test_options(options: dict[str, Any], kind: type[Exception], words: list[str
 )
 def test_problem_and_optimizer(problem: Any, optimizer: Any, words: list[str]) -> None:
     refused(TypeError, words, lambda: gd.minimize(problem, START, optimizer))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fun: gd.find_critical_points(fun), lambda fun: gd.gradient_check(fun),
+        lambda fun: gd.map_basins(fun, DESCENT), lambda fun: gd.sweep_basins(fun, DESCENT, {"lr": [0.1]}),
+        lambda fun: gd.compare(fun, START, [DESCENT]), lambda fun: gd.layer_gradients(fun, START),
+        lambda fun: gd.line_slice(fun, START, START), lambda fun: gd.random_slice(fun, START),
+        lambda fun: gd.path_slice(fun, [START]), lambda fun: gd.plot.contour(fun), lambda fun: gd.plot.surface(fun),
+        lambda fun: gd.plot.learning_rates(fun, START, DESCENT, [0.1, 0.2]),
+    ],
+)  # fmt: skip
+def test_a_function_is_no_problem_anywhere(call: Any) -> None:
+    words = ["problem must be a fastgd.Problem, got the function bowl; write fastgd.Problem(bowl, dim=...)"]
+    refused(TypeError, words, lambda: call(bowl))
+
+
+def test_starts_and_optimizers_in_each_others_place() -> None:
+    words = ["x0 and optimizer are swapped: write minimize(problem, x0, optimizer)"]
+    refused(TypeError, words, lambda: gd.minimize(BOWL, DESCENT, START))
+    for given in ({"a": DESCENT}, [DESCENT]):
+        words = ["x0 and optimizers are swapped: write compare(problem, x0, optimizers)"]
+        refused(TypeError, words, lambda given=given: gd.compare(BOWL, given, np.zeros((100, 2))))
+    words = ["optimizers must be a list of optimizers", "got an array of shape (100, 2)"]
+    refused(TypeError, words, lambda: gd.compare(BOWL, START, np.zeros((100, 2))))
+
+
+def test_starts_in_columns_are_told_to_be_turned() -> None:
+    words = ["got shape (2, 1000); write x0.T, with one start in each of its 1000 rows"]
+    refused(ValueError, words, lambda: gd.minimize(BOWL, np.zeros((2, 1000)), DESCENT))
+
+
+def test_a_map_without_a_box_says_how_to_give_one() -> None:
+    words = ["bounds must be given, as bowl has no box: write bounds=(-1, 1) here or in Problem(...)"]
+    refused(ValueError, words, lambda: gd.map_basins(gd.Problem(bowl, dim=2), DESCENT))
+
+
+def test_a_problem_is_not_called() -> None:
+    refused(TypeError, ["write problem.value(x) or problem.gradient(x)"], lambda: BOWL(START))
+
+
+def test_what_the_attractors_of_a_map_have() -> None:
+    found = gd.map_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), (3, 3))
+    refused(AttributeError, ["the attractors have it, write map.basins.fractions"], lambda: found.fractions)
+    refused(AttributeError, ["'BasinMap' object has no attribute 'colours'"], lambda: found.colours)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).labels, found.labels)
 
 
 RATES = {"lr": [0.01, 0.02]}

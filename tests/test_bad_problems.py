@@ -32,6 +32,14 @@ def an_array(x):
     return np.array([x[0], x[1]])
 
 
+def by_where(x):
+    return np.where(x[0] > 0.0, x[0], x[1])
+
+
+def a_power_by_a_caret(x):
+    return x[0] ^ 2
+
+
 def past_the_end_of_x(x):
     return x[0] + x[2]
 
@@ -88,6 +96,8 @@ def test_data_of_different_lengths() -> None:
         (a_tuple, TypeError, ["fun must return one real number", "a tuple of length 2"]),
         (nothing, TypeError, ["fun must return one real number", "None"]),
         (an_array, TypeError, ["fun must return one real number", "an array of shape (2,)"]),
+        (by_where, TypeError, ["an array of shape ()", "In place of np.where write fastgd.select(condition, yes, no)"]),
+        (a_power_by_a_caret, TypeError, ["return x[0] ^ 2", "a power is written with **, as in x[0] ** 2"]),
         (past_the_end_of_x, ValueError, ["fun", "x[2]", "dim is 2"]),
         (two_arguments, TypeError, ["fun", "two_arguments", "scale"]),
         (np.sum, TypeError, ["fun"]),

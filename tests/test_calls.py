@@ -169,6 +169,7 @@ def test_unknown_arguments() -> None:
         ("beta1", "give beta1 to the optimizer"),
         ("method", "here it is called optimizer"),
         ("n_jobs", "here it is called threads"),
+        ("n_runs", "there is a run for each start, as in x0=problem.sample(1000)"),
     ],
 )
 def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
@@ -189,6 +190,7 @@ def test_names_of_other_libraries_in_minimize(name: str, said: str) -> None:
         (lambda: gd.SciPy(gtol=1e-8), ["SciPy has no argument 'gtol'", "give gtol to fastgd.minimize"]),
         (lambda: gd.GradientFlow(tol=1e-8), ["GradientFlow has no", "give gtol or xtol or ftol to fastgd.minimize"]),
         (lambda: gd.Problem(bowl, jac=bowl_gradient, dim=2), ["Problem has no", "here it is called grad"]),
+        (lambda: gd.Problem(bowl, dim=2, bound=(-6, 6)), ["Problem has no argument 'bound'. Did you mean 'bounds'?"]),
         (lambda: gd.Problem(bowl, n=2), ["Problem has no argument 'n'", "here it is called dim"]),
         (lambda: gd.FiniteSum(bowl, args=(START,), dim=2), ["FiniteSum has no", "here it is called data"]),
     ],
@@ -202,11 +204,13 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
     [
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, shap=64), ["map_basins has no", "Did you mean 'shape'?"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, resolution=64), ["map_basins has", "here it is called shape"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, axes=(0, 1)), ["map_basins has", "here it is called plane"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, n_runs=9), ["sweep_basins has no", "called n_starts"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
         (
             lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, lr=[0.1]),
@@ -246,4 +250,17 @@ def test_what_other_libraries_call_an_optimizer() -> None:
     with pytest.raises(AttributeError, match=r"'fastgd.problems' has no .*'himelblau'\. Did you mean 'himmelblau'\?"):
         gd.problems.himelblau  # noqa: B018
     assert not hasattr(gd.problems, "nothing_like_it")
+    assert not hasattr(gd, "nothing_like_it")
     assert sorted(gd.__all__) == dir(gd)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("basin_entropy", "measures.basin_entropy"), ("plot_basins", "plot.basins"), ("contour", "plot.contour"),
+        ("rastrigin", "problems.rastrigin"), ("Cosine", "schedules.Cosine"), ("iris", "datasets.iris"),
+    ],
+)  # fmt: skip
+def test_names_of_the_subpackages(name: str, place: str) -> None:
+    with pytest.raises(AttributeError, match=rf"'fastgd' has no attribute '{name}'\. It is fastgd\.{place}$"):
+        getattr(gd, name)

@@ -73,14 +73,14 @@ def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["basins", "himelblau", "--out", "a.png"], r"Did you mean 'himmelblau'\?"),
+        (["basins", "himelblau", "--out", "a.png"], r"Did you mean 'himmelblau'\? See `fastgd problems`\."),
         (["basins", "himmelblau", "--out", "a.png", "--optimizer", "adm"], r"Did you mean 'adam'\?"),
         (["basins", "himmelblau", "--out", "a.png", "--shap", "3x3"], "--shape"),
         (["basns"], "basins"),
         (["basins", "himmelblau"], "--out"),
         (["basins", "himmelblau", "--out", "a.xyz"], r"must end in one of .*\.png"),
         (["basins", "himmelblau", "--out", "no/such/folder/a.png"], "folder"),
-        (["basins", "himmelblau", "--out", "a.png", "--shape", "512"], "--shape.*512x512"),
+        (["basins", "himmelblau", "--out", "a.png", "--shape", "5x1x2"], "--shape.*512x512"),
         (["basins", "himmelblau", "--out", "a.png", "--shape", "0x4"], "shape"),
         (["basins", "himmelblau", "--out", "a.png", "--bounds", "6,-6"], "low < high"),
         (["basins", "himmelblau", "--out", "a.png", "--bounds", "6"], "--bounds.*-6,6"),
@@ -105,7 +105,7 @@ def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
         (["compare", "himmelblau", "--optimizers", "adam,adam"], "names 'adam' twice"),
         (["compare", "himmelblau", "--optimizers", "adam:lr"], "--optimizers.*NAME=NUMBER"),
         (["compare", "himmelblau", "--optimizers", "adam:rate=1"], "adam has no option 'rate'"),
-        (["compare", "himmelblau", "--optimizers", "adam", "--shape", "9"], "--shape.*64x64"),
+        (["compare", "himmelblau", "--optimizers", "adam", "--shape", "nine"], "--shape.*64x64"),
         (["compare", "himmelblau", "--optimizers", "adam", "--starts", "0"], "--starts"),
         (["compare", "himmelblau", "--optimizers", "adam", "--out", "a.xyz"], "must end in one of"),
         (["compare", "himmelblau", "--optimizers", "adam", "--dim", "3"], "no option 'dim'"),
@@ -267,3 +267,19 @@ def test_in_a_process_of_its_own(tmp_path):
     wrong = subprocess.run([*call, "--optimizer", "sgd2"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1
+
+
+def test_python_runs_the_package(capsys):
+    ran = subprocess.run([sys.executable, "-m", "fastgd", "--version"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, f"fastgd {gd.__version__}\n"), ran.stderr
+
+
+def test_one_number_is_a_square_and_what_did_not_settle_comes_with_advice(tmp_path):
+    slow = ["basins", "himmelblau", "--lr", "0.0001", "--max-steps", "3", "--shape", "4"]
+    ran = CliRunner().invoke(app, [*slow, "--out", str(tmp_path / "map.png")])
+    assert ran.exit_code == 0, ran.output
+    assert "himmelblau: 4 x 4 starts, 0 attractors" in ran.stdout
+    assert "not settled: 100.00% (not at rest when they ended: more --max-steps, another --lr)" in ran.stdout
+    few = ["basins", "quadratic", "--optimizer", "gradient_descent", "--lr", "0.1", "--shape", "3"]
+    ran = CliRunner().invoke(app, [*few, "--out", str(tmp_path / "map.png")])
+    assert "3 x 3 starts, 1 attractor\n" in ran.stdout

@@ -54,6 +54,10 @@ def by_scipy(x):
     return special.erf(x[0])
 
 
+def by_scipy_without_a_formula(x):
+    return special.j0(x[0])
+
+
 def by_a_name_of_scipys(x):
     return expit(x[0])
 
@@ -80,6 +84,7 @@ def slope(x, out):
             "'squared' is a plain function: put @numba.njit above its def (or squared = numba.njit(squared))",
         ),
         (by_scipy, "'erf' is none of math or numpy, and of others none can be compiled: write math.erf."),
+        (by_scipy_without_a_formula, "none can be compiled: write it with math.*, or as a numba.njit function of"),
         (by_a_name_of_scipys, "of others none can be compiled: for expit(u) write 1.0 / (1.0"),
         (by_a_distribution, "'norm' is none of math or numpy, and of others none can be compiled: write its formula"),
         (by_an_import, "they cannot import anything: put their imports at the top of the file"),

@@ -169,3 +169,10 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
 def test_what_is_refused(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+@pytest.mark.parametrize("make", [gd.problems.linear_regression, gd.problems.logistic_regression])
+def test_targets_in_a_column_are_told_to_be_flat(make: Any) -> None:
+    X = np.arange(20.0).reshape(10, 2)
+    with pytest.raises(ValueError, match=r"for each of the 10 rows of X, got shape \(10, 1\); write y\.ravel\(\)$"):
+        make(X, np.ones((10, 1)))

@@ -137,3 +137,11 @@ def test_an_agreement_on_nothing_is_json():
     undecided = gd.basin_agreement([0, 1], [-1, -1])
     assert undecided.to_dict()["share"] is None
     assert undecided.to_dict()["interval"] is None
+
+
+def test_large_arrays_of_an_optimizer_are_told_by_shape_and_range():
+    rates = np.linspace(0.001, 0.1, 50)[:, None]
+    assert repr(gd.GradientDescent(lr=rates)).startswith("GradientDescent(lr=array of shape (50, 1), 0.001 to 0.1, ")
+    decay = gd.schedules.Exponential(rates, gamma=0.5)
+    assert repr(decay) == "Exponential(lr=array of shape (50, 1), 0.001 to 0.1, gamma=0.5)"
+    assert "lr=array([0.1, 0.2])" in repr(gd.Adam(lr=[0.1, 0.2]))

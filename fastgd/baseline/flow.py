@@ -13,8 +13,8 @@ from fastgd import evaluate
 from fastgd.engine import devices
 from fastgd.engine.plan import Arrays, Plan, Unscheduled, all_but_the_rate, stays
 from fastgd.errors import Interrupted, nearest
-from fastgd.guards import is_real
 from fastgd.optimizers import Engine, Method, Rule, register
+from fastgd.points import is_real
 from fastgd.problem import Problem
 from fastgd.result import Result
 from fastgd.stopping import STIFF, Status, StopTests

@@ -13,7 +13,7 @@ from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.calls import explain_calls, levels_to_caller
-from fastgd.guards import described
+from fastgd.points import described
 
 if TYPE_CHECKING:
     from fastgd.result import Result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +78,12 @@ class BasinMap:
     def shape(self) -> tuple[int, int]:
         """Number of starts along the two axes."""
         return self.axes[0].size, self.axes[1].size
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Asked of the class, as a map that is being unpickled has no basins yet
+        there = not name.startswith("_") and (name in Basins.__dataclass_fields__ or hasattr(Basins, name))
+        hint = f": the attractors have it, write map.basins.{name}" if there else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         na, nb = self.shape
@@ -155,7 +161,7 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
-    from fastgd.engine.plan import check_kinds
+    from fastgd.arguments import check_kinds
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 

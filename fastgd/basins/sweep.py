@@ -277,7 +277,7 @@ def sweep_basins(
     >>> sweep.last(), sweep.limits
     (array([0.99]), array([1.]))
     """
-    from fastgd.engine.plan import check_kinds
+    from fastgd.arguments import check_kinds
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 

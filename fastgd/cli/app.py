@@ -17,7 +17,9 @@ import fastgd
 from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
+from fastgd.errors import nearest
 from fastgd.optimizers.base import CLIPS
+from fastgd.texts import counted
 
 _WIDTH_OF_A_FILE = 140
 
@@ -76,7 +78,7 @@ def draw_basins(
         typer.Option("--set", help="Another option of the optimizer, as NAME=NUMBER; repeatable."),
     ] = None,
     dim: Annotated[int | None, typer.Option(min=2, help="Parameters, for problems of any dimension.")] = None,
-    shape: Annotated[str, typer.Option(help="Starts along the two axes, as 512x512.")] = "256x256",
+    shape: Annotated[str, typer.Option(help="Starts along the two axes, as 512x512, or 512 for both.")] = "256x256",
     bounds: Annotated[
         str | None,
         typer.Option(help="Sides of the map, LO,HI for both axes or LO,HI,LO,HI; else the problem's box."),
@@ -93,7 +95,7 @@ def draw_basins(
 ) -> None:
     """Map which start leads to which minimum: a table, and a picture."""
     settings = {"lr": lr, "momentum": momentum, **_assignments(option or [])}
-    grid = _numbers(shape, "x", int, (2,), "--shape", "512x512")
+    grid = _grid(shape, "512x512")
     sides = None if bounds is None else _numbers(bounds, ",", float, (2, 4), "--bounds", "-6,6 or -6,6,0,4")
     axes = _numbers(plane, ",", int, (2,), "--plane", "0,1")
     try:
@@ -101,12 +103,12 @@ def draw_basins(
         from fastgd.plot.figures import checked_path
 
         path = checked_path(out)
-        landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
+        landscape = _problem(problem, dim)
         rule = optimizers.make(optimizer.replace("-", "_"), **{k: v for k, v in settings.items() if v is not None})
         found = map_basins(
             landscape,
             rule,
-            shape=(grid[0], grid[1]),
+            shape=grid,
             bounds=None if sides is None else [sides[:2], sides[-2:]],
             plane=(axes[0], axes[1]),
             tol=tol,
@@ -156,18 +158,18 @@ def compare_optimizers(
     progress: Annotated[bool, typer.Option(help="Show a bar on stderr.")] = True,
 ) -> None:
     """Compare optimizers from the same starts: what they find, at what cost, and how far it is the gradient flow's."""
-    grid = None if shape is None else _numbers(shape, "x", int, (2,), "--shape", "64x64")
+    grid = None if shape is None else _grid(shape, "64x64")
     try:
         path = None
         if out is not None:
             from fastgd.plot.figures import checked_path
 
             path = checked_path(out)
-        landscape = problems.make(problem, **({} if dim is None else {"dim": dim}))
+        landscape = _problem(problem, dim)
         contestants = _contestants(names, lr)
         found = fastgd.compare(
             landscape,
-            landscape.sample(starts, seed) if grid is None else landscape.grid((grid[0], grid[1])),
+            landscape.sample(starts, seed) if grid is None else landscape.grid(grid),
             contestants,
             tol=tol,
             max_steps=max_steps,
@@ -241,6 +243,18 @@ def _numbers(
     return values
 
 
+def _grid(text: str, example: str) -> tuple[int, int]:
+    """The starts along both axes; one number is for both."""
+    sizes = _numbers(text, "x", int, (1, 2), "--shape", example)
+    return sizes[0], sizes[-1]
+
+
+def _problem(name: str, dim: int | None) -> fastgd.Problem:
+    if name not in problems.CATALOGUE:
+        raise ValueError(f"there is no problem {name!r}.{nearest(name, problems.CATALOGUE)} See `fastgd problems`.")
+    return problems.make(name, **({} if dim is None else {"dim": dim}))
+
+
 def _contestants(text: str, lr: float) -> dict[str, Any]:
     """The optimizers of ``adam,momentum:lr=0.01`` by these words; a name may have dashes for underscores."""
     found: dict[str, Any] = {}
@@ -286,15 +300,15 @@ def _print_basins(found: BasinMap) -> None:
     for row in basins.rows(shown):
         table.add_row(*(Text(cell) for cell in row))
     na, nb = found.shape
-    typer.echo(f"{found.problem.name}: {na} x {nb} starts, {len(basins)} attractors")
+    typer.echo(f"{found.problem.name}: {na} x {nb} starts, {counted(len(basins), 'attractor')}")
     if shown:
         _console().print(table)
     if len(basins) > shown:
         typer.echo(f"and {len(basins) - shown:,} more, with {basins.fractions[shown:].sum():.2%} of the runs")
     if basins.unsettled:
-        typer.echo(f"not settled: {basins.unsettled:.2%}")
+        typer.echo(f"not settled: {basins.unsettled:.2%} (not at rest when they ended: more --max-steps, another --lr)")
     if basins.diverged:
-        typer.echo(f"diverged: {basins.diverged:.2%}")
+        typer.echo(f"diverged: {basins.diverged:.2%} (a lower --lr, --set clip_norm=1, or --bounds where it is finite)")
 
 
 def _table(*columns: tuple[str, Any]) -> Table:

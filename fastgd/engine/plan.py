@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof
 
+from fastgd.arguments import check_kinds
 from fastgd.averaging import Average
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.targets import named
@@ -25,7 +26,7 @@ from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
 from .starts import checked_batch, checked_dtype, checked_starts
 
-__all__ = ["Arrays", "Plan", "check_kinds", "make_plan"]
+__all__ = ["Arrays", "Plan", "make_plan"]
 
 
 ALIKE = 16  # runs for each seed from which it pays to look for blocks of runs with one seed
@@ -333,13 +334,3 @@ def all_but_the_rate(h, t):
 
 def stays(x, g, s, c):
     return x, s
-
-
-def check_kinds(problem: Any, optimizer: Any, kind: type[Method]) -> None:
-    """Raise TypeError unless these are a problem and an optimizer of this kind."""
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a fastgd.Problem, got {problem!r}; write fastgd.Problem(fun, dim=...)")
-    if isinstance(optimizer, type) and issubclass(optimizer, Method):
-        raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
-    if not isinstance(optimizer, kind):
-        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {optimizer!r}")

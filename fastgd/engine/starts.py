@@ -64,6 +64,8 @@ def check_shape(shape: tuple[int, ...], dim: int) -> None:
     if not shape or shape[-1] != dim:
         column = dim == 1 and len(shape) == 1
         hint = f"; write x0[:, None] for {shape[0]} starts in one dimension" if column else ""
+        if len(shape) == 2 and shape[0] == dim:
+            hint = f"; write x0.T, with one start in each of its {shape[1]} rows"
         raise ValueError(f"x0 must have shape (*batch, {dim}) for this problem, got shape {shape}{hint}")
     if 0 in shape:
         raise ValueError(f"x0 is empty: it has shape {shape}")

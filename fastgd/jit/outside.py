@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["write_instead"]
+__all__ = ["FORMULA", "write_instead"]
 
 DENSITY = "math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi)"
 LENGTH = "write math.sqrt of a sum of squares, as in math.sqrt(x[0] ** 2 + x[1] ** 2)"
+# Of a function that none of these is
+FORMULA = "write it with math.*, or as a numba.njit function of plain arithmetic"
 # By the end of the name with its module
 INSTEAD = {
     "stats.norm.pdf": f"for norm.pdf(u) write {DENSITY}",

@@ -14,7 +14,7 @@ from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 from .options import interpreted
-from .outside import write_instead
+from .outside import FORMULA, write_instead
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
@@ -129,9 +129,9 @@ def way_out(cause: str) -> str:
         helper = called[1]
         return f"{helper!r} is a plain function: put @numba.njit above its def (or {helper} = numba.njit({helper}))"
     if name := name_outside(cause):
-        instead = write_instead(name)
+        instead = write_instead(name) or FORMULA
         last = name.rpartition(".")[2]
-        return f"{last!r} is none of math or numpy, and of others none can be compiled{instead and f': {instead}'}"
+        return f"{last!r} is none of math or numpy, and of others none can be compiled: {instead}"
     if re.search(r"reflected list|<class '(list|dict|set)'>|\b(List|Set)\(", cause):
         named = re.search(r"(?:variable|name) '(\w+)'", cause)
         which = f", as {named[1]!r} is" if named else ""

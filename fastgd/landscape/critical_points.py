@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
@@ -207,6 +208,7 @@ def find_critical_points(
     >>> found.fun[found.saddles].round(4)
     array([ 13.3119,  67.7192, 104.0152, 178.3372])
     """
+    check_problem(problem)
     source = checked_method(problem, method)
     rtol = RTOL[source]
     zero_modes = checked_zero_modes(zero_modes, problem.dim)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.calls import explain_calls
 from fastgd.texts import Summarized, counted
 
@@ -175,6 +176,8 @@ def gradient_check(
     >>> check
     <GradientCheck of bowl: WRONG in component 1, at 32 of 32 points>
     """
+    if not hasattr(problem, "gradient"):  # another object that has one will do
+        check_problem(problem)
     if isinstance(n_points, bool) or not isinstance(n_points, (int, np.integer)):
         raise TypeError(f"n_points must be an integer, got {n_points!r}")
     if n_points < 1:
@@ -233,7 +236,7 @@ def gradient_check(
 def _points(problem: Problem, x: ArrayLike | None, n_points: int, seed: int) -> NDArray[np.float64]:
     if x is None:
         if problem.bounds is None:
-            raise ValueError("x must be given for a problem without bounds, got None; give the problem a box")
+            raise ValueError("x must be given for a problem without a box, got None; or Problem(..., bounds=(-1, 1))")
         low, high = problem.bounds[:, 0], problem.bounds[:, 1]
         # The first steps are long; drawn from the inner box, no point leaves the box by them.
         drawn = problem.sample(n_points, seed=seed)

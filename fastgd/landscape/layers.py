@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.calls import explain_calls
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def layer_gradients(problem: Problem, x: ArrayLike) -> NDArray[np.float64]:
     >>> norms.shape, bool(np.median(norms[:, 0] / norms[:, -1]) < 1e-3)  # the first layer hardly learns
     ((100, 7), True)
     """
+    check_problem(problem)
     layers: Any = getattr(problem, "layers", None)
     if layers is None:
         raise TypeError(f"problem must have layers, as fastgd.problems.mlp(...) has; got {problem!r}")

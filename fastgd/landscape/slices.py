@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.boxes import GridShape, grid_shape, positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.result import Result
@@ -204,6 +205,7 @@ def path_slice(
     >>> bool(found.explained.sum() > 0.7)
     True
     """
+    check_problem(problem)
     trace: Any = path.trace if isinstance(path, Result) else path
     if trace is None:
         raise ValueError("path is a result without a trace; run minimize(..., record=1)")
@@ -289,6 +291,7 @@ def line_slice(
 
 def one_point(problem: Any, point: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return one finite point, or raise naming the argument."""
+    check_problem(problem)
     array = real_array(point, name)
     if array.shape != (problem.dim,) or not np.isfinite(array).all():
         raise ValueError(f"{name} must be one finite point of shape ({problem.dim},), got {point!r}")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from fastgd.calls import explain_construction
 from fastgd.errors import nearest
 from fastgd.keywords import unknown_keyword
+from fastgd.texts import brief
 
 from .adam import Adam, Adamax, AdamW
 from .adam_variants import AdaBelief, Adan, NAdam, RAdam, Yogi
@@ -38,7 +39,7 @@ def __dir__() -> list[str]:
 
 def register(kind: M) -> M:
     """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
-    REGISTRY[kind.name] = explain_construction(kind)
+    REGISTRY[kind.name] = brief(explain_construction(kind))
     return kind
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.basins import BasinMap, Basins
 from fastgd.calls import explain_calls
 from fastgd.landscape import Classification, CriticalPoints
@@ -262,7 +263,8 @@ def mark_kinds(
 
 
 def check_plane(problem: Any) -> None:
-    if getattr(problem, "dim", 0) < 2:
+    check_problem(problem)
+    if problem.dim < 2:
         raise ValueError(f"problem must have at least two parameters to be seen from above, got {problem!r}")
 
 

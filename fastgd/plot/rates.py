@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
@@ -86,6 +87,7 @@ def learning_rates(
     >>> axes[3].get_title()
     'lr 1.1: moving away'
     """
+    check_problem(problem)
     target = figures.target(out)
     if problem.dim > 2:
         raise ValueError(f"problem must have one or two parameters for this picture, got {problem.dim}")

@@ -246,7 +246,7 @@ def mlp(
         check_choice(name, value, known)
     if loss == "cross_entropy" and output != "identity":
         raise ValueError(f'output={output!r} is for loss="mse"; cross-entropy has its softmax')
-    table, target = checked_table(X, y if not labels else np.asarray(y), "label" if labels or loss != "mse" else "real")
+    table, target = checked_table(X, y if not labels else np.asarray(y), "label" if labels or loss != "mse" else "rows")
     if loss == "cross_entropy" or labels:
         count = checked_classes(target, classes)
         if loss == "mse":

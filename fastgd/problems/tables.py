@@ -23,9 +23,9 @@ def checked_samples(X: Any) -> np.ndarray:
 
 
 def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """`X` of shape (N, p) and `y` with a first axis of N: reals, or labels as int64."""
+    """`X` of shape (N, p) and `y` of N numbers: reals, "rows" of them with a first axis of N, or labels as int64."""
     table = checked_samples(X)
-    if kind == "real":
+    if kind in ("real", "rows"):
         target = real_array(y, "y")
     else:
         target = np.asarray(y)
@@ -33,8 +33,11 @@ def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
         if not whole:
             raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
         target = target.astype(np.int64)
-    if target.ndim < 1 or len(target) != len(table) or (kind != "real" and target.ndim != 1):
-        raise ValueError(f"y must have one entry for each of the {len(table)} rows of X, got shape {np.shape(y)}")
+    if target.ndim < 1 or len(target) != len(table) or (kind != "rows" and target.ndim != 1):
+        column = "; write y.ravel()" if target.shape == (len(table), 1) else ""
+        raise ValueError(
+            f"y must have one entry for each of the {len(table)} rows of X, got shape {np.shape(y)}{column}"
+        )
     if not np.all(np.isfinite(target)):
         raise ValueError("y must be finite")
     return table, target

@@ -5,6 +5,7 @@ scalar function of these fields `p`, in their order, and the step t = 0, 1, ...;
 """
 
 from fastgd.calls import explain_construction
+from fastgd.texts import brief
 
 from .base import Constant, Schedule
 from .cyclic import Cosine, CosineWarmRestarts, ExpRange, OneCycle, Triangular, Triangular2
@@ -21,7 +22,7 @@ __all__ = [
 
 for _kind in list(globals().values()):
     if isinstance(_kind, type) and issubclass(_kind, Schedule):
-        explain_construction(_kind)
+        brief(explain_construction(_kind))
 
 
 def __dir__() -> list[str]:

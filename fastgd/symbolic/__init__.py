@@ -199,7 +199,7 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     from .derive import gradient_program, hessian_program
     from .emit import source_of
     from .rebind import Rebinding
-    from .trace import Refused, SampleNumber, Tape, Traced, TracedData, WholeArray
+    from .trace import NotCompiled, Refused, SampleNumber, Tape, Traced, TracedData, WholeArray
 
     rebinding = Rebinding()
     tape = Tape()
@@ -221,7 +221,10 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
-        advice = SCALAR if isinstance(error, WholeArray) else _advice(kind, fun, dim, len(data), sample)
+        if isinstance(error, NotCompiled):
+            advice = "A gradient of your own would not help, as the function itself has to be compiled."
+        else:
+            advice = SCALAR if isinstance(error, WholeArray) else _advice(kind, fun, dim, len(data), sample)
         raise DerivationError(
             f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n{advice}"
         ) from (None if refused else error)

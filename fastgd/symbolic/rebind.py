@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.jit.outside import write_instead
+from fastgd.jit.outside import FORMULA, write_instead
 
 from .functions import shims
-from .trace import Refused, Traced, TracedData, TracedPoint, WholeArray
+from .trace import NotCompiled, Refused, Traced, TracedData, TracedPoint, WholeArray
 
 NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
 
@@ -46,10 +46,12 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         if shim is None or whole or kwargs:
             what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
             instead = write_instead(name)
+            kind = WholeArray if whole else Refused
             if name.startswith("scipy."):
                 what += ", and cannot be compiled: of functions outside math and numpy none can"
-            what += f"; {instead}" if instead else ""
-            raise (WholeArray if whole else Refused)(what)
+                kind = NotCompiled
+                instead = instead or FORMULA
+            raise kind(f"{what}; {instead}" if instead else what)
         return shim(*values)
 
     return call

@@ -24,7 +24,7 @@ OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
     np.power: operator.pow, np.floor_divide: operator.floordiv, np.remainder: operator.mod, np.divmod: divmod,
 }  # fmt: skip
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
-COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, select"
+COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select"
 
 
 class Refused(Exception):
@@ -33,6 +33,10 @@ class Refused(Exception):
 
 class WholeArray(Refused):
     """An operation on an array was met, in a function that has to be scalar code."""
+
+
+class NotCompiled(Refused):
+    """Something was met that cannot be compiled either, so that a gradient would not help."""
 
 
 class Tape:
