@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import fastgd as gd
+from fastgd.landscape.tree import disconnectivity_tree
 from fastgd.plot import style
 from fastgd.plot.colouring import common_attractors
 from fastgd.plot.convergence import along, resolved
@@ -333,6 +334,19 @@ def test_minima_and_passes_bear_the_numbers_of_the_table():
         assert height == found.fun[number]
     _, ax = gd.plot.disconnectivity(found, max_labels=2)
     assert len(ax.texts) == 0
+
+
+@pytest.mark.parametrize("count", [5, 30, 60])
+def test_numbers_of_a_tree_have_room(count):
+    minima, saddles = np.arange(count) + 100, np.arange(count - 1) + 300
+    joined = [(100 + k, 101 + k) for k in range(count - 1)]
+    tree = disconnectivity_tree(minima, np.linspace(0, 1, count), saddles, np.linspace(1.1, 2, count - 1), joined)
+    figure, ax = gd.plot.disconnectivity(tree, max_labels=count)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_visible()]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    shown = {text.get_text() for text in ax.texts if text.get_visible()}
+    assert count > 30 or shown >= set(map(str, minima))
 
 
 def test_points_are_marked_by_their_kinds():

@@ -242,7 +242,7 @@ def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64]
 def mark_kinds(
     ax: Axes, x: NDArray[np.float64], kinds: NDArray[np.str_], plane: tuple[int, int], grid: NDArray[np.float64]
 ) -> None:
-    """Mark points by their kinds, with a legend, and with their numbers where they are few."""
+    """Mark points by their kinds, with a legend below, and with their numbers where they are few."""
     shown = in_plane(x, plane, grid)
     for kind, marker, colour in KIND_MARKS:
         some = x[shown & (kinds == kind)][:, plane]
@@ -258,7 +258,7 @@ def mark_kinds(
                 path_effects=style.edges((2.5, "white")),
             )  # fmt: skip
     if (shown & (kinds != "")).any():
-        ax.legend(loc="best")
+        style.legend_below(ax, 3)
 
 
 def check_plane(problem: Any) -> None:

@@ -105,6 +105,12 @@ def test_attractors_are_marked_with_their_kinds(problem):
     np.testing.assert_allclose(ax.lines[0].get_xydata(), map.basins.x)
 
 
+def test_the_legend_of_kinds_hides_no_mark(problem):
+    figure, ax = gd.plot.contour(problem, points=gd.find_critical_points(problem, 200), shape=11)
+    figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0
+
+
 def test_points_of_another_shape_are_refused(problem):
     with pytest.raises(ValueError, match=r"points must have shape \(\*batch, 2\) for himmelblau, got shape \(1, 3\)"):
         gd.plot.contour(problem, points=[[1.0, 2.0, 3.0]])
