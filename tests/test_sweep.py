@@ -111,6 +111,53 @@ def test_last_needs_a_name_where_there_are_several():
         sweep.last()
 
 
+@pytest.mark.parametrize(("optimizer", "limit"), [
+    (gd.GradientDescent(lr=0.1), 0.5),
+    (gd.GradientDescent(lr=0.1, weight_decay=1.0), 0.4),
+    (gd.Momentum(lr=0.1, momentum=0.5), 0.75),
+    (gd.Nesterov(lr=0.1, momentum=0.5), 0.375),
+])  # fmt: skip
+def test_limits_are_those_of_the_optimizer(optimizer, limit):
+    """On a form with the curvatures 1 and 4, beyond the limit no run settles."""
+    over = {"lr": [0.98 * limit, 1.02 * limit]}
+    sweep = gd.sweep_basins(form(1.0, 4.0), optimizer, over, n_starts=20, max_steps=20_000)
+    np.testing.assert_allclose(sweep.limits, [limit], rtol=1e-5)
+    assert sweep.fractions[:, 0].tolist() == [1, 0]
+
+
+def test_limits_over_other_hyperparameters_are_for_each_of_their_values():
+    problem, momentum, lr = form(1.0, 4.0), [0.5, 0.0], [0.1, 0.2, 0.3]
+    both = gd.sweep_basins(problem, gd.Momentum(lr=0.1), {"lr": lr, "momentum": momentum}, n_starts=5)
+    assert both.limits.shape == both.fractions.shape == (3, 2, 1)
+    np.testing.assert_allclose(both.limits[..., 0], [[0.75, 0.5]] * 3, rtol=1e-5)
+    alone = gd.sweep_basins(problem, gd.Momentum(lr=0.1), {"momentum": momentum}, n_starts=5)
+    np.testing.assert_allclose(alone.limits, [[0.75], [0.5]], rtol=1e-5)
+
+
+def test_limits_are_left_open_where_they_are_not_known():
+    problem = form(1.0, 4.0)
+    assert gd.sweep_basins(problem, gd.Adam(lr=0.1), {"lr": [0.1]}, n_starts=5).limits is None
+    decay = {"lr": [0.1], "weight_decay": [0.0, 1.0]}
+    assert gd.sweep_basins(problem, gd.GradientDescent(lr=0.1), decay, n_starts=5).limits is None
+    by_start = gd.Momentum(lr=0.1, momentum=np.linspace(0.0, 0.5, 5))
+    assert gd.sweep_basins(problem, by_start, {"lr": [0.1]}, n_starts=5).limits is None
+    wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
+    sweep = gd.sweep_basins(wells, gd.GradientDescent(lr=0.1), {"lr": [0.05]}, x0=[[0.0, 1.0], [0.5, 1.0]])
+    assert sweep.basins.kind.tolist() == ["minimum", "saddle"]
+    np.testing.assert_allclose(sweep.limits, [0.25, np.nan], rtol=1e-4)
+
+
+def test_the_order_of_the_values_does_not_make_changes():
+    """On x²/2 descent holds up to a rate of 2: one change, in whatever order the rates are given."""
+    lr = np.linspace(0.5, 3.0, 40)
+    shuffled = np.random.default_rng(0).permutation(lr)
+    sweep = gd.sweep_basins(form(1.0), gd.GradientDescent(lr=0.1), {"lr": shuffled}, n_starts=5, max_steps=5000)
+    rows = [line.split()[0] for line in sweep.summary(limit=4).splitlines()[2:6]]
+    around = {f"{value:.6g}" for value in (lr[lr < 2].max(), lr[lr > 2].min())}
+    assert set(rows) == {f"{shuffled[0]:.6g}", f"{shuffled[-1]:.6g}", *around}
+    assert "36 rows left out, none beside a change" in sweep.summary(limit=4)
+
+
 @pytest.mark.parametrize(("name", "optimizer", "shape", "refine", "saved"), [
     ("himmelblau", gd.Adam(lr=0.05), (256, 256), 4, 0.93),
     ("himmelblau", gd.Adam(lr=0.05), (201, 77), 3, 0.8),  # sides that no power of two divides

@@ -66,12 +66,21 @@ class BasinSweep(Summarized):
     optimizer: Any
 
     @property
-    def limits(self) -> NDArray[np.float64]:
-        r"""Largest rate at which gradient descent stays at each attractor, :math:`2 / \lambda_{max}`, shape (k,).
+    def limits(self) -> NDArray[np.float64] | None:
+        r"""Largest rate at which the optimizer stays at each attractor, shape (k,); None where no formula is known.
 
-        For momentum and Nesterov's method see their `largest_stable_rate`, with ``basins.curvature.sharpness``.
+        That is :math:`2 / \lambda_{max}` for plain gradient descent, and for others their `largest_stable_rate`. NaN
+        where an attractor is no minimum, as a step aside goes down from there. Where hyperparameters besides the rate
+        are swept, the shape is (*values, k), the same for every rate. None also where the weight decay is swept, which
+        moves the minima, and where a hyperparameter of `optimizer` differs from start to start.
         """
-        return self.basins.curvature.max_lr
+        rule = swept_rule(self)
+        if rule is None:
+            return None
+        curvature = self.basins.curvature
+        limits = np.where(curvature.index == 0, rule.largest_stable_rate(curvature.sharpness), np.nan)
+        besides = any(not is_rate(name) for name in self.over)
+        return np.broadcast_to(limits, (*self.entropy.shape, len(self.basins))).copy() if besides else limits
 
     def last(self, name: str | None = None) -> NDArray[np.float64]:
         """Return the largest value at which each attractor was still reached, shape (k,).
@@ -84,7 +93,7 @@ class BasinSweep(Summarized):
         Returns
         -------
         ndarray, shape (k,)
-            Compare with `limits` for the learning rate of plain gradient descent.
+            For the learning rate, compare with `limits`.
 
         Raises
         ------
@@ -112,7 +121,8 @@ class BasinSweep(Summarized):
         ----------
         limit : int
             Most rows to show. Of more values the first and the last are shown, those beside a change of which
-            attractors are reached or of the most frequent outcome, and of the others some at equal distances.
+            attractors are reached or of the most frequent outcome from one value to the next larger one, and of the
+            others some at equal distances.
 
         Returns
         -------
@@ -145,18 +155,49 @@ class BasinSweep(Summarized):
         lines += [f"{k}: {position_text(self.basins.x, k)}" for k in range(shown)]
         return "\n".join(lines)
 
-
     def _beside_changes(self) -> NDArray[np.bool_]:
-        """Tell which rows have a neighbour, along any axis, with other attractors or another most frequent outcome."""
+        """Tell which rows have a neighbour with other attractors or another most frequent outcome.
+
+        Neighbours are the next values along any axis, in whatever order the values are given.
+        """
         outcomes = np.concatenate([self.fractions, self.unsettled[..., None], self.diverged[..., None]], axis=-1)
         told = np.concatenate([self.fractions > 0, outcomes.argmax(axis=-1)[..., None]], axis=-1)
         beside = np.zeros(self.entropy.shape, dtype=bool)
-        for axis in range(beside.ndim):
-            along, marked = np.moveaxis(told, axis, 0), np.moveaxis(beside, axis, 0)
+        for axis, values in enumerate(self.over.values()):
+            order = np.argsort(values, kind="stable")
+            along, marked = np.moveaxis(told, axis, 0)[order], np.moveaxis(beside, axis, 0)
             changes = (along[1:] != along[:-1]).any(axis=-1)
-            marked[1:] |= changes
-            marked[:-1] |= changes
+            marked[order[1:]] |= changes
+            marked[order[:-1]] |= changes
         return beside.reshape(-1)
+
+
+def is_rate(name: str) -> bool:
+    """Tell whether a hyperparameter is the learning rate, or one of its schedule's."""
+    return name == "lr" or name.startswith("lr.")
+
+
+def swept_rule(found: BasinSweep) -> Any:
+    """Return the optimizer of a sweep with the values swept, each along its axis, and one more for the attractors.
+
+    None where it has no known `largest_stable_rate` at the attractors.
+    """
+    optimizer = found.optimizer
+    if optimizer.largest_stable_rate(1.0) is None:
+        return None
+    # The curvature of an attractor is that found at one of the values, but a decay moves the minimum itself.
+    if "weight_decay" in found.over:
+        return None
+    others = {name: value for name, value in optimizer.hyperparameters().items() if not is_rate(name)}
+    if any(np.size(value) > 1 for name, value in others.items() if name not in found.over):
+        return None
+    names = list(found.over)
+    swept = {
+        name: values.reshape([-1 if name == other else 1 for other in names] + [1])
+        for name, values in found.over.items()
+        if not is_rate(name)
+    }
+    return dataclasses.replace(optimizer, lr=1.0, **swept)
 
 
 def telling_rows(beside: NDArray[np.bool_], limit: int) -> NDArray[np.intp]:

@@ -17,6 +17,7 @@ from fastgd.plot.colouring import (
     add_legend,
     attractor_entries,
     check_color_by,
+    check_one_problem,
     coloured,
     coloured_like,
     outcome_entries,
@@ -76,10 +77,12 @@ def basins(
         Most attractors in the legend, those with the largest shares, counted as above; the rest of those with a colour
         is one line. Where colours tell values, the lowest ones, and at most six.
     color_by : {"auto", "basin", "value"}
-        What colours tell: which attractor, or the value there. By default as above.
+        What colours tell: which attractor, or the value there. By default as above. Where all values are equal they
+        tell nothing apart, and colours tell the attractor with "value" too.
     colors_like : BasinMap, optional
         A map of the same problem whose colours to keep, such as that of another optimizer: its attractors have the
-        colours that they have in its own picture, and further ones what is left of the sixteen.
+        colours that they have in its own picture, and further ones what is left of the sixteen. Problems are the same
+        if they have the same name or function, whatever their data.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def basins(
         If `map` or `colors_like` is not a BasinMap or `ax` not axes.
     ValueError
         If the extension of `out` is not supported, its folder does not exist, `max_legend` < 1, `color_by` is
-        unknown, or `colors_like` has another number of parameters.
+        unknown, or `colors_like` is of another problem or number of parameters.
 
     References
     ----------
@@ -152,6 +155,8 @@ def check_like(map: BasinMap, like: Any) -> None:
         raise ValueError(
             f"colors_like must be a map of the same problem, with {map.problem.dim} parameters, got {like.problem.dim}"
         )
+    if like is not None:
+        check_one_problem([map, like], "colors_like must be a map of the same problem as map")
 
 
 def draw_map(

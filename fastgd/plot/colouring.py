@@ -59,6 +59,26 @@ def check_color_by(color_by: str) -> None:
         raise ValueError(f"color_by must be one of {', '.join(map(repr, COLOUR_BY))}, got {color_by!r}")
 
 
+def check_one_problem(maps: Sequence[BasinMap], rule: str) -> None:
+    """Refuse maps of different problems.
+
+    Problems count as the same if they have the same name or the same function. A problem may be made anew for each
+    map, and other data move the minima only, so that neither identity nor data are asked for.
+
+    Raises
+    ------
+    ValueError
+        With `rule` as its beginning, if the problem of one map is another than that of the first.
+    """
+    first = maps[0].problem
+    for map in maps[1:]:
+        if map.problem.name != first.name and map.problem.fun is not first.fun:
+            raise ValueError(
+                f"{rule}, got {first.name} and {map.problem.name}: draw each in a picture of its own, or give them "
+                "the same name= in Problem(...) if they are one"
+            )
+
+
 def coloured(counts: NDArray[np.int64], fun: Array, color_by: str) -> Colouring:
     """Choose the colours of attractors, from the starts that lead to each and their values."""
     order = style.ranked(counts)

@@ -12,7 +12,7 @@ from fastgd.basins import BasinMap, Basins
 from fastgd.calls import explain_calls
 from fastgd.landscape import Classification, CriticalPoints
 from fastgd.plot import figures, style
-from fastgd.plot.levels import level_text, round_levels
+from fastgd.plot.levels import level_texts, round_levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -292,7 +292,7 @@ def bands(
         beside = ax.inset_axes((1.03, 0.0, 0.045, 1.0))
         bar = figure.colorbar(filled, cax=beside, label="value", ticks=levels, spacing="uniform")
         bar.ax.minorticks_off()
-        bar.ax.set_yticklabels([level_text(level) for level in levels])
+        bar.ax.set_yticklabels(level_texts(levels))
     style.fit_aspect(ax, float(a[-1] - a[0]), float(b[-1] - b[0]))
     ax.set_xlim(a[0], a[-1])
     ax.set_ylim(b[0], b[-1])

@@ -18,6 +18,7 @@ from fastgd.plot.colouring import (
     add_legend,
     attractor_entries,
     check_color_by,
+    check_one_problem,
     coloured,
     common_attractors,
     common_sizes,
@@ -50,20 +51,20 @@ def basins_grid(
     Shades go from light to dark with the steps, on a logarithmic scale of its own for each map: the line below its
     name tells the 2 % and the 98 % quantile of its steps, where the scale begins and ends; one that spans less than a
     factor of two uses a part of the shades. So the basins of a slow rule are as easy to tell apart as those of a fast
-    one. Colours are chosen as in `basins`, by the shares in all maps
-    together.
+    one. Colours are chosen as in `basins`, by the shares in all maps together.
 
     Parameters
     ----------
     maps : sequence of BasinMap, or mapping of str to BasinMap
-        Maps of one problem, such as those of several optimizers, under their names or those of the optimizers.
+        Maps of one problem, such as those of several optimizers, under their names or those of the optimizers. Problems
+        are the same if they have the same name or function, whatever their data.
     out : path, optional
         File to write the figure to; its extension says the format.
     columns : int
         How many stand side by side.
     color_by : {"auto", "basin", "value"}
         What colours tell: which attractor, or the value there. By default the value where there are many
-        attractors, see `basins`.
+        attractors, see `basins`. Where all values are equal, the attractor with "value" too.
     title : str, optional
         By default the name of the problem, and where parameters outside the plane are held, if in all maps at the same
         place.
@@ -168,7 +169,7 @@ def basins_stack(
     view : (float, float)
         Elevation and azimuth of the eye, in degrees.
     color_by : {"auto", "basin", "value"}
-        What colours tell, see `basins`.
+        What colours tell, see `basins`. Where all values are equal, the attractor with "value" too.
     title : str, optional
         By default the problem and the optimizer.
 
@@ -246,6 +247,7 @@ def _named_maps(maps: Any) -> tuple[list[str], list[BasinMap]]:
     names = [str(n) for n in given] if given is not None else [style.optimizer_text(m.optimizer) for m in listed]
     if len({map.problem.dim for map in listed}) > 1:
         raise ValueError("maps must be of one problem, got problems with different numbers of parameters")
+    check_one_problem(listed, "maps must be of one problem")
     return names, listed
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins import BasinSweep
+from fastgd.basins.sweep import swept_rule
 from fastgd.comparison import ACCURACY
 from fastgd.optimizers import GradientDescent, Momentum, Nesterov
 from fastgd.plot import figures, style
-from fastgd.texts import position_text
+from fastgd.plot.grids import place_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +30,13 @@ class Panel(NamedTuple):
     unit: str
     values: Array
     most: float | None = None
+
+
+class Stable(NamedTuple):
+    """The largest rates that stay at the lowest minimum: their line, and the rule with the values swept."""
+
+    line: tuple[Array, Array]
+    rule: Any
 
 
 def check_panels(found: BasinSweep, show: Any) -> list[Panel]:
@@ -50,7 +57,7 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
     if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
         if not 0 <= name < count:
             raise ValueError(f"show: attractors are numbered from 0 to {count - 1}, got {name}")
-        place = position_text(found.basins.x[:, :3], int(name), 3)
+        place = place_text(found.basins.x[int(name)], found.basins.x)
         return Panel(f"at {name}: {place}", "starts (%)", 100.0 * found.fractions[..., name], 100.0)
     if name == "lowest":
         share = found.fractions[..., lowest_attractors(found)].sum(axis=-1)
@@ -83,12 +90,13 @@ def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[F
     meaning = f"one for each of show, {count} here"
     figure, axes = figures.new_several(axes, count, (rows, columns), (4.4 * columns, 3.3 * rows + 0.6), meaning)
     sides = [Side(name, values) for name, values in found.over.items()]
-    line = _largest_stable(found)
+    stable = _largest_stable(found)
     for ax, panel in zip(axes, panels, strict=True):
         _draw(figure, ax, panel, sides)
-        if line is not None:
-            ax.plot(*line, color="white", linestyle=":", linewidth=2.0, path_effects=style.edges((3.4, "black")))
-    _add_legend(figure, found, line is not None, any(np.isnan(panel.values).any() for panel in panels))
+        if stable is not None:
+            ax.plot(*stable.line, color="white", linestyle=":", linewidth=2.0, path_effects=style.edges((3.4, "black")))
+    formula = limit_text(stable.rule) if stable is not None else ""
+    _add_legend(figure, formula, any(np.isnan(panel.values).any() for panel in panels))
     return figure, axes
 
 
@@ -153,33 +161,27 @@ def _draw(figure: Figure, ax: Any, panel: Panel, sides: list[Side]) -> None:
     ax.set_title(panel.title, fontsize="medium")
 
 
-def _largest_stable(found: BasinSweep) -> tuple[Array, Array] | None:
-    """Return the line of the largest rates that stay at the lowest minimum, over the two hyperparameters."""
+def _largest_stable(found: BasinSweep) -> Stable | None:
+    """Return the line of the largest rates that stay at the lowest minimum; None where none is known.
+
+    None over the weight decay as well: it moves the minimum, whose curvature is known at one of the values only.
+    """
     names = list(found.over)
     if "lr" not in names or any(name.startswith("lr.") for name in names):
         return None
-    (other,) = (name for name in names if name != "lr")
-    along = np.sort(found.over[other])
-    rule = dataclasses.replace(found.optimizer, lr=1.0, **{other: along[:, None]})
-    limits = stable_rates(found, rule)
+    limits, lowest = found.limits, lowest_attractors(found)
     if limits is None:
         return None
-    lowest = lowest_attractors(found)
-    rates = np.broadcast_to(limits, (along.size, limits.shape[-1]))[:, lowest]
+    side = names.index("lr")
+    # The limits are the same for every rate.
+    rates = np.moveaxis(limits, side, 0)[0][:, lowest]
     if not lowest.size or np.isnan(rates).all():
         return None
+    along = found.over[names[1 - side]]
+    order = np.argsort(along)
     # Of several lowest minima, the one that holds longest
-    line = np.nanmax(rates, axis=1)
-    return (line, along) if names[0] == "lr" else (along, line)
-
-
-def stable_rates(found: BasinSweep, rule: Any = None) -> Array | None:
-    """Return the largest rate that stays at each attractor, NaN where it goes down; None where none is known."""
-    rule = found.optimizer if rule is None else rule
-    if rule.largest_stable_rate(1.0) is None:
-        return None
-    curvature = found.basins.curvature
-    return np.where(curvature.index == 0, rule.largest_stable_rate(curvature.sharpness), np.nan)
+    line = np.fmax.reduce(rates, axis=1)[order]
+    return Stable((line, along[order]) if side == 0 else (along[order], line), swept_rule(found))
 
 
 def limit_text(rule: Any) -> str:
@@ -209,13 +211,13 @@ def limit_text(rule: Any) -> str:
     return rf"$2\,(1 + \mu) / {below}$ with {', '.join(letters + decay)}"
 
 
-def _add_legend(figure: Figure, found: BasinSweep, line: bool, empty: bool) -> None:
+def _add_legend(figure: Figure, formula: str, empty: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = []
-    if line:
-        text = f"largest rate that stays at the lowest minimum: {limit_text(found.optimizer)}"
+    if formula:
+        text = f"largest rate that stays at the lowest minimum: {formula}"
         effects = style.edges((3.4, "black"))
         handles.append(Line2D([], [], color="white", linestyle=":", linewidth=2.0, path_effects=effects, label=text))
     if empty:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["level_text", "round_levels", "roundest"]
+__all__ = ["level_texts", "round_levels", "roundest"]
+
+_FEWEST, _MOST = 6, 17  # significant digits of a level; 17 tell any two numbers apart
+_ROUNDED = 0.01  # of the distance to its neighbour that the text of a level may be off
 
 
 def round_levels(values: NDArray[np.float64], bands: int) -> NDArray[np.float64]:
@@ -57,34 +60,52 @@ def roundest(low: float, high: float) -> float:
         return 0.0
     if high < 0.0:
         return -roundest(-high, -low)
-    power = np.floor(np.log10(high))
+    power = float(np.floor(np.log10(high)))
     if 10.0**power >= low:
         return float(f"{10.0**power:.15g}")
     for k in range(17):
         unit = 10.0 ** (power - k)
         # Of the multiples of 5, 2 or 1 units, the one nearest to the middle
         for step in (5.0, 2.0, 1.0):
-            first, last = np.ceil(low / (step * unit)), np.floor(high / (step * unit))
+            width = step * unit
+            if not 0.0 < width < np.inf:  # beyond the largest or the smallest number
+                continue
+            first, last = np.ceil(low / width), np.floor(high / width)
             if first <= last:
-                middle = np.clip(np.round(0.5 * (low + high) / (step * unit)), first, last)
+                # The halves apart, as the sum of two large numbers overflows
+                middle = np.clip(np.round((0.5 * low + 0.5 * high) / width), first, last)
                 return float(f"{middle * step * unit:.15g}")
     return low
 
 
-def level_text(level: float) -> str:
-    """Return a level as it stands beside the scale.
+def level_texts(levels: NDArray[np.float64]) -> list[str]:
+    """Return ascending levels as they stand beside the scale, with as many digits as tell neighbours apart.
 
     Examples
     --------
-    >>> from fastgd.plot.levels import level_text
-    >>> level_text(-0.5), level_text(2000.0), level_text(5e6), level_text(2e-5)
-    ('\u22120.5', '2,000', '5e6', '2e\u22125')
+    >>> import numpy as np
+    >>> from fastgd.plot.levels import level_texts
+    >>> level_texts(np.array([-0.5, 2000.0, 5e6])), level_texts(np.array([2e-5, 1 / 3]))
+    (['\u22120.5', '2,000', '5e6'], ['2e\u22125', '0.333333'])
+    >>> level_texts(np.array([1234567.0, 1234568.0]))
+    ['1.234567e6', '1.234568e6']
     """
+    with np.errstate(over="ignore"):
+        gaps = np.concatenate([[np.inf], np.diff(levels), [np.inf]])
+    for digits in range(_FEWEST, _MOST + 1):
+        shown = [float(f"{level:.{digits}g}") for level in levels]
+        # Not only different, but as far apart as the levels are
+        if np.all(np.abs(shown - levels) <= _ROUNDED * np.minimum(gaps[1:], gaps[:-1])):
+            break
+    return [_level_text(float(level), digits) for level in levels]
+
+
+def _level_text(level: float, digits: int) -> str:
     if level == 0 or 1e-3 <= abs(level) < 1e5:
-        text = f"{level:,.10g}"
+        text = f"{level:,.{digits}g}"
     else:
-        mantissa, exponent = f"{level:.10g}".split("e") if "e" in f"{level:.10g}" else f"{level:e}".split("e")
-        text = f"{float(mantissa):g}e{int(exponent)}"
+        mantissa, exponent = f"{level:.{digits - 1}e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

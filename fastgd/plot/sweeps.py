@@ -13,7 +13,7 @@ from fastgd.basins import BasinSweep
 from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.grids import place_text
-from fastgd.plot.heat_maps import check_panels, draw_heat_maps, limit_text, stable_rates
+from fastgd.plot.heat_maps import check_panels, draw_heat_maps, limit_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,8 +38,9 @@ def sweep(
     is logarithmic where its values are spaced so.
 
     Over the learning rate, dotted lines mark the largest rate at which the optimizer stays at an attractor, where that
-    is known (`fastgd.GradientDescent.largest_stable_rate`, and those of `Momentum` and `Nesterov`): over one
-    hyperparameter for each attractor in its colour, over two for the lowest minimum.
+    is known (`fastgd.BasinSweep.limits`, for `GradientDescent`, `Momentum` and `Nesterov`): over one hyperparameter for
+    each attractor in its colour, over two for the lowest minimum. Over the weight decay there is none, as it moves the
+    minima.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     values = values[order]
     shown = np.sort(style.ranked(found.basins.counts)[:_MOST_IN_LEGEND])
     colours = style.colours(found.basins.counts)
-    limits = stable_rates(found) if name == "lr" else None
+    limits = found.limits if name == "lr" else None
     for k in shown:
         low, high = 100.0 * found.intervals[order, k].T
         axes[0].fill_between(values, low, high, color=colours[k], alpha=0.25, linewidth=0)

@@ -144,6 +144,29 @@ def test_a_map_of_another_number_of_parameters_is_refused(himmelblau):
         gd.plot.basins(himmelblau["plain"], colors_like=cube)
 
 
+def test_maps_of_another_problem_are_refused(himmelblau, rastrigin):
+    with pytest.raises(ValueError, match="the same problem as map, got himmelblau and rastrigin: draw each in"):
+        gd.plot.basins(himmelblau["plain"], colors_like=rastrigin)
+    for draw in (gd.plot.basins_grid, gd.plot.basins_stack):
+        with pytest.raises(ValueError, match="maps must be of one problem, got himmelblau and rastrigin"):
+            draw([himmelblau["plain"], rastrigin])
+
+
+def test_a_problem_made_anew_with_other_data_or_another_name_is_the_same(himmelblau):
+    first = himmelblau["plain"]
+    again = gd.problems.himmelblau()
+    renamed = gd.Problem(again.fun, dim=2, bounds=(-5, 5), name="mine")
+    for problem in (again, renamed):
+        map = gd.map_basins(problem, PLAIN, (8, 8))
+        gd.plot.basins(map, colors_like=first)
+        gd.plot.basins_grid([first, map])
+    wells = [
+        gd.Problem(lambda x, at: (x[0] ** 2 - at) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2), data=(at,), name="wells")
+        for at in (1.0, 1.2)
+    ]
+    gd.plot.basins_grid([gd.map_basins(problem, PLAIN, (8, 8)) for problem in wells])
+
+
 def test_every_panel_has_shades_of_its_own_and_says_so(himmelblau):
     figure, axes = gd.plot.basins_grid(himmelblau)
     assert [ax.get_title() for ax in axes.flat] == ["plain", "Adam", "heavy"]

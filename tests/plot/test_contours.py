@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import fastgd as gd
-from fastgd.plot.levels import level_text, round_levels, roundest
+from fastgd.plot.levels import level_texts, round_levels, roundest
 from fastgd.plot.trajectories import draw_path
 
 
@@ -48,8 +48,31 @@ def test_the_roundest_number_between():
     assert [roundest(*ends) for ends in ((0.9, 11.0), (3.0, 6.0), (180.0, 260.0), (-7.0, -3.0), (310.25, 310.35))] == [
         10.0, 5.0, 200.0, -5.0, 310.3
     ]  # fmt: skip
-    assert level_text(1.5e7) == "1.5e7"
-    assert level_text(100_000) == "1e5"
+    assert level_texts(np.array([100_000, 1.5e7])) == ["1e5", "1.5e7"]
+
+
+@pytest.mark.parametrize(("first", "width"), [(1e6, 5.0), (1e9, 1e-3), (-3e4, 1e-6), (0.0, 1.0), (1.0, 1e-15)])
+def test_texts_tell_neighbouring_levels_apart(first, width):
+    levels = round_levels(first + np.linspace(0.0, width, 1001), 12)
+    texts = level_texts(levels)
+    assert len(set(texts)) == levels.size > 1
+    read = [float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in texts]
+    np.testing.assert_allclose(read, levels, rtol=0, atol=0.01 * np.diff(levels).min())
+
+
+def test_levels_have_no_more_digits_than_they_need():
+    assert level_texts(np.array([1234567.0, 1234568.0])) == ["1.234567e6", "1.234568e6"]
+    assert level_texts(np.array([1 / 3, 2 / 3, 12345.678912])) == ["0.333333", "0.666667", "12,345.7"]
+
+
+def test_levels_of_numbers_near_the_largest_and_the_smallest():
+    assert roundest(1.6e308, 1.7e308) == 1.6e308
+    assert roundest(1.23e308, 1.71e308) == 1.5e308
+    levels = round_levels(np.linspace(1.2e308, 1.7e308, 1001), 5)
+    assert levels.tolist() == [1.3e308, 1.4e308, 1.5e308, 1.6e308]
+    assert level_texts(levels) == ["1.3e308", "1.4e308", "1.5e308", "1.6e308"]
+    assert level_texts(np.array([-1.7e308, 1.7e308])) == ["\N{MINUS SIGN}1.7e308", "1.7e308"]
+    assert 1e-323 <= roundest(1e-323, 2e-323) <= 2e-323
 
 
 def test_the_scale_names_every_level(problem):

@@ -99,6 +99,37 @@ def test_over_the_rate_the_lines_are_those_of_the_rule():
         assert "momentum 0.5" in axes[0].get_title()
 
 
+def test_the_legend_has_the_formula_of_the_values_swept():
+    problem = form(1.0, 4.0)
+    dampening = [0.5, 0.0, 0.25]
+    over = {"lr": [0.1, 0.5], "dampening": dampening}
+    found = gd.sweep_basins(problem, gd.Momentum(lr=0.1, momentum=0.5), over, n_starts=5)
+    figure, axes = gd.plot.sweep(found, show=["lowest"])
+    (line,) = dotted(axes[0])
+    np.testing.assert_allclose(line.get_ydata(), [0.0, 0.25, 0.5])
+    np.testing.assert_allclose(line.get_xdata(), 3.0 / (4.0 * (1.0 - np.array([0.0, 0.25, 0.5]))), rtol=1e-5)
+    text = figure.legends[0].get_texts()[0].get_text()
+    assert text.endswith(limit_text(gd.Momentum(lr=1, dampening=0.1)))
+
+
+@pytest.mark.parametrize("rule", [gd.GradientDescent(lr=0.1), gd.Momentum(lr=0.1, weight_decay=0.1)])
+def test_over_the_weight_decay_there_is_no_line(rule):
+    over = {"lr": [0.1, 0.2], "weight_decay": [0.0, 1.0]}
+    found = gd.sweep_basins(form(1.0, 4.0), rule, over, n_starts=5)
+    figure, axes = gd.plot.sweep(found, show=["lowest"])
+    assert not dotted(axes[0])
+    assert not any("largest rate" in text.get_text() for legend in figure.legends for text in legend.get_texts())
+
+
+def test_titles_of_panels_tell_where_coordinates_are_left_out():
+    found = gd.sweep_basins(
+        form(1.0, 2.0, 3.0, 4.0), gd.Momentum(lr=0.1), {"lr": [0.1, 0.2], "momentum": [0.0, 0.5]}, n_starts=5
+    )
+    _, axes = gd.plot.sweep(found, show=[0])
+    assert axes[0].get_title().endswith(", ...)")
+    assert axes[0].get_title().count(",") == 3
+
+
 @pytest.mark.parametrize(("rule", "text"), [
     (gd.GradientDescent(lr=1, weight_decay=0.1), r"$2 / (\lambda_{\max} + w)$ with weight decay $w$"),
     (gd.Momentum(lr=1), r"$2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$"),
