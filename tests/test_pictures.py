@@ -349,6 +349,13 @@ def test_numbers_of_a_tree_have_room(count):
     assert count > 30 or shown >= set(map(str, minima))
 
 
+def test_lines_of_optimizers_have_no_colour_of_a_minimum(problem):
+    found = gd.compare(problem, problem.grid((8, 8)), [gd.Adam(lr=0.05), PLAIN])
+    profile = gd.plot.compare(found)[1][-1]
+    assert not {to_hex(line.get_color()).upper() for line in profile.lines} & set(style.PALETTE)
+    assert len({line.get_linestyle() for line in profile.lines}) == 2
+
+
 def test_points_are_marked_by_their_kinds():
     problem = gd.problems.himmelblau()
     found = gd.find_critical_points(problem, 300)

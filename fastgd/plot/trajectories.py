@@ -40,7 +40,7 @@ def trajectories(
     log: bool = True,
     title: str | None = None,
 ) -> tuple[Figure, Any]:
-    """Draw the paths of recorded runs over the landscape.
+    """Draw the paths of recorded runs over the landscape, with one parameter along the graph of the function.
 
     A path begins at a ring and ends at a dot where it converged, at a square where the step limit or a stall ended it,
     and at a cross where it diverged. With several results each has a colour; of one alone, each value of a
@@ -97,29 +97,39 @@ def trajectories(
     target = figures.target(out, tight=ax is None)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
-    check_plane(problem)
+    if on == "surface" or problem.dim > 1:
+        check_plane(problem)
     i, j = (int(k) % problem.dim for k in plane)
-    box = sides(problem, paths, (i, j)) if bounds is None else bounds
+    box = sides(problem, paths, (i, j)[: problem.dim]) if bounds is None else bounds
     lowest = 0.0
-    if on == "contour":
+    if problem.dim == 1:
+        figure, ax = figures.new_axes(ax, (6.4, 4.2))
+        draw_graph(problem, ax, problem.grid(2, bounds=box)[:, 0])
+    elif on == "contour":
         figure, ax = contour(problem, ax, bounds=box, plane=plane)
-        limits = ax.get_xlim(), ax.get_ylim()
     else:
         figure, ax, lowest = draw_surface(problem, ax, problem.grid((81, 81), plane, None, box), plane, log)
         ax.view_init(35.0, -60.0)
+    limits = ax.get_xlim(), ax.get_ylim()
     drawn = [(line, *look) for line, look in zip(itertools.chain(*paths.values()), _looks(named, paths), strict=True)]
-    near = 0.02 * np.abs(np.diff([ax.get_xlim(), ax.get_ylim()])[:, 0])
-    labels = [label for _, _, label, _ in drawn if label is not None]
-    # Colours without a meaning need not be seen at every mark
-    colours = [colour if labels else "" for _, colour, _, _ in drawn]
-    first, last = (_later([line[k, [i, j]] for (line, _), *_ in drawn], colours, near) for k in (0, -1))
-    for k, ((line, _), colour, label, status) in enumerate(drawn):
-        coordinates: tuple[Array, ...] = (line[:, i], line[:, j])
+    places: list[tuple[Array, ...]] = []
+    for (line, _), *_ in drawn:
+        if problem.dim == 1:
+            places.append((line[:, 0], problem.value(line)))
+            continue
+        places.append((line[:, i], line[:, j]))
         if on == "surface":
             # A little above the ground, so that the surface does not swallow the line
             height = lifted(problem.value(line), lowest, log)
-            coordinates = (*coordinates, height + 0.01 * np.ptp(ax.get_zlim()))
-        draw_path(ax, coordinates, colour, label, status, (5.0 * first[k], 7.0 * last[k]))
+            places[-1] += (height + 0.01 * np.ptp(ax.get_zlim()),)
+    labels = [label for _, _, label, _ in drawn if label is not None]
+    # Colours without a meaning need not be seen at every mark
+    colours = [colour if labels else "" for _, colour, _, _ in drawn]
+    near = 0.02 * np.ptp(limits, axis=1)
+    first, last = (_later([np.array([part[k] for part in place[:2]]) for place in places], colours, near)
+                   for k in (0, -1))  # fmt: skip
+    for k, (_, colour, label, status) in enumerate(drawn):
+        draw_path(ax, places[k], colour, label, status, (5.0 * first[k], 7.0 * last[k]))
     if on == "contour":
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
@@ -329,6 +339,16 @@ def _share_text(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]
         return ", not all runs"
     some, every = counts.pop()
     return f", {some:,} of {every:,} runs{' each' if len(named) > 1 else ''}"
+
+
+def draw_graph(problem: Any, ax: Any, box: Array) -> None:
+    """Draw a function of one parameter between two ends, as what paths are drawn upon."""
+    x = np.linspace(box[0], box[1], 401)
+    ax.plot(x, problem.value(x[:, None]), color="0.6", linewidth=1.2)
+    ax.set_xlim(box)
+    ax.set_ylim(ax.get_ylim())
+    ax.set_xlabel("x[0]")
+    ax.set_ylabel("value")
 
 
 def draw_path(

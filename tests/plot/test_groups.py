@@ -81,3 +81,16 @@ def test_bands_of_many_rates_together_are_named_so(problem):
     figure, axes = gd.plot.convergence(runs)
     assert len(axes[0].lines) == 1
     assert figure.get_suptitle().endswith("of 12 runs with every lr together")
+
+
+def test_paths_of_one_parameter_lie_on_the_graph():
+    double = gd.Problem(lambda x: (x[0] ** 2 - 1.0) ** 2, dim=1, bounds=(-2, 2), name="two wells")
+    runs = gd.minimize(double, [[-1.8], [0.3]], gd.GradientDescent(lr=0.05), record=1)
+    _, ax = gd.plot.trajectories(runs)
+    graph, *paths = (line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1)
+    np.testing.assert_allclose(graph.get_ydata(), double.value(graph.get_xdata()[:, None]))
+    for path, start in zip(paths, (-1.8, 0.3), strict=True):
+        assert path.get_xydata()[0].tolist() == [start, double.value([start])]
+    assert (ax.get_xlim(), ax.get_ylabel()) == ((-2.0, 2.0), "value")
+    with pytest.raises(ValueError, match="at least two parameters"):
+        gd.plot.trajectories(runs, on="surface")
