@@ -234,19 +234,19 @@ def test_more_attractors_than_colours_share_one_in_all_maps():
 
 def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     found = gd.sweep_basins(problem, PLAIN, {"lr": np.linspace(0.002, 0.03, 15)}, n_starts=100)
-    _, axes = gd.plot.sweep(found)
+    figure, axes = gd.plot.sweep(found)
     dotted = sorted(line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == ":")
     np.testing.assert_allclose(dotted, np.sort(found.limits))
     assert axes[0].get_title() == "himmelblau, GradientDescent"
-    (text,) = legend_texts(axes[1])
+    (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
     assert text.startswith("largest rate that\nstays at each")
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
-    _, axes = gd.plot.sweep(by_adam)
+    figure, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]
-    assert axes[1].get_legend() is None
+    assert len(figure.legends) == 1
     small = gd.sweep_basins(problem, PLAIN, {"lr": [0.001, 0.002]}, n_starts=100)
-    _, axes = gd.plot.sweep(small)
-    assert axes[1].get_legend() is None  # none of the lines is in the picture
+    figure, _ = gd.plot.sweep(small)
+    assert len(figure.legends) == 1  # none of the lines is in the picture
     momentum = gd.sweep_basins(problem, gd.Momentum(lr=0.01), {"momentum": [0.1, 0.5]}, n_starts=100)
     _, axes = gd.plot.sweep(momentum)
     assert axes[0].get_title() == "himmelblau, Momentum, lr 0.01"

@@ -47,9 +47,9 @@ def contour(
 ) -> tuple[Figure, Axes]:
     """Draw a landscape from above, in bands between round values that each cover about the same area.
 
-    Bands of equal area show valley floors and high walls alike, where values span many powers of ten. The bands are
-    shades of grey, the lowest darkest, so that colours are free for what is drawn on top; the first and the last one go
-    on below and above the scale.
+    Bands of equal area show valley floors and high walls alike, where values span many powers of ten; further bands go
+    down into narrow minima. The bands are shades of grey, the lowest darkest, so that colours are free for what is
+    drawn on top; the first and the last one go on below and above the scale.
 
     Parameters
     ----------
