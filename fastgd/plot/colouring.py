@@ -115,7 +115,7 @@ def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
 
 
 def _of_basins(table: Array, order: NDArray[np.intp]) -> Colouring:
-    return Colouring(table, None, order, np.count_nonzero(~style.is_other(table)) > _FEW_COLOURS)
+    return Colouring(table, None, order, bool(np.count_nonzero(~style.is_other(table)) > _FEW_COLOURS))
 
 
 def common_attractors(maps: Sequence[BasinMap]) -> tuple[list[NDArray[np.int64]], Array, Array]:

@@ -19,7 +19,7 @@ class Group(NamedTuple):
 
 def varied(result: Any) -> dict[str, NDArray[Any]]:
     """Return the hyperparameters of a result that differ from run to run, each of shape (runs,)."""
-    numbers = getattr(result.optimizer, "hyperparameters", dict)()
+    numbers: dict[str, Any] = getattr(result.optimizer, "hyperparameters", dict)()
     arrays = {name: np.asarray(value) for name, value in numbers.items() if value is not None}
     return {
         name: np.broadcast_to(value, result.status.shape).reshape(-1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["level_texts", "round_levels", "roundest"]
 
 _LEFT = 1.25  # how much higher than the next the lowest band may be
-_EVEN, _FURTHER = 6, 12  # further levels in even steps, and in all
+_EVEN, _FURTHER = 6, 12  # further levels in even steps, and about so many in all
 _FEWEST, _MOST = 6, 17  # significant digits of a level; 17 tell any two numbers apart
 _ROUNDED = 0.01  # of the distance to its neighbour that the text of a level may be off
 
@@ -53,13 +53,14 @@ def round_levels(values: NDArray[np.float64], bands: int) -> NDArray[np.float64]
 def _further_down(levels: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
     """Return round levels below the first of some, until what is left is about as high as the band above."""
     found = [float(levels[0])]
-    gap = float(levels[1] - levels[0])
+    height = gap = float(levels[1] - levels[0])
     # Of a well so deep that even steps would be too many, the later ones grow as fast as they need to.
     growth = max(2.0, ((found[0] - lowest) / gap) ** (1.0 / (_FURTHER - _EVEN)))
-    while found[-1] - lowest > _LEFT * gap and len(found) <= _FURTHER:
-        found.append(roundest(found[-1] - gap, found[-1] - 0.6 * gap))
+    while np.isfinite(gap) and found[-1] - lowest > _LEFT * height:
         if len(found) > _EVEN:
-            gap *= growth
+            gap = min(gap * growth, 0.9 * (found[-1] - lowest))  # above the lowest, or nothing were below
+        found.append(roundest(found[-1] - gap, found[-1] - 0.6 * gap))
+        height = found[-2] - found[-1]
     return np.array(found[:0:-1])
 
 

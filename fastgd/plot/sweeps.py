@@ -166,15 +166,17 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     style.plain_log_ticks(axes[1].yaxis)
     handles, texts = axes[0].get_legend_handles_labels()
     # On a new figure beside both axes, as a long legend would push them apart
-    owner, place = (figure, {"loc": "outside right upper"}) if new else (axes[0], dict(_BESIDE))
-    owner.legend(handles, texts, frameon=False, title="the descent ends at", alignment="left", **place)
+    where: dict[str, Any] = {"loc": "outside right upper"} if new else _BESIDE
+    (figure if new else axes[0]).legend(
+        handles, texts, frameon=False, title="the descent ends at", alignment="left", **where
+    )
     if limits is not None and np.any((limits[shown] >= values[0]) & (limits[shown] <= values[-1])):
         from matplotlib.lines import Line2D
 
         dotted = Line2D([], [], color="0.3", linestyle=":", linewidth=1.4)
         text = "largest rate that\nstays at each:\n" + limit_text(found.optimizer).replace(" with ", "\nwith ")
-        owner, place = (figure, {"loc": "outside right lower"}) if new else (axes[1], dict(_BESIDE))
-        owner.legend([dotted], [text], frameon=False, **place)
+        where = {"loc": "outside right lower"} if new else _BESIDE
+        (figure if new else axes[1]).legend([dotted], [text], frameon=False, **where)
     return figure, axes
 
 
