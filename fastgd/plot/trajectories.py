@@ -327,7 +327,7 @@ def _later(points: list[Array], colours: list[str], near: Array) -> list[int]:
 
 def _columns(labels: list[str]) -> int:
     """Return in how many columns texts stand below the axes."""
-    return max(1, min(len(labels), 60 // (max(map(len, labels)) + 6)))
+    return max(1, min(len(labels), 66 // (max(map(len, labels)) + 6)))
 
 
 def _share_text(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> str:
