@@ -214,13 +214,17 @@ def animation(
     figure, ax = contour(problem, bounds=box, plane=plane, scale=False)
     figure.set_dpi(100)
     moving = []
-    labels = []
-    for (line, _), (colour, label, _) in zip(itertools.chain(*paths.values()), _looks(named, paths), strict=True):
+    looks = _looks(named, paths)
+    labels = [label for _, label, _ in looks if label is not None]
+    told = 0
+    for (line, _), (colour, label, _) in zip(itertools.chain(*paths.values()), looks, strict=True):
         around = style.edges((3.4, "white"), (2.4, "black"))
         (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
-        (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=7)
+        told += label is not None
+        # Heads drawn later are smaller, so that none hides those below it
+        size = 7 + (12 / len(labels) * (len(labels) - told) if labels else 0)
+        (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=size)
         moving.append((line, trail, head))
-        labels += [] if label is None else [label]
     if labels:
         style.legend_below(ax, _columns(labels))
     longest = max(len(line) for line, _, _ in moving)
