@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import fastgd as gd
+from fastgd.landscape.tree import disconnectivity_tree
 from fastgd.plot import style
 from fastgd.plot.colouring import common_attractors
 from fastgd.plot.convergence import along, resolved
@@ -233,19 +234,19 @@ def test_more_attractors_than_colours_share_one_in_all_maps():
 
 def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     found = gd.sweep_basins(problem, PLAIN, {"lr": np.linspace(0.002, 0.03, 15)}, n_starts=100)
-    _, axes = gd.plot.sweep(found)
+    figure, axes = gd.plot.sweep(found)
     dotted = sorted(line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == ":")
     np.testing.assert_allclose(dotted, np.sort(found.limits))
     assert axes[0].get_title() == "himmelblau, GradientDescent"
-    (text,) = legend_texts(axes[1])
+    (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
     assert text.startswith("largest rate that\nstays at each")
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
-    _, axes = gd.plot.sweep(by_adam)
+    figure, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]
-    assert axes[1].get_legend() is None
+    assert len(figure.legends) == 1
     small = gd.sweep_basins(problem, PLAIN, {"lr": [0.001, 0.002]}, n_starts=100)
-    _, axes = gd.plot.sweep(small)
-    assert axes[1].get_legend() is None  # none of the lines is in the picture
+    figure, _ = gd.plot.sweep(small)
+    assert len(figure.legends) == 1  # none of the lines is in the picture
     momentum = gd.sweep_basins(problem, gd.Momentum(lr=0.01), {"momentum": [0.1, 0.5]}, n_starts=100)
     _, axes = gd.plot.sweep(momentum)
     assert axes[0].get_title() == "himmelblau, Momentum, lr 0.01"
@@ -333,6 +334,26 @@ def test_minima_and_passes_bear_the_numbers_of_the_table():
         assert height == found.fun[number]
     _, ax = gd.plot.disconnectivity(found, max_labels=2)
     assert len(ax.texts) == 0
+
+
+@pytest.mark.parametrize("count", [5, 30, 60])
+def test_numbers_of_a_tree_have_room(count):
+    minima, saddles = np.arange(count) + 100, np.arange(count - 1) + 300
+    joined = [(100 + k, 101 + k) for k in range(count - 1)]
+    tree = disconnectivity_tree(minima, np.linspace(0, 1, count), saddles, np.linspace(1.1, 2, count - 1), joined)
+    figure, ax = gd.plot.disconnectivity(tree, max_labels=count)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_visible()]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    shown = {text.get_text() for text in ax.texts if text.get_visible()}
+    assert count > 30 or shown >= set(map(str, minima))
+
+
+def test_lines_of_optimizers_have_no_colour_of_a_minimum(problem):
+    found = gd.compare(problem, problem.grid((8, 8)), [gd.Adam(lr=0.05), PLAIN])
+    profile = gd.plot.compare(found)[1][-1]
+    assert not {to_hex(line.get_color()).upper() for line in profile.lines} & set(style.PALETTE)
+    assert len({line.get_linestyle() for line in profile.lines}) == 2
 
 
 def test_points_are_marked_by_their_kinds():

@@ -59,7 +59,8 @@ def basins(
 
     Where the sixteen hold less than nine tenths of the starts that settled, colours tell the *value* at which the
     descent ends instead, dark for low ones, up to the value that 98 % of these starts reach. Basins then have no
-    shades, and dark lines between them.
+    shades, and dark lines between them. Such lines there are too where more than eight colours tell basins, some of
+    which are alike; shades then go less far.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def basins(
         Whether to draw the legend and the scale of the steps.
     max_legend : int
         Most attractors in the legend, those with the largest shares, counted as above; the rest of those with a colour
-        is one line. Where colours tell values, the lowest ones, and at most six.
+        is one line. Where colours tell values, the lowest alone.
     color_by : {"auto", "basin", "value"}
         What colours tell: which attractor, or the value there. By default as above. Where all values are equal they
         tell nothing apart, and colours tell the attractor with "value" too.
@@ -143,7 +144,7 @@ def basins(
             mappable, extend = value_scale(colouring, map.basins.fun)
             figure.colorbar(mappable, cax=ax.inset_axes((1.03, 0.0, 0.04, 0.5)), label=VALUE_LABEL, extend=extend)
         elif high > low:
-            _add_scale(figure, ax, low, high)
+            _add_scale(figure, ax, low, high, _shade_range(colouring, DARKEST))
     target.save(figure)
     return figure, ax
 
@@ -194,19 +195,27 @@ def map_picture(
     picture[map.labels == UNSETTLED] = grey
     picture[map.labels == DIVERGED] = black
     settled = map.labels >= 0
+    # Neighbours may have the same value or colours that are alike, so a line is between them.
+    if colouring.limits is not None or colouring.crowded:
+        line = _before_another(map.labels)[settled] & ~colouring.other[map.labels[settled]]
+        darker = np.where(line, 1.0 - _LINE, 1.0)[:, None]
+    else:
+        darker = np.ones((1, 1))
     if colouring.limits is not None:
-        # Neighbours may have the same value, so a line is between them.
-        darker = np.where(_before_another(map.labels)[settled], 1.0 - _LINE, 1.0)
-        picture[settled] = (255.0 * darker[:, None] * colouring.table[map.labels[settled]]).round()
+        picture[settled] = (255.0 * darker * colouring.table[map.labels[settled]]).round()
         return picture
-    table = style.shades(colouring.table, _SHADES, darkest=darkest)
+    table = style.shades(colouring.table, _SHADES, *_shade_range(colouring, darkest))
     table[colouring.other] = style.rgb(style.OTHER_COLOUR)
-    table = (255.0 * table).round().astype(np.uint8)
     steps = np.maximum(map.nit[settled], 1)
     position = np.log(steps / low) / np.log(high / low) if high > low else np.full(steps.shape, 0.5)
     shade = np.rint(np.clip(position, 0.0, 1.0) * (_SHADES - 1)).astype(np.intp)
-    picture[settled] = table[map.labels[settled], shade]
+    picture[settled] = (255.0 * darker * table[map.labels[settled], shade]).round()
     return picture
+
+
+def _shade_range(colouring: Colouring, darkest: float) -> tuple[float, float]:
+    """How far shades go to white and to black: less where a light one would be the colour of another basin."""
+    return (0.2, min(darkest, 0.3)) if colouring.crowded else (0.6, darkest)
 
 
 def _before_another(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -271,13 +280,13 @@ def _value(value: float, all_values: NDArray[np.float64]) -> str:
     return f"{round(float(value), digits) + 0.0:.6g}"
 
 
-def _add_scale(figure: Figure, ax: Axes, low: float, high: float) -> None:
+def _add_scale(figure: Figure, ax: Axes, low: float, high: float, ends: tuple[float, float]) -> None:
     """Add the scale of the steps, in grey."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, LogNorm
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    grey = style.shades(np.array([[0.5, 0.5, 0.5]]), _SHADES)[0]
+    grey = style.shades(np.array([[0.5, 0.5, 0.5]]), _SHADES, *ends)[0]
     mappable = ScalarMappable(norm=LogNorm(low, high), cmap=ListedColormap(grey))
     inset = ax.inset_axes((1.03, 0.0, 0.04, 0.35))
     bar = figure.colorbar(mappable, cax=inset, label="steps", extend="both")  # the scale leaves out 2 % at each end

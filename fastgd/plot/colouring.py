@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOUR_BY = ("auto", "basin", "value")
 _MOST = 0.9  # share of the settled starts that the colours of the palette are to tell apart
-_LOWEST = 6  # attractors named in the legend where colours tell values
+_FEW_COLOURS = 8  # that are told apart at a glance, whatever their shades
 _SAMPLES = 4  # colours in a swatch that stands for several
 VALUES = "viridis"
 _DARKEST = 0.12  # of the map of colours, as the very first would look like what has diverged
@@ -38,11 +38,14 @@ class Colouring:
         The values at the ends of the scale, where colours tell values.
     order : ndarray, shape (k,)
         The attractors in the order in which legends name them.
+    crowded : bool
+        Whether there are so many colours that some are alike, so that basins need lines between them.
     """
 
     table: Array
     limits: tuple[float, float] | None
     order: NDArray[np.intp]
+    crowded: bool = False
 
     @property
     def other(self) -> NDArray[np.bool_]:
@@ -87,7 +90,7 @@ def coloured(counts: NDArray[np.int64], fun: Array, color_by: str) -> Colouring:
         first = counts[order[: len(style.PALETTE)]].sum()
         if color_by == "value" or first < _MOST * counts.sum():
             return Colouring(_of_values(fun, limits), limits, np.argsort(fun, kind="stable"))
-    return Colouring(style.colours(counts), None, order)
+    return _of_basins(style.colours(counts), order)
 
 
 def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
@@ -108,7 +111,11 @@ def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
             table[k] = of_group[group]
         elif left:
             table[k] = left.pop(0)
-    return Colouring(table, None, order)
+    return _of_basins(table, order)
+
+
+def _of_basins(table: Array, order: NDArray[np.intp]) -> Colouring:
+    return Colouring(table, None, order, bool(np.count_nonzero(~style.is_other(table)) > _FEW_COLOURS))
 
 
 def common_attractors(maps: Sequence[BasinMap]) -> tuple[list[NDArray[np.int64]], Array, Array]:
@@ -147,7 +154,7 @@ def attractor_entries(
     colouring : Colouring
         The colours.
     most : int
-        Most attractors to name. Where colours tell values, the lowest six at most.
+        Most attractors to name. Where colours tell values, the lowest alone, as the next ones look like it.
     text : callable
         What to say of one.
     ending : callable
@@ -155,7 +162,7 @@ def attractor_entries(
     """
     other = colouring.other
     named = colouring.order[~other[colouring.order]]
-    shown = np.sort(named[: most if colouring.limits is None else min(most, _LOWEST)])
+    shown = np.sort(named[: most if colouring.limits is None else 1])
     entries: list[tuple[list[Any], str]] = [([colouring.table[k]], text(int(k))) for k in shown]
     more = ~other
     more[shown] = False

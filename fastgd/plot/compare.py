@@ -23,6 +23,7 @@ _COLUMNS = 4
 _DASHES: tuple[Any, ...] = (
     "-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (10, 2)), (0, (8, 1.5, 3, 1.5)),
 )  # fmt: skip
+_GREYS = ("#000000", "#8A8A8A")
 
 
 @explain_calls()
@@ -39,7 +40,8 @@ def compare(
 
     The profile shows for each optimizer the share of runs that it brings to the global minimum with at most so many
     times the evaluations (values and gradients) of the best optimizer for that start; the reference takes no part.  See
-    `Comparison.profile`.
+    `Comparison.profile`.  Its lines differ by their dashes; below maps, where colours are attractors, they are black
+    and grey.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def compare(
         if comparison.reference is not None:
             _add_legend(above[0], comparison.reference.basins.x, maps, table)
     axes.append(below.add_subplot())
-    _draw_profile(comparison, axes[-1], max_factor)
+    _draw_profile(comparison, axes[-1], max_factor, coloured=not maps)
     target.save(figure)
     return figure, np.array(axes, dtype=object)
 
@@ -198,7 +200,7 @@ def _title(contestant: Contestant, comparison: Comparison) -> str:
     return f"{contestant.name}\n{contestant.agreement.share:.2%} elsewhere"
 
 
-def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None) -> None:
+def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None, coloured: bool) -> None:
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     costs = comparison.costs().reshape(len(comparison), -1)
@@ -212,10 +214,13 @@ def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None) ->
         factors = np.geomspace(1.0, right, 2000)
     shares = comparison.profile(factors)
     for k, (contestant, share) in enumerate(zip(comparison.contestants, shares, strict=True)):
-        # Seven colours, each with dashes of its own, and then the same with other dashes.
-        colour = style.PALETTE[k % 7] if k % 7 != 6 else "#000000"
+        # Each colour or grey with dashes of its own, and then the same with other dashes
+        colours = (*style.PALETTE[:6], "#000000") if coloured else _GREYS
         dashes = _DASHES[(k // 7 + k) % len(_DASHES)]
-        ax.step(factors, share, where="post", color=colour, linestyle=dashes, label=contestant.name)
+        ax.step(
+            factors, share, where="post", color=colours[k % len(colours)], linestyle=dashes, linewidth=1.8,
+            label=contestant.name,
+        )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_xlim(1.0, right)
     ax.set_ylim(0.0, 1.03)

@@ -48,9 +48,9 @@ def contour(
 ) -> tuple[Figure, Axes]:
     """Draw a landscape from above, in bands between round values that each cover about the same area.
 
-    Bands of equal area show valley floors and high walls alike, where values span many powers of ten. The bands are
-    shades of grey, the lowest darkest, so that colours are free for what is drawn on top; the first and the last one go
-    on below and above the scale.
+    Bands of equal area show valley floors and high walls alike, where values span many powers of ten; further bands go
+    down into narrow minima. The bands are shades of grey, the lowest darkest, so that colours are free for what is
+    drawn on top; the first and the last one go on below and above the scale.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64]
 def mark_kinds(
     ax: Axes, x: NDArray[np.float64], kinds: NDArray[np.str_], plane: tuple[int, int], grid: NDArray[np.float64]
 ) -> None:
-    """Mark points by their kinds, with a legend, and with their numbers where they are few."""
+    """Mark points by their kinds, with a legend below, and with their numbers where they are few."""
     shown = in_plane(x, plane, grid)
     for kind, marker, colour in KIND_MARKS:
         some = x[shown & (kinds == kind)][:, plane]
@@ -259,7 +259,7 @@ def mark_kinds(
                 path_effects=style.edges((2.5, "white")),
             )  # fmt: skip
     if (shown & (kinds != "")).any():
-        ax.legend(loc="best")
+        style.legend_below(ax, 3)
 
 
 def check_plane(problem: Any) -> None:

@@ -13,6 +13,7 @@ from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
 from fastgd.plot import figures, style
+from fastgd.plot.groups import groups, varied
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FEW = 10  # runs that are drawn one by one
+_MOST_GROUPS = 8
+_MOST_WIDE = 4  # series up to which the band of 90 % is drawn too
 _MOST_POINTS = 400
 _MOST_RUNS = 20_000
 _RESOLVED = 2000
@@ -40,8 +43,13 @@ def convergence(
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw value and gradient norm against the step, for many runs as quantile bands.
 
-    The line is the median; the bands hold 50 % and 90 % of the runs. A run that has ended keeps its last value, so
-    that no band is of the slow ones alone. Up to ten runs of each result are drawn one by one, a line each.
+    The line is the median; the bands hold 50 % and 90 % of the runs, with more than four lines 50 % alone. A run that
+    has ended keeps its last value, so that no band is of the slow ones alone. Up to ten runs of each result are drawn
+    one by one, a line each.
+
+    Of one result alone whose hyperparameters differ from run to run, each value has a colour and bands of its own, up
+    to eight values; with more, or of several results, the title says that they are drawn together. The size of
+    mini-batches is not kept in a result: to tell sizes apart, give a result of each under its name.
 
     Parameters
     ----------
@@ -84,22 +92,26 @@ def convergence(
     target = figures.target(out, tight=axes is None)
     named = style.named_runs(runs)
     figure, axes = figures.new_pair(axes, 1, 2, (9.0, 3.8), "for the value and for the gradient norm")
-    series = {name: along(result, name) for name, result in named.items()}
+    series = split(named)
     problem = next(iter(named.values())).problem
     if best is None:
         best = lowest_value(problem, np.concatenate([result.x.reshape(-1, problem.dim) for result in named.values()]))
     count = max(result.status.size for result in named.values())
+    apart = len(series) > len(named)
+    each = count // len(series) if apart else count
+    many = len(series) > _MOST_WIDE
     for k, (name, (steps, value, norm)) in enumerate(series.items()):
         colour = style.PALETTE[k % len(style.PALETTE)]
         with np.errstate(invalid="ignore"):
             above = np.maximum(value - best, _FLOOR)
         for ax, numbers in zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True):
-            if count <= _FEW:
+            if each <= _FEW:
                 lines = ax.plot(steps, numbers.T, color=colour, linewidth=1.2, alpha=0.8)
                 lines[0].set_label(name)
                 continue
             low, quarter, middle, three_quarters, high = np.nanquantile(numbers, _QUANTILES, axis=0)
-            ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+            if not many:
+                ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
             ax.plot(steps, middle, color=colour, linewidth=1.6, label=name)
     for ax, label in zip(axes, ("value above the lowest", "largest gradient component"), strict=True):
@@ -109,21 +121,43 @@ def convergence(
         ax.margins(x=0)
         style.grid_lines(ax)
     several = len(named) > 1
-    if several:
+    if apart:
+        axes[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif several:
         axes[0].legend(frameon=False)
     head = f"{getattr(problem, 'name', '')}{'' if several else ', ' + next(iter(named))}"
-    words = counted(count, "run") if count <= _FEW else f"median, 50 % and 90 % of {count:,} runs"
-    figure.suptitle(style.wrapped(f"{head}: {words}", 90) if title is None else title, fontsize="medium")
+    runs_text = f"{counted(each, 'run')} each" if apart else counted(count, "run")
+    bands = "median and 50 %" if many else "median, 50 % and 90 %"
+    words = runs_text if each <= _FEW else f"{bands} of {runs_text}"
+    pooled = [] if apart else list(dict.fromkeys(name for result in named.values() for name in varied(result)))
+    if pooled:
+        words += f" with every {' and '.join(pooled)} together"
+    text = f"{head}: {words}" if len(head) + len(words) < 88 else f"{style.wrapped(head, 90)}:\n{words}"
+    figure.suptitle(text if title is None else title, fontsize="medium")
     target.save(figure)
     return figure, axes
 
 
-def along(result: Any, name: str) -> tuple[NDArray[np.int64], Array, Array]:
-    """Return steps of shape (k,), and values and gradient norms of shape (runs, k), ended runs with their last."""
+def split(named: dict[str, Any]) -> dict[str, tuple[NDArray[np.int64], Array, Array]]:
+    """Return what to draw by name: each result, or of one alone each value of what differs from run to run."""
+    ((name, result), *more) = named.items()
+    parts = [] if more else groups(result, _MOST_GROUPS)
+    if parts:
+        return {part.label: along(result, name, part.runs) for part in parts}
+    return {name: along(result, name) for name, result in named.items()}
+
+
+def along(
+    result: Any, name: str, runs: NDArray[np.intp] | None = None
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Return steps of shape (k,), and values and gradient norms of shape (runs, k), ended runs with their last.
+
+    Of all runs, or of those given, at most so many as can be told apart are taken.
+    """
     traces = style.traces(result, name)
     if result.problem is None:
         raise ValueError(f"runs must know their problem for values along the way; {name} does not")
-    some = np.unique(np.linspace(0, len(traces) - 1, min(len(traces), _MOST_RUNS)).astype(int))
+    some = style.evenly(np.arange(len(traces)) if runs is None else runs, _MOST_RUNS)
     at = np.unique(np.linspace(0, traces.shape[1] - 1, min(traces.shape[1], _MOST_POINTS)).astype(int))
     points = traces[np.ix_(some, at)]
     problem = result.problem

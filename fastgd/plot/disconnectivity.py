@@ -43,7 +43,8 @@ def disconnectivity(
     title : str, optional
         By default the name of the problem.
     max_labels : int
-        Up to so many minima are numbered, and the passes marked and numbered too, as in the table of `points`.
+        Up to so many minima are numbered, and the passes marked and numbered too, as in the table of `points`; where
+        there is no room for a number, it is left out.
 
     Returns
     -------
@@ -104,20 +105,28 @@ def disconnectivity(
     if labelled:
         ax.plot(across[:count], tree.fun[:count], "o", color=style.PALETTE[0], markersize=6, label="minimum")
         if tree.saddles.size:
-            ax.plot(across[count:], tree.fun[count:], "_", color=style.PALETTE[5], markersize=12, markeredgewidth=2.5,
+            # As wide as the step from one minimum to the next at most, so that neighbours do not merge
+            wide = min(12.0, 250.0 / count)
+            ax.plot(across[count:], tree.fun[count:], "_", color=style.PALETTE[5], markersize=wide, markeredgewidth=2.5,
                     label="pass")  # fmt: skip
-        for leaf, number in enumerate(tree.minima):
+        leaves = [
             ax.annotate(
                 str(number), (across[leaf], tree.fun[leaf]), (0, -7), textcoords="offset points", ha="center", va="top",
                 fontsize=9,
-            )  # fmt: skip
+            )
+            for leaf, number in enumerate(tree.minima)
+        ]  # fmt: skip
+        passes = []
         for node, number in enumerate(tree.saddles, count):
             above = tree.parent[node]
             free = above >= 0 and tree.fun[above] - tree.fun[node] < 0.04 * span
             # Above the line across, and beside the one that goes on upwards where there is one.
-            ax.annotate(
-                str(number), (across[node], tree.fun[node]), (0 if free else 3, 2), textcoords="offset points",
-                ha="center" if free else "left", va="bottom", fontsize=9, color=style.PALETTE[5],
+            passes.append(
+                ax.annotate(
+                    str(number), (across[node], tree.fun[node]), (0 if free else 3, 2), textcoords="offset points",
+                    ha="center" if free else "left", va="bottom", fontsize=9, color=style.PALETTE[5],
+                    path_effects=style.edges((1.5, "white")),
+                )
             )  # fmt: skip
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     else:
@@ -130,8 +139,36 @@ def disconnectivity(
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     ax.set_title(name if title is None else title)
+    if labelled:
+        _keep_apart(figure, leaves, passes)
     target.save(figure)
     return figure, ax
+
+
+def _keep_apart(figure: Figure, leaves: list[Any], passes: list[Any]) -> None:
+    """Turn and shrink numbers that run into one another, and take away those that still do, minima last."""
+    figure.draw_without_rendering()  # places the axes, so that the room beside each number is known
+    if len(_apart(leaves)) < len(leaves):
+        for number in leaves:
+            number.set(rotation=90, fontsize=8)
+        for number in passes:
+            number.set(fontsize=7)
+    kept = _apart(leaves + passes)
+    for number in leaves + passes:
+        number.set_visible(number in kept)
+
+
+def _apart(numbers: list[Any]) -> list[Any]:
+    """Return the numbers that have room beside all before them that have."""
+    kept: list[Any] = []
+    boxes: list[Any] = []
+    for number in numbers:
+        box = number.get_window_extent()
+        # A little room between two numbers, or they read as one
+        if not any(box.padded(1.5).overlaps(other) for other in boxes):
+            kept.append(number)
+            boxes.append(box)
+    return kept
 
 
 def _positions(tree: DisconnectivityTree) -> NDArray[np.float64]:

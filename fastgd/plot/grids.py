@@ -103,9 +103,10 @@ def basins_grid(
         raise ValueError(f"columns must be at least 1, got {columns!r}")
     across = min(columns, len(listed))
     rows = -(-len(listed) // across)
-    figure, axes = figures.new_grid(rows, across, (3.2 * across + 2.4, 3.5 * rows + 0.5))
     groups, places, values = common_attractors(listed)
     colouring = coloured(common_sizes(listed, groups, len(places)), values, color_by)
+    beside = 2.4 if colouring.limits is None else 3.6  # with the scale of values as well, or the panels would shrink
+    figure, axes = figures.new_grid(rows, across, (3.2 * across + beside, 3.5 * rows + 0.5))
     for k, ax in enumerate(axes.flat):
         if k >= len(listed):
             ax.set_visible(False)

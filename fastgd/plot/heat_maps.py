@@ -91,6 +91,8 @@ def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[F
     figure, axes = figures.new_several(axes, count, (rows, columns), (4.4 * columns, 3.3 * rows + 0.6), meaning)
     sides = [Side(name, values) for name, values in found.over.items()]
     stable = _largest_stable(found)
+    if stable is not None and not _in_sight(stable.line, sides):
+        stable = None
     for ax, panel in zip(axes, panels, strict=True):
         _draw(figure, ax, panel, sides)
         if stable is not None:
@@ -182,6 +184,12 @@ def _largest_stable(found: BasinSweep) -> Stable | None:
     # Of several lowest minima, the one that holds longest
     line = np.fmax.reduce(rates, axis=1)[order]
     return Stable((line, along[order]) if side == 0 else (along[order], line), swept_rule(found))
+
+
+def _in_sight(line: tuple[Array, Array], sides: list[Side]) -> bool:
+    """Tell whether any point of a line lies within the heat maps."""
+    inside = [(part >= side.edges[0]) & (part <= side.edges[-1]) for part, side in zip(line, sides, strict=True)]
+    return bool(np.any(inside[0] & inside[1]))
 
 
 def limit_text(rule: Any) -> str:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 __all__ = ["level_texts", "round_levels", "roundest"]
 
+_LEFT = 1.25  # how much higher than the next the lowest band may be
+_EVEN, _FURTHER = 6, 12  # further levels in even steps, and about so many in all
 _FEWEST, _MOST = 6, 17  # significant digits of a level; 17 tell any two numbers apart
 _ROUNDED = 0.01  # of the distance to its neighbour that the text of a level may be off
 
@@ -16,7 +18,8 @@ def round_levels(values: NDArray[np.float64], bands: int) -> NDArray[np.float64]
 
     Between two neighbouring bands of exactly the same number there is some play: within it the roundest number is
     taken, a power of ten before twice or five times one, before other multiples. Where values span many powers of ten
-    the levels do so too.
+    the levels do so too. Where the lowest band would reach far further down than the next one is high, as in the narrow
+    ground of a deep basin, there are more levels below.
 
     Examples
     --------
@@ -41,10 +44,24 @@ def round_levels(values: NDArray[np.float64], bands: int) -> NDArray[np.float64]
         # Of two levels with little between them the rounder one stays.
         levels = np.delete(levels, close if _digits(levels[close]) > _digits(levels[close + 1]) else close + 1)
     if levels.size > 1:
-        return levels
+        return np.concatenate([_further_down(levels, float(ordered[0])), levels])
     # Of few different values no more is to be told than the lowest and the highest.
     apart = ordered[0] < ordered[-1]
     return ordered[[0, -1]] if apart else ordered[0] + np.array([-0.5, 0.5])
+
+
+def _further_down(levels: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
+    """Return round levels below the first of some, until what is left is about as high as the band above."""
+    found = [float(levels[0])]
+    height = gap = float(levels[1] - levels[0])
+    # Of a well so deep that even steps would be too many, the later ones grow as fast as they need to.
+    growth = max(2.0, ((found[0] - lowest) / gap) ** (1.0 / (_FURTHER - _EVEN)))
+    while np.isfinite(gap) and found[-1] - lowest > _LEFT * height:
+        if len(found) > _EVEN:
+            gap = min(gap * growth, 0.9 * (found[-1] - lowest))  # above the lowest, or nothing were below
+        found.append(roundest(found[-1] - gap, found[-1] - 0.6 * gap))
+        height = found[-2] - found[-1]
+    return np.array(found[:0:-1])
 
 
 def roundest(low: float, high: float) -> float:

@@ -17,7 +17,7 @@ from fastgd.minimize import minimize
 from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
 from fastgd.plot.convergence import lowest_value
-from fastgd.plot.trajectories import draw_path
+from fastgd.plot.trajectories import draw_graph, draw_path
 from fastgd.schedules import Schedule
 from fastgd.stopping import Status
 
@@ -110,7 +110,8 @@ def learning_rates(
         line = trace[k][np.isfinite(trace[k]).all(axis=1)]
         colour = style.PALETTE[k]
         if problem.dim == 1:
-            _graph(problem, ax, box[0], line, colour, int(runs.status[k]))
+            draw_graph(problem, ax, box[0])
+            draw_path(ax, (line[:, 0], problem.value(line)), colour, None, int(runs.status[k]))
         else:
             grid = problem.grid((101, 101), bounds=bounds)
             bands(figure, ax, grid[:, 0, 0], grid[0, :, 1], problem.value(grid), False)
@@ -228,19 +229,6 @@ def _panels(count: int) -> tuple[Figure, NDArray[Any]]:
     grid = figure.add_gridspec(rows + 1, columns)
     axes = [figure.add_subplot(grid[k // columns, k % columns]) for k in range(count)]
     return figure, np.array([*axes, figure.add_subplot(grid[rows, :])], dtype=object)
-
-
-def _graph(
-    problem: Any, ax: Any, box: NDArray[np.float64], line: NDArray[np.float64], colour: str, status: int
-) -> None:
-    x = np.linspace(box[0], box[1], 401)
-    ax.plot(x, problem.value(x[:, None]), color="0.6", linewidth=1.2)
-    limits = ax.get_ylim()
-    draw_path(ax, (line[:, 0], problem.value(line)), colour, None, status)
-    ax.set_xlim(box)
-    ax.set_ylim(limits)
-    ax.set_xlabel("x[0]")
-    ax.set_ylabel("value")
 
 
 def _verdict(problem: Any, runs: Any, k: int, line: NDArray[np.float64], steps: int) -> str:

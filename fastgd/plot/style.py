@@ -94,6 +94,15 @@ def fit_aspect(ax: Axes, width: float, height: float) -> None:
     ax.set_aspect("equal" if 0.4 <= height / width <= 2.5 else "auto")
 
 
+def legend_below(ax: Any, columns: int) -> None:
+    """Add a legend below the axes and what is written along them, where it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
+    # In inches and not in parts of the axes, as the text along small axes is as large as along large ones
+    lower = ax.transAxes + ScaledTranslation(0.0, -0.42, ax.figure.dpi_scale_trans)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=lower, ncols=columns, frameon=False)
+
+
 def named_runs(runs: Any) -> dict[str, Any]:
     """Return results by name: one alone under that of its optimizer, or a mapping as it is.
 
@@ -190,6 +199,11 @@ def wrapped(text: str, width: int) -> str:
         else:
             lines.append(part)
     return ",\n".join(lines)
+
+
+def evenly(numbers: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Return at most so many of these numbers, evenly chosen, the first and the last among them."""
+    return numbers[np.unique(np.linspace(0, numbers.size - 1, min(most, numbers.size)).astype(int))]
 
 
 def traces(result: Any, name: str) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,12 +16,15 @@ from fastgd.calls import explain_calls
 from fastgd.minimize import reporter
 from fastgd.plot import figures, style
 from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
+from fastgd.plot.groups import groups
 from fastgd.stopping import Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
+
+_MOST_COLOURS = 7  # of the palette, Okabe and Ito's
 
 
 @explain_calls()
@@ -36,11 +40,12 @@ def trajectories(
     log: bool = True,
     title: str | None = None,
 ) -> tuple[Figure, Any]:
-    """Draw the paths of recorded runs over the landscape.
+    """Draw the paths of recorded runs over the landscape, with one parameter along the graph of the function.
 
     A path begins at a ring and ends at a dot where it converged, at a square where the step limit or a stall ended it,
-    and at a cross where it diverged. With several results each has a colour; the paths of one alone have a colour
-    each, up to seven.
+    and at a cross where it diverged. With several results each has a colour; of one alone, each value of a
+    hyperparameter that differs from run to run, up to seven values, and else each path. Where paths that the legend
+    tells apart begin or end at one place, their marks lie within one another.
 
     Parameters
     ----------
@@ -51,7 +56,7 @@ def trajectories(
     out : path, optional
         File to write the figure to; its extension says the format.
     max_paths : int
-        Most paths of each result, evenly chosen.
+        Most paths of each result, evenly chosen; the title says so where these are not all.
     plane : (int, int)
         The two parameters to draw; others are left out of sight.
     bounds : array_like, optional
@@ -92,34 +97,46 @@ def trajectories(
     target = figures.target(out, tight=ax is None)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
-    check_plane(problem)
+    if on == "surface" or problem.dim > 1:
+        check_plane(problem)
     i, j = (int(k) % problem.dim for k in plane)
-    box = sides(problem, paths, (i, j)) if bounds is None else bounds
+    box = sides(problem, paths, (i, j)[: problem.dim]) if bounds is None else bounds
     lowest = 0.0
-    if on == "contour":
+    if problem.dim == 1:
+        figure, ax = figures.new_axes(ax, (6.4, 4.2))
+        draw_graph(problem, ax, problem.grid(2, bounds=box)[:, 0])
+    elif on == "contour":
         figure, ax = contour(problem, ax, bounds=box, plane=plane)
-        limits = ax.get_xlim(), ax.get_ylim()
     else:
         figure, ax, lowest = draw_surface(problem, ax, problem.grid((81, 81), plane, None, box), plane, log)
         ax.view_init(35.0, -60.0)
-    several = len(named) > 1
-    for k, (name, result) in enumerate(named.items()):
-        for m, (line, run) in enumerate(paths[name]):
-            colour = style.PALETTE[(k if several else m) % 7]
-            label = name if several and m == 0 else None
-            coordinates: tuple[Array, ...] = (line[:, i], line[:, j])
-            if on == "surface":
-                # A little above the ground, so that the surface does not swallow the line
-                height = lifted(problem.value(line), lowest, log)
-                coordinates = (*coordinates, height + 0.01 * np.ptp(ax.get_zlim()))
-            draw_path(ax, coordinates, colour, label, int(result.status.reshape(-1)[run]))
+    limits = ax.get_xlim(), ax.get_ylim()
+    drawn = [(line, *look) for line, look in zip(itertools.chain(*paths.values()), _looks(named, paths), strict=True)]
+    places: list[tuple[Array, ...]] = []
+    for (line, _), *_ in drawn:
+        if problem.dim == 1:
+            places.append((line[:, 0], problem.value(line)))
+            continue
+        places.append((line[:, i], line[:, j]))
+        if on == "surface":
+            # A little above the ground, so that the surface does not swallow the line
+            height = lifted(problem.value(line), lowest, log)
+            places[-1] += (height + 0.01 * np.ptp(ax.get_zlim()),)
+    labels = [label for _, _, label, _ in drawn if label is not None]
+    # Colours without a meaning need not be seen at every mark
+    colours = [colour if labels else "" for _, colour, _, _ in drawn]
+    near = 0.02 * np.ptp(limits, axis=1)
+    first, last = (_later([np.array([part[k] for part in place[:2]]) for place in places], colours, near)
+                   for k in (0, -1))  # fmt: skip
+    for k, (_, colour, label, status) in enumerate(drawn):
+        draw_path(ax, places[k], colour, label, status, (5.0 * first[k], 7.0 * last[k]))
     if on == "contour":
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
-    if several:
-        _legend_below(ax, len(named))
-    only = "" if several else f", {next(iter(named))}"
-    ax.set_title(style.wrapped(f"{problem.name}{only}", 55) if title is None else title)
+    if labels:
+        style.legend_below(ax, _columns(labels))
+    head = problem.name if len(named) > 1 else f"{problem.name}, {next(iter(named))}"
+    ax.set_title(style.wrapped(f"{head}{_share_text(named, paths)}", 55) if title is None else title)
     target.save(figure)
     return figure, ax
 
@@ -196,18 +213,20 @@ def animation(
     box = sides(problem, paths, (i, j)) if bounds is None else bounds
     figure, ax = contour(problem, bounds=box, plane=plane, scale=False)
     figure.set_dpi(100)
-    several = len(named) > 1
     moving = []
-    for k, name in enumerate(named):
-        for m, (line, _) in enumerate(paths[name]):
-            colour = style.PALETTE[(k if several else m) % 7]
-            label = name if several and m == 0 else None
-            around = style.edges((3.4, "white"), (2.4, "black"))
-            (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
-            (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=7)
-            moving.append((line, trail, head))
-    if several:
-        _legend_below(ax, len(named))
+    looks = _looks(named, paths)
+    labels = [label for _, label, _ in looks if label is not None]
+    told = 0
+    for (line, _), (colour, label, _) in zip(itertools.chain(*paths.values()), looks, strict=True):
+        around = style.edges((3.4, "white"), (2.4, "black"))
+        (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
+        told += label is not None
+        # Heads drawn later are smaller, so that none hides those below it
+        size = 7 + (12 / len(labels) * (len(labels) - told) if labels else 0)
+        (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=size)
+        moving.append((line, trail, head))
+    if labels:
+        style.legend_below(ax, _columns(labels))
     longest = max(len(line) for line, _, _ in moving)
     shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
     every = {name: int(result.record or 1) for name, result in named.items()}
@@ -260,7 +279,10 @@ def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, l
         traces = style.traces(result, name)
         if result.problem is None:
             raise ValueError(f"runs must know their problem to be drawn over it; {name} does not")
-        some = np.unique(np.linspace(0, len(traces) - 1, min(int(max_paths), len(traces))).astype(int))
+        # Of each value of a hyperparameter as many, whichever axis of the runs it lies along
+        alike = [group.runs for group in groups(result, _MOST_COLOURS)] if len(named) == 1 else []
+        parts = alike or [np.arange(len(traces))]
+        some = np.sort(np.concatenate([style.evenly(part, max(1, int(max_paths) // len(parts))) for part in parts]))
         ends = result.x.reshape(-1, result.x.shape[-1])
         # The last point falls between two recorded ones as a rule.
         paths[name] = [
@@ -279,23 +301,74 @@ def sides(problem: Any, paths: dict[str, list[tuple[Array, int]]], plane: tuple[
     return np.stack([low - 0.15 * side, high + 0.15 * side], axis=1)
 
 
-def _legend_below(ax: Any, count: int) -> None:
-    """Add a legend where it hides no path."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(2, count), frameon=False)
+def _looks(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> list[tuple[str, str | None, int]]:
+    """Return the colour of each path, its text in the legend, once for each colour with a meaning, and its status."""
+    looks: list[tuple[str, str | None, int]] = []
+    several = len(named) > 1
+    for k, (name, result) in enumerate(named.items()):
+        alike = [] if several else groups(result, _MOST_COLOURS)
+        of_run = {int(run): (g, group.label) for g, group in enumerate(alike) for run in group.runs}
+        told: set[str] = set()
+        for m, (_, run) in enumerate(paths[name]):
+            colour, label = (k, name) if several else of_run.get(run, (m, ""))
+            looks.append((
+                style.PALETTE[colour % _MOST_COLOURS], label if label and label not in told else None,
+                int(result.status.reshape(-1)[run]),
+            ))  # fmt: skip
+            told.add(label)
+    return looks
 
 
-def draw_path(ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int) -> None:
-    """Draw one path with its two ends."""
+def _later(points: list[Array], colours: list[str], near: Array) -> list[int]:
+    """Return how many other colours are drawn after each point and hide it."""
+    ends = np.array(points)
+    found = []
+    for k, colour in enumerate(colours):
+        hides = (np.abs(ends[k + 1 :] - ends[k]) < near).all(axis=1)
+        found.append(len({colours[k + 1 + int(m)] for m in np.flatnonzero(hides)} - {colour}))
+    return found
+
+
+def _columns(labels: list[str]) -> int:
+    """Return in how many columns texts stand below the axes."""
+    return max(1, min(len(labels), 66 // (max(map(len, labels)) + 6)))
+
+
+def _share_text(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> str:
+    """Return of how many runs paths are drawn, where it is not all; nothing else."""
+    counts = {(len(paths[name]), result.status.size) for name, result in named.items()}
+    if all(some == every for some, every in counts):
+        return ""
+    if len(counts) > 1:
+        return ", not all runs"
+    some, every = counts.pop()
+    return f", {some:,} of {every:,} runs{' each' if len(named) > 1 else ''}"
+
+
+def draw_graph(problem: Any, ax: Any, box: Array) -> None:
+    """Draw a function of one parameter between two ends, as what paths are drawn upon."""
+    x = np.linspace(box[0], box[1], 401)
+    ax.plot(x, problem.value(x[:, None]), color="0.6", linewidth=1.2)
+    ax.set_xlim(box)
+    ax.set_ylim(ax.get_ylim())
+    ax.set_xlabel("x[0]")
+    ax.set_ylabel("value")
+
+
+def draw_path(
+    ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int, wider: tuple[float, float] = (0, 0)
+) -> None:
+    """Draw one path with its two ends, whose marks may be wider than usual by some points."""
     end = {int(Status.CONVERGED): "o", int(Status.DIVERGED): "X"}.get(status, "s")
     last, first = ([part[k : k + 1] if k >= 0 else part[-1:] for part in line] for k in (-1, 0))
     # The black edge keeps light colours apart from light grey, the white one dark colours from dark grey.
     around = style.edges((3.4, "white"), (2.4, "black"))
     ax.plot(*line, color=colour, linewidth=1.5, solid_joinstyle="round", zorder=4, label=label, path_effects=around)
     ax.plot(
-        *first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, markeredgewidth=1.8, zorder=5,
-        path_effects=style.edges((4.0, "black")),
+        *first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7 + wider[0], markeredgewidth=1.8,
+        zorder=5, path_effects=style.edges((4.0, "black")),
     )  # fmt: skip
     ax.plot(
-        *last, end, color=colour, markeredgecolor="black", markersize=8, markeredgewidth=0.9, zorder=5,
+        *last, end, color=colour, markeredgecolor="black", markersize=8 + wider[1], markeredgewidth=0.9, zorder=5,
         path_effects=style.edges((2.6, "white")),
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -9,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 import fastgd as gd
 from fastgd.plot import style
-from fastgd.plot.basins import step_range
+from fastgd.plot.basins import map_picture, step_range
 from fastgd.plot.colouring import coloured, coloured_like
 
 PLAIN, ADAM, HEAVY = gd.GradientDescent(lr=0.01), gd.Adam(lr=0.05), gd.Momentum(lr=0.01, momentum=0.9)
@@ -80,8 +82,8 @@ def test_where_there_are_many_basins_colours_tell_values(rastrigin):
     assert low == fun.min()
     assert 0.97 < counts[fun <= high].sum() / counts.sum() < 1.0
     texts = legend_texts(ax)
-    assert len(texts) == 7
-    assert texts[-1].startswith("115 more")
+    assert len(texts) == 2
+    assert texts[-1].startswith("120 more")
     # Lines between basins, whatever their values
     edge = rastrigin.labels[:-1, :-1] != rastrigin.labels[1:, :-1]
     inside = np.zeros_like(edge)
@@ -89,6 +91,20 @@ def test_where_there_are_many_basins_colours_tell_values(rastrigin):
     here, there = image[:-1, :-1][edge & inside], image[:-1, :-1][~edge & inside]
     assert lightness(here).mean() < lightness(there).mean() - 10
     figure.canvas.draw()
+
+
+def test_more_than_eight_colours_have_lines_between_them_and_lesser_shades():
+    for count, lines in ((8, False), (9, True)):
+        colouring = coloured(np.full(count, 10), np.zeros(count), "basin")
+        assert colouring.crowded == lines
+        labels = np.repeat(np.arange(count), 4)[:, None] * np.ones((1, 4), int)
+        found = SimpleNamespace(labels=labels, nit=np.full(labels.shape, 100), shape=labels.shape)
+        picture = map_picture(found, colouring, 10.0, 1000.0)
+        assert (picture[3::4].sum(axis=-1)[:-1] < picture[2::4].sum(axis=-1)[:-1]).all() == lines
+        found.nit[:] = 1
+        first = map_picture(found, colouring, 10.0, 1000.0)[0, 0] / 255.0
+        lightest = style.shades(colouring.table[:1], 3, 0.2 if lines else 0.6)[0, 0]
+        np.testing.assert_allclose(first, lightest, atol=0.01)
 
 
 def test_few_large_basins_keep_colours_of_their_own_beside_many_small_ones():
@@ -201,6 +217,8 @@ def test_many_basins_side_by_side_have_one_scale_of_values(rastrigin):
     assert not axes[0, 0].texts  # no shades, so no steps
     assert "value where the descent ends" in [ax.get_ylabel() for ax in figure.axes]
     np.testing.assert_array_equal(axes[0, 0].images[0].get_array(), axes[0, 1].images[0].get_array())
+    figure.draw_without_rendering()
+    assert axes[0, 0].get_window_extent().y1 > 0.8 * figure.bbox.height  # no gap below the title
 
 
 @pytest.mark.parametrize(("optimizer", "text"), [

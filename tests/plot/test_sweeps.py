@@ -90,11 +90,11 @@ def test_over_the_rate_the_lines_are_those_of_the_rule():
         (gd.Momentum(lr=0.1, momentum=0.5, averaged=True), 6.0),
     ):  # fmt: skip
         found = gd.sweep_basins(problem, rule, over, n_starts=50)
-        _, axes = gd.plot.sweep(found)
+        figure, axes = gd.plot.sweep(found)
         limits = np.sort(factor / found.basins.curvature.sharpness[found.basins.kind == "minimum"])
         at = sorted(line.get_xdata()[0] for line in dotted(axes[0]))
         np.testing.assert_allclose([x for x in at if np.isfinite(x)], limits)
-        (text,) = [text.get_text() for text in axes[1].get_legend().get_texts()]
+        (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
         assert text.replace("\n", " ") == f"largest rate that stays at each: {limit_text(rule)}"
         assert "momentum 0.5" in axes[0].get_title()
 
@@ -205,3 +205,30 @@ def test_saddles_have_no_limit_and_level_valleys_have_one():
     found = gd.sweep_basins(valley, gd.GradientDescent(lr=0.1), over, x0=[[0.5, 1.0]])
     assert found.basins.kind.tolist() == ["degenerate"]
     assert dotted(gd.plot.sweep(found)[1][0])[0].get_xdata()[0] == pytest.approx(1.0)
+
+
+def test_long_legends_stand_beside_both_axes_and_small_shares_fill_theirs():
+    problem = gd.problems.rastrigin(dim=2)
+    found = gd.sweep_basins(problem, gd.GradientDescent(lr=0.001), {"lr": [0.0005, 0.001]}, n_starts=300)
+    figure, axes = gd.plot.sweep(found)
+    figure.draw_without_rendering()
+    upper, lower = (ax.get_window_extent() for ax in axes)
+    assert len(figure.legends[0].get_texts()) == 12
+    assert upper.y0 - lower.y1 < 0.1 * figure.bbox.height
+    largest = 100.0 * found.fractions.max()
+    assert largest < axes[0].get_ylim()[1] < 2.5 * largest + 1.0
+    figure, axes = gd.plot.sweep(found, Figure().subplots(2, 1))
+    assert not figure.legends
+    assert axes[0].get_legend() is not None
+
+
+def test_no_panel_is_for_what_never_happened():
+    over = {"lr": [0.001, 0.002], "momentum": [0.0, 0.5]}
+    found = gd.sweep_basins(gd.problems.himmelblau(), gd.Momentum(lr=0.1), over, n_starts=50)
+    assert not found.diverged.any()
+    figure, axes = gd.plot.sweep(found)
+    assert not figure.legends  # the largest stable rate is out of sight
+    titles = [ax.get_title() for ax in axes]
+    assert titles == ["lowest value reached", "entropy of the outcome", "mean steps"]
+    # Axes of one's own are as many, whatever happened
+    assert len(gd.plot.sweep(found, Figure().subplots(2, 2))[1]) == 4
