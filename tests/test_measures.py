@@ -8,13 +8,15 @@ import math
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr
-from scipy.stats import geom
+from scipy.stats import geom, poisson
 
 import fastgd as gd
 from fastgd.basins.measures import fractality
+from fastgd.basins.measures.pairs import _advice, most_likely_power
 
 m = gd.measures
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=4, max_side=9)
@@ -133,6 +135,62 @@ def test_pairs_of_starts_find_the_exact_shares():
     sigma = np.sqrt(eps / 10 / 20_000)
     assert np.all(np.abs(found.shares - eps / 10) < 4 * sigma)
     assert found.exponent == pytest.approx(1, abs=0.1)
+
+
+def test_pairs_need_no_distances_and_find_a_smooth_boundary_smooth():
+    """The length of the boundary of Himmelblau's basins is one number: shares are in proportion to the distance."""
+    for seed in range(4):
+        found = m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(lr=0.05), seed=seed)
+        np.testing.assert_allclose(found.scales, 12 * np.array([0.001, 0.002, 0.005, 0.01, 0.02]))
+        assert abs(found.exponent - 1) < 2.5 * found.error < 0.2
+
+
+def test_too_few_pairs_that_differ_tell_nothing_and_say_so():
+    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
+    for seed in range(4):
+        found = m.uncertainty_by_pairs(problem, optimizer, [1e-4, 1e-3, 1e-2], 1000, seed=seed)
+        assert math.isnan(found.exponent)
+        assert math.isnan(found.error)
+        differ = round(found.shares.sum() * 1000)
+        verb = "differs" if differ == 1 else "differ"
+        assert found.advice == f"{differ} of 3,000 pairs {verb}: larger eps or n_pairs"
+        assert repr(found) == f"<Uncertainty: exponent unknown: {found.advice}>"
+    found = m.uncertainty_by_pairs(problem, optimizer, [1e-6, 1e-5, 1.0], 1000)
+    assert "differ, all of them at one distance: larger n_pairs, or eps closer together" in repr(found)
+    assert "no box holds two labels" in repr(m.uncertainty_exponent(np.zeros((50, 50), int)))
+
+
+@pytest.mark.parametrize(("eps", "pairs", "factor", "exponent"), [
+    ([0.012, 0.024, 0.06, 0.12, 0.24], 10_000, 0.12, 1.0),
+    ([0.001, 0.01, 0.1], 2000, 0.12, 1.0),
+    ([0.05, 0.1, 0.2, 0.4], 2000, 0.8, 0.5),
+    ([0.05, 0.1, 0.2, 0.4], 20, 0.9, 0.1),
+])  # fmt: skip
+def test_the_error_of_pairs_covers_the_exponent(eps, pairs, factor, exponent):
+    """Binomial counts of a known power: two thirds within one error, nineteen of twenty within two."""
+    generator = np.random.default_rng(3)
+    distances, z = np.array(eps), []
+    for _ in range(2000):
+        different = generator.binomial(pairs, factor * distances**exponent)
+        if not _advice(different, pairs):
+            found, error = most_likely_power(distances, different, pairs)
+            z.append((found - exponent) / error)
+    assert len(z) > 1600
+    assert abs(np.mean(z)) < 0.2
+    assert 0.66 < np.mean(np.abs(z) < 1) < 0.76
+    assert np.mean(np.abs(z) < 2) > 0.94
+
+
+def test_the_fitted_power_has_the_largest_likelihood():
+    distances, different = np.array([0.01, 0.1, 0.3]), np.array([0, 3, 14])
+    found, _ = most_likely_power(distances, different, 1000)
+
+    def least(terms):
+        mean = 1000 * np.exp(terms[0] + terms[1] * np.log(distances))
+        return -poisson.logpmf(different, mean).sum()
+
+    best = scipy.optimize.minimize(least, [0.0, 1.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
+    assert found == pytest.approx(best.x[1], abs=1e-5)
 
 
 def test_pairs_in_five_dimensions():
@@ -337,6 +395,7 @@ def test_unseen_by_hand():
     (lambda: m.starts_needed(0.5, 1.0), ValueError, "confidence must lie"),
     (lambda: m.shares([0.5]), TypeError, "labels must be an array of integers"),
     (lambda: m.smooth_boundary_entropy(0), ValueError, "dim must be at least 1"),
+    (lambda: m.uncertainty_by_pairs(gd.Problem(lambda x: x[0] ** 2, dim=1), gd.Adam()), ValueError, "must have a box"),
     (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1]), ValueError, "eps must be at"),
     (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1, -1]), ValueError, "eps must be at"),
 ])  # fmt: skip
