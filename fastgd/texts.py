@@ -11,7 +11,8 @@ __all__ = [
     "Summarized", "counted", "decimals", "first_lines", "listed", "position_text", "table_lines", "with_article",
 ]  # fmt: skip
 
-PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined"}
+PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined",
+           "not critical": "not critical"}  # fmt: skip
 
 
 def counted(count: int, noun: str) -> str:

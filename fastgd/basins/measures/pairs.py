@@ -138,7 +138,7 @@ def _advice(different: NDArray[np.int64], pairs: int) -> str:
 
 
 def most_likely_power(distances: NDArray[np.float64], different: NDArray[Any], pairs: int) -> tuple[float, float]:
-    r"""Return the most likely exponent of :math:`c \varepsilon^\alpha` for counts out of `pairs`, and its standard error.
+    r"""Return the most likely exponent of :math:`c \varepsilon^\alpha` for counts out of `pairs`, and its error.
 
     The likelihood is Poisson's, which has one maximum and allows for counts of zero; as a share is nearer to 1 than
     Poisson's counts know, the error is corrected by the variance of binomial ones.
