@@ -12,7 +12,7 @@ __all__ = [
 ]  # fmt: skip
 
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined",
-           "not critical": "not critical"}  # fmt: skip
+           "not critical": "not critical", "box": "boxes"}  # fmt: skip
 
 
 def counted(count: int, noun: str) -> str:

@@ -8,15 +8,13 @@ import math
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr
-from scipy.stats import geom, poisson
+from scipy.stats import geom
 
 import fastgd as gd
 from fastgd.basins.measures import fractality
-from fastgd.basins.measures.pairs import _advice, most_likely_power
 
 m = gd.measures
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=4, max_side=9)
@@ -125,88 +123,6 @@ def test_cantor_boundary_in_one_dimension():
     labels = np.where((digits == 1).any(axis=1), 1, 0)
     found = m.uncertainty_exponent(labels, [27, 81, 243, 729, 2187])
     assert found.dimension == pytest.approx(math.log(2) / math.log(3), abs=0.02)
-
-
-def test_pairs_of_starts_find_the_exact_shares():
-    """One boundary point in [-5, 5]: a pair at distance eps has it between with the probability eps / 10."""
-    problem = gd.problems.styblinski_tang(dim=1)
-    eps = np.array([0.05, 0.1, 0.2, 0.4])
-    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), eps, 20_000, seed=2)
-    sigma = np.sqrt(eps / 10 / 20_000)
-    assert np.all(np.abs(found.shares - eps / 10) < 4 * sigma)
-    assert found.exponent == pytest.approx(1, abs=0.1)
-
-
-def test_pairs_need_no_distances_and_find_a_smooth_boundary_smooth():
-    """The length of the boundary of Himmelblau's basins is one number: shares are in proportion to the distance."""
-    for seed in range(4):
-        found = m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(lr=0.05), seed=seed)
-        np.testing.assert_allclose(found.scales, 12 * np.array([0.001, 0.002, 0.005, 0.01, 0.02]))
-        assert abs(found.exponent - 1) < 2.5 * found.error < 0.2
-
-
-def test_too_few_pairs_that_differ_tell_nothing_and_say_so():
-    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
-    for seed in range(4):
-        found = m.uncertainty_by_pairs(problem, optimizer, [1e-4, 1e-3, 1e-2], 1000, seed=seed)
-        assert math.isnan(found.exponent)
-        assert math.isnan(found.error)
-        differ = round(found.shares.sum() * 1000)
-        verb = "differs" if differ == 1 else "differ"
-        assert found.advice == f"{differ} of 3,000 pairs {verb}: larger eps or n_pairs"
-        assert repr(found) == f"<Uncertainty: exponent unknown: {found.advice}>"
-    found = m.uncertainty_by_pairs(problem, optimizer, [1e-6, 1e-5, 1.0], 1000)
-    assert "differ, all of them at one distance: larger n_pairs, or eps closer together" in repr(found)
-    assert "no box holds two labels" in repr(m.uncertainty_exponent(np.zeros((50, 50), int)))
-
-
-@pytest.mark.parametrize(("eps", "pairs", "factor", "exponent"), [
-    ([0.012, 0.024, 0.06, 0.12, 0.24], 10_000, 0.12, 1.0),
-    ([0.001, 0.01, 0.1], 2000, 0.12, 1.0),
-    ([0.05, 0.1, 0.2, 0.4], 2000, 0.8, 0.5),
-    ([0.05, 0.1, 0.2, 0.4], 20, 0.9, 0.1),
-])  # fmt: skip
-def test_the_error_of_pairs_covers_the_exponent(eps, pairs, factor, exponent):
-    """Binomial counts of a known power: two thirds within one error, nineteen of twenty within two."""
-    generator = np.random.default_rng(3)
-    distances, z = np.array(eps), []
-    for _ in range(2000):
-        different = generator.binomial(pairs, factor * distances**exponent)
-        if not _advice(different, pairs):
-            found, error = most_likely_power(distances, different, pairs)
-            z.append((found - exponent) / error)
-    assert len(z) > 1600
-    assert abs(np.mean(z)) < 0.2
-    assert 0.66 < np.mean(np.abs(z) < 1) < 0.76
-    assert np.mean(np.abs(z) < 2) > 0.94
-
-
-def test_the_fitted_power_has_the_largest_likelihood():
-    distances, different = np.array([0.01, 0.1, 0.3]), np.array([0, 3, 14])
-    found, _ = most_likely_power(distances, different, 1000)
-
-    def least(terms):
-        mean = 1000 * np.exp(terms[0] + terms[1] * np.log(distances))
-        return -poisson.logpmf(different, mean).sum()
-
-    best = scipy.optimize.minimize(least, [0.0, 1.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
-    assert found == pytest.approx(best.x[1], abs=1e-5)
-
-
-def test_pairs_in_five_dimensions():
-    problem = gd.problems.styblinski_tang(dim=5)
-    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), [0.05, 0.1, 0.2, 0.4], 10_000)
-    assert found.exponent == pytest.approx(1, abs=0.1)
-    assert found.dimension == pytest.approx(4, abs=0.1)
-
-
-def test_pairs_agree_with_the_map_on_a_fractal_boundary():
-    problem, optimizer = gd.problems.himmelblau(), gd.Momentum(lr=0.01, momentum=0.9)
-    pairs = m.uncertainty_by_pairs(problem, optimizer, [0.01, 0.02, 0.05, 0.1, 0.2], 20_000)
-    grid = gd.map_basins(problem, optimizer, (600, 600))
-    assert pairs.exponent == pytest.approx(m.uncertainty_exponent(grid).exponent, abs=0.1)
-    assert pairs.exponent < 0.6
-    assert m.fractality_test(grid).fractal
 
 
 def test_smooth_reference_is_the_published_one():
@@ -376,6 +292,47 @@ def test_unseen_by_hand():
     assert m.unseen([0, 0, 1, 1, 2, 2]).share == 0
     found = m.unseen([0, 1, 2, 3, -1])
     assert (found.share, found.minima) == (0.8, 6)
+
+
+def test_what_is_no_labels_hears_what_to_write():
+    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
+    runs = gd.minimize(problem, problem.sample(100, seed=0), optimizer)
+    for measure in (m.unseen, m.shares, m.wada_test, m.basin_entropy, lambda labels: m.basin_stability(labels, 0)):
+        with pytest.raises(TypeError, match=r"got a Result: write find_basins\(runs\)"):
+            measure(runs)
+        with pytest.raises(TypeError, match=r"got a Problem: write map_basins\(problem, optimizer\), or find_basins"):
+            measure(problem)
+    sweep = gd.sweep_basins(problem, optimizer, {"lr": [0.05]}, n_starts=50)
+    with pytest.raises(TypeError, match=r"labels must be an array of integers.*got a dict$"):
+        m.unseen({})
+    basins = gd.find_basins(runs)
+    for wrong, match in (
+        (basins, r"share must be numbers from 0 to 1, got a Basins: write basins\.fractions\[0\]"),
+        (gd.map_basins(problem, optimizer, (3, 3)), r"a BasinMap: write map\.basins\.fractions\[0\]"),
+        (runs, r"got a Result: write find_basins\(runs\)\.fractions\[0\]"),
+        (m.shares(basins), r"a Shares: write shares\.fractions"),
+        (problem, r"got a Problem: write a share such as basins\.fractions\[0\]"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            m.starts_needed(wrong)
+    assert m.unseen(sweep.basins).share == 0
+
+
+def test_measures_print_what_they_found():
+    mixed = np.random.default_rng(0).integers(0, 3, (50, 50))
+    assert repr(m.basin_entropy(mixed)).startswith("<BasinEntropy: fractal boundary: yes (boundary entropy 1.0")
+    assert ", above ln 2 = 0.6931; entropy 1.0" in repr(m.basin_entropy(mixed))
+    half = (np.indices((10, 10))[0] < 4).astype(int)
+    assert repr(m.basin_entropy(half)) == (
+        "<BasinEntropy: fractal boundary: undecided (boundary entropy 0.5004, not above ln 2 = 0.6931; "
+        "entropy 0.2502, 2 of 4 boxes with a boundary)>"
+    )
+    assert repr(m.basin_entropy(0 * half)) == (
+        "<BasinEntropy: fractal boundary: undecided (entropy 0.0000, 0 of 4 boxes with a boundary)>"
+    )
+    stability = m.basin_stability([0] * 30 + [1] * 70, 0)
+    assert repr(stability) == "<Stability: 30.00% +- 4.58% (95 % interval 21.89 - 39.58 %)>"
+    assert repr(m.shares(np.arange(1200))).endswith("%) and 1,195 more>")
 
 
 @pytest.mark.parametrize(("call", "error", "match"), [

@@ -329,7 +329,7 @@ def judged(
 def is_far(step: NDArray[np.float64], problem: Problem, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether steps, shape (m, n), lead farther than attractors are told apart by; their length has the units of x."""
     with np.errstate(invalid="ignore"):
-        return (np.abs(step) > _CRITICAL * length_scale(problem, points)).any(axis=1)
+        return np.any(np.abs(step) > _CRITICAL * length_scale(problem, points), axis=1)
 
 
 def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
