@@ -30,7 +30,7 @@ EXAMPLES = {
     "comparison": "fastgd.compare(problem, x0, optimizers)", "cut": "fastgd.random_slice(problem, problem.minima[0])",
     "attractors": "0", "centre": "problem.minima[0]", "path": "fastgd.minimize(problem, x0, optimizer, record=1)",
     "lr": "0.05", "gamma": "0.99", "decay": "0.01", "period": "1000", "steps": "1000", "min_lr": "0.001", "up": "100",
-    "boundaries": "[1000, 2000]", "eps": "[1e-4, 1e-3, 1e-2]", "n": "1000", "confidence": "0.95", "share": "0.01",
+    "boundaries": "[1000, 2000]", "n": "1000", "confidence": "0.95", "share": "0.01",
 }  # fmt: skip
 BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

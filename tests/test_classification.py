@@ -49,11 +49,12 @@ def test_kinds_of_forms():
 
 def test_the_ends_of_a_large_spectrum_by_lanczos():
     curvature = np.linspace(-3, 50, 1000)
-    found = gd.classify(form(*curvature), np.full((2, 1000), 0.1))
+    found = gd.classify(form(*curvature), np.zeros((2, 1000)))
     assert found.index.tolist() == [np.count_nonzero(curvature < 0)] * 2
     assert not found.complete
     np.testing.assert_allclose(found.eigenvalues[0], curvature[[0, 1, 2, 3, -4, -3, -2, -1]], rtol=1e-6)
     assert found.kind.tolist() == ["saddle", "saddle"]
+    assert str(gd.classify(form(*curvature), np.full(1000, 0.1)).kind) == "not critical"
     assert np.isnan(found.trace).all()
     rosenbrock = gd.problems.rosenbrock(dim=300)
     ends, dense = (gd.classify(rosenbrock, np.ones(300), ends=k) for k in (2, None))
@@ -104,6 +105,52 @@ def test_a_curve_of_minima_is_degenerate_from_inside_as_from_outside(gtol):
     assert np.hypot(*runs.x[:7].T).max() < 1 < np.hypot(*runs.x[7:].T).min()
     assert set(gd.classify(problem, runs.x, method="differences").kind) == {"degenerate"}
     assert set(gd.classify(problem, runs.x).kind) == {"degenerate"}
+
+
+def test_ends_on_a_slope_are_not_critical_whatever_the_eigenvalues():
+    problem = gd.problems.himmelblau()
+    runs = gd.minimize(problem, problem.sample(2000, seed=0), gd.GradientDescent(lr=0.01), ftol=1e-3)
+    basins = gd.find_basins(runs)
+    steep = basins.curvature.grad_norm > 1
+    assert steep.any()
+    assert set(basins.kind[steep]) == {"not critical"}
+    assert basins.kind[basins.known >= 0].tolist() == ["minimum"] * 4
+    count = np.count_nonzero(basins.kind == "not critical")
+    assert f"{count} of these are not critical: their runs were stopped on a slope; lower ftol and gtol" in str(basins)
+    assert "; gradients up to 3." in repr(basins.curvature)
+    tilted = gd.Problem(lambda x: x[0] + x[1] ** 2, dim=2, bounds=(-1, 1))
+    assert gd.classify(tilted, [[0.0, 0.0], [0.5, 0.3]]).kind.tolist() == ["not critical"] * 2
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_what_is_critical_does_not_depend_on_units(unit):
+    """A minimum at 1 of a box of side 4: points 0.002 and 0.02 beside it, values and lengths in other units."""
+    by_value = gd.Problem(lambda x, s: s * ((x[0] - 1) ** 2 + x[1] ** 2), dim=2, bounds=(-2, 2), data=(unit,))
+    assert gd.classify(by_value, [[1.002, 0.0], [1.02, 0.0]]).kind.tolist() == ["minimum", "not critical"]
+    box = (-2 * unit, 2 * unit)
+    by_length = gd.Problem(lambda x, s: (x[0] / s - 1) ** 2 + (x[1] / s) ** 2, dim=2, bounds=box, data=(unit,))
+    beside = unit * np.array([[1.002, 0.0], [1.02, 0.0]])
+    assert gd.classify(by_length, beside).kind.tolist() == ["minimum", "not critical"]
+
+
+@pytest.mark.parametrize("method", ["auto", "differences"])
+def test_known_minima_are_critical(method):
+    for name in ("beale", "brown_badly_scaled", "goldstein_price", "powell_singular", "wood", "rastrigin"):
+        problem = gd.problems.make(name)
+        assert "not critical" not in gd.classify(problem, problem.minima, method=method).kind, name
+
+
+def test_pieces_of_a_curve_of_minima_are_said_to_be_that():
+    problem = gd.Problem(ring, dim=2, bounds=(-2, 2))
+    runs = gd.minimize(problem, problem.sample(100, seed=0), gd.GradientDescent(lr=0.02))
+    basins = gd.find_basins(runs)
+    assert len(basins) > 20
+    said = "20 of these are degenerate and may be pieces of one curve or surface of minima: see coordinates= of find_"
+    assert said + "basins" in str(basins)
+    joined = gd.find_basins(runs, coordinates=lambda x: problem.value(x)[:, None])
+    assert len(joined) == 1
+    assert "pieces" not in str(joined)
+    assert said + "critical_points" in gd.find_critical_points(problem, 100).summary(limit=20)
 
 
 def test_find_basins_does_not_pay_for_the_kinds(monkeypatch):

@@ -243,6 +243,10 @@ def test_summary_and_repr():
     assert "3 minima, 2 saddles" in text
     assert "1 - 2" in text
     assert "saddle 1" in text
+    assert text.startswith("CriticalPoints of mueller_brown: 3 minima, 2 saddles inside the box, from ")
+    assert found_of("mueller_brown").summary(limit=1).endswith("\nand 4 more; summary(limit=) shows more")
+    free = gd.find_critical_points(gd.Problem(lambda x: x[0] ** 2, dim=1), x0=[[1.0]])
+    assert free.summary().startswith("CriticalPoints of lambda: 1 minimum, from 1 start\n")
 
 
 @pytest.mark.parametrize(("options", "error", "match"), [

@@ -125,32 +125,6 @@ def test_cantor_boundary_in_one_dimension():
     assert found.dimension == pytest.approx(math.log(2) / math.log(3), abs=0.02)
 
 
-def test_pairs_of_starts_find_the_exact_shares():
-    """One boundary point in [-5, 5]: a pair at distance eps has it between with the probability eps / 10."""
-    problem = gd.problems.styblinski_tang(dim=1)
-    eps = np.array([0.05, 0.1, 0.2, 0.4])
-    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), eps, 20_000, seed=2)
-    sigma = np.sqrt(eps / 10 / 20_000)
-    assert np.all(np.abs(found.shares - eps / 10) < 4 * sigma)
-    assert found.exponent == pytest.approx(1, abs=0.1)
-
-
-def test_pairs_in_five_dimensions():
-    problem = gd.problems.styblinski_tang(dim=5)
-    found = m.uncertainty_by_pairs(problem, gd.GradientDescent(lr=0.005), [0.05, 0.1, 0.2, 0.4], 10_000)
-    assert found.exponent == pytest.approx(1, abs=0.1)
-    assert found.dimension == pytest.approx(4, abs=0.1)
-
-
-def test_pairs_agree_with_the_map_on_a_fractal_boundary():
-    problem, optimizer = gd.problems.himmelblau(), gd.Momentum(lr=0.01, momentum=0.9)
-    pairs = m.uncertainty_by_pairs(problem, optimizer, [0.01, 0.02, 0.05, 0.1, 0.2], 20_000)
-    grid = gd.map_basins(problem, optimizer, (600, 600))
-    assert pairs.exponent == pytest.approx(m.uncertainty_exponent(grid).exponent, abs=0.1)
-    assert pairs.exponent < 0.6
-    assert m.fractality_test(grid).fractal
-
-
 def test_smooth_reference_is_the_published_one():
     assert m.smooth_boundary_entropy(2) == pytest.approx(0.4395093, abs=6e-7)  # Puy et al.
     assert m.smooth_boundary_entropy(1) == pytest.approx(0.5, abs=1e-12)  # the integral of H over [0, 1]
@@ -320,6 +294,47 @@ def test_unseen_by_hand():
     assert (found.share, found.minima) == (0.8, 6)
 
 
+def test_what_is_no_labels_hears_what_to_write():
+    problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
+    runs = gd.minimize(problem, problem.sample(100, seed=0), optimizer)
+    for measure in (m.unseen, m.shares, m.wada_test, m.basin_entropy, lambda labels: m.basin_stability(labels, 0)):
+        with pytest.raises(TypeError, match=r"got a Result: write find_basins\(runs\)"):
+            measure(runs)
+        with pytest.raises(TypeError, match=r"got a Problem: write map_basins\(problem, optimizer\), or find_basins"):
+            measure(problem)
+    sweep = gd.sweep_basins(problem, optimizer, {"lr": [0.05]}, n_starts=50)
+    with pytest.raises(TypeError, match=r"labels must be an array of integers.*got a dict$"):
+        m.unseen({})
+    basins = gd.find_basins(runs)
+    for wrong, match in (
+        (basins, r"share must be numbers from 0 to 1, got a Basins: write basins\.fractions\[0\]"),
+        (gd.map_basins(problem, optimizer, (3, 3)), r"a BasinMap: write map\.basins\.fractions\[0\]"),
+        (runs, r"got a Result: write find_basins\(runs\)\.fractions\[0\]"),
+        (m.shares(basins), r"a Shares: write shares\.fractions"),
+        (problem, r"got a Problem: write a share such as basins\.fractions\[0\]"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            m.starts_needed(wrong)
+    assert m.unseen(sweep.basins).share == 0
+
+
+def test_measures_print_what_they_found():
+    mixed = np.random.default_rng(0).integers(0, 3, (50, 50))
+    assert repr(m.basin_entropy(mixed)).startswith("<BasinEntropy: fractal boundary: yes (boundary entropy 1.0")
+    assert ", above ln 2 = 0.6931; entropy 1.0" in repr(m.basin_entropy(mixed))
+    half = (np.indices((10, 10))[0] < 4).astype(int)
+    assert repr(m.basin_entropy(half)) == (
+        "<BasinEntropy: fractal boundary: undecided (boundary entropy 0.5004, not above ln 2 = 0.6931; "
+        "entropy 0.2502, 2 of 4 boxes with a boundary)>"
+    )
+    assert repr(m.basin_entropy(0 * half)) == (
+        "<BasinEntropy: fractal boundary: undecided (entropy 0.0000, 0 of 4 boxes with a boundary)>"
+    )
+    stability = m.basin_stability([0] * 30 + [1] * 70, 0)
+    assert repr(stability) == "<Stability: 30.00% +- 4.58% (95 % interval 21.89 - 39.58 %)>"
+    assert repr(m.shares(np.arange(1200))).endswith("%) and 1,195 more>")
+
+
 @pytest.mark.parametrize(("call", "error", "match"), [
     (lambda: m.basin_entropy(np.zeros((5, 5))), TypeError, "labels must be an array of integers"),
     (lambda: m.basin_entropy(np.zeros((0, 5), int)), ValueError, "at least one label"),
@@ -337,6 +352,7 @@ def test_unseen_by_hand():
     (lambda: m.starts_needed(0.5, 1.0), ValueError, "confidence must lie"),
     (lambda: m.shares([0.5]), TypeError, "labels must be an array of integers"),
     (lambda: m.smooth_boundary_entropy(0), ValueError, "dim must be at least 1"),
+    (lambda: m.uncertainty_by_pairs(gd.Problem(lambda x: x[0] ** 2, dim=1), gd.Adam()), ValueError, "must have a box"),
     (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1]), ValueError, "eps must be at"),
     (lambda: m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(), [0.1, -1]), ValueError, "eps must be at"),
 ])  # fmt: skip

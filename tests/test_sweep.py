@@ -98,7 +98,7 @@ def test_one_of_each_is_said_in_the_singular():
     found = gd.classify(form(1.0, 2.0), [[0.0, 0.0]])
     assert repr(found) == "<Classification of 1 point: 1 minimum>"
     doubted = repr(gd.classify(form(1.0, 2.0), np.ones((1, 2))))
-    assert doubted == "<Classification of 1 point: 1 minimum; not critical, with gradients up to 2>"
+    assert doubted == "<Classification of 1 point: 1 not critical; gradients up to 2>"
     assert repr(gd.classify(form(1.0, 2.0), np.zeros((3, 2)))) == "<Classification of 3 points: 3 minima>"
     assert repr(gd.classify(form(1.0, -2.0), np.zeros((2, 2)))) == "<Classification of 2 points: 2 saddles>"
 

@@ -150,6 +150,7 @@ def find_basins(
         unsettled=float(np.mean(labels == UNSETTLED)) if runs else 0.0,
         diverged=float(np.mean(labels == DIVERGED)) if runs else 0.0,
         name=str(getattr(problem, "name", None) or ""),
+        dtype=ends.dtype.name,
         problem=problem,
     )
 

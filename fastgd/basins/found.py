@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 UNSETTLED = -1
 DIVERGED = -2
 UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
+SINGLE_ADVICE = "gradients are seldom this exact in float32: a larger gtol, such as 1e-3, or dtype=float64"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
@@ -53,6 +54,8 @@ class Basins(Summarized):
         Tolerance of each coordinate that told attractors apart.
     unsettled, diverged : float
         Fractions of all runs with label -1 and -2.
+    dtype : str
+        In what numbers the runs were made, "float64" or "float32".
     problem : Problem, or None
         What was minimized, if the runs told.
     """
@@ -70,6 +73,7 @@ class Basins(Summarized):
     unsettled: float
     diverged: float
     name: str = field(default="")
+    dtype: str = field(default="float64")
     problem: Problem | None = field(default=None)
 
     @functools.cached_property
@@ -93,6 +97,7 @@ class Basins(Summarized):
     def kind(self) -> NDArray[np.str_]:
         """Kind of each attractor, shape (k,): "minimum", "saddle", ..., see `fastgd.landscape.Classification`.
 
+        It is "not critical" where runs were stopped on a slope, as by a large `ftol` or `gtol`.
         A descent can end in a saddle: from a start on the ridge, or where the slope beside it is within `gtol`.
         """
         return self.curvature.kind
@@ -116,15 +121,22 @@ class Basins(Summarized):
         -------
         str
             One line per attractor: number, kind, value, position, share with its interval, mean steps, known
-            minimum.
+            minimum; below it what to do about runs without an attractor, and about attractors that may be none.
         """
         limit = positive_integer(limit, "limit")
         of = f" of {self.name}" if self.name else ""
         rest = f", with {self.fractions[limit:].sum():.2%} of the runs"
         lines = [f"{counted(len(self), 'attractor')}{of} from {counted(self.labels.size, 'run')}"]
-        lines += first_lines(COLUMNS, self.rows(limit), len(self), left=(1, 3), rest=rest)
+        rows = self.rows(limit)
+        lines += first_lines(COLUMNS, rows, len(self), left=(1, 3), rest=rest)
+        kinds = [row[1] for row in rows]
+        if stopped := kinds.count("not critical"):
+            what = f"{stopped} of these {'is' if stopped == 1 else 'are'} not critical"
+            lines.append(f"{what}: their runs were stopped on a slope; lower ftol and gtol")
+        lines += pieces_lines(kinds, "find_basins")
         if self.unsettled:
-            lines.append(f"not settled: {self.unsettled:.2%} ({UNSETTLED_ADVICE})")
+            advice = SINGLE_ADVICE if self.dtype == "float32" else UNSETTLED_ADVICE
+            lines.append(f"not settled: {self.unsettled:.2%} ({advice})")
         if self.diverged:
             lines.append(f"diverged: {self.diverged:.2%} ({DIVERGED_ADVICE})")
         return "\n".join(lines)
@@ -178,7 +190,16 @@ class Basins(Summarized):
         )
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
         plain["kind"] = None if self.problem is None else self.kind.tolist()
-        return plain | {"unsettled": self.unsettled, "diverged": self.diverged, "name": self.name}
+        return plain | {
+            "unsettled": self.unsettled, "diverged": self.diverged, "name": self.name, "dtype": self.dtype,
+        }  # fmt: skip
+
+
+def pieces_lines(kinds: list[str], function: str) -> list[str]:
+    """Say that several degenerate points may be one curve, as a line, where there are several."""
+    count = kinds.count("degenerate")
+    what = f"{count} of these are degenerate and may be pieces of one curve or surface of minima"
+    return [f"{what}: see coordinates= of {function}"] if count > 1 else []
 
 
 def _number(value: float) -> str:

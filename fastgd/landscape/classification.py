@@ -18,17 +18,19 @@ from fastgd.landscape.curvature import (
     hessians,
     length_scale,
 )
+from fastgd.landscape.stationary import from_basis, in_basis
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
-KINDS = ("minimum", "saddle", "maximum", "degenerate", "undefined")
+KINDS = ("minimum", "saddle", "maximum", "degenerate", "not critical", "undefined")
 RTOL = {"derived": 1e-10, "differences": 1e-7}
 _DENSE_UP_TO = 512
 _ENDS = 4
 _RESOLUTION = 1e-8
 _NEAR = 1e-3
+_CRITICAL = 1e-2
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,8 +42,7 @@ class Classification(Summarized):
     x : ndarray, shape (*batch, n)
         The points.
     grad_norm : ndarray, shape (*batch,)
-        Largest absolute component of the gradient. The kind is that of the second derivatives alone: a point with
-        a large gradient is no critical point, whatever its kind.
+        Largest absolute component of the gradient.
     eigenvalues : ndarray, shape (*batch, k)
         Eigenvalues of the Hessian, ascending; those of symmetries (`zero_modes`) are left out. All n of them, or
         those at both ends of the spectrum where `complete` is False.
@@ -52,7 +53,10 @@ class Classification(Summarized):
     kind : ndarray of str, shape (*batch,)
         "minimum": all eigenvalues are positive. "maximum": all are negative. "saddle": some are positive and some
         negative, whatever else. "degenerate": some are zero and the rest has one sign, so that second derivatives do
-        not tell. "undefined": the Hessian is not finite, as at a kink.
+        not tell. "undefined": the Hessian is not finite, as at a kink. "not critical", whatever the eigenvalues: a
+        zero of the gradient, if there is one, is farther away than a thousandth of the side of the box by Newton's
+        step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not `complete`,
+        the gradient over the largest eigenvalue stands for the step, which may be longer.
     complete : bool
         Whether all eigenvalues were computed.
     """
@@ -109,8 +113,8 @@ class Classification(Summarized):
     def __repr__(self) -> str:
         kinds, counts = np.unique(self.kind, return_counts=True)
         found = ", ".join(counted(int(count), str(kind)) for kind, count in zip(kinds, counts, strict=True))
-        steepest = np.max(self.grad_norm, initial=0.0)
-        doubt = f"; not critical, with gradients up to {steepest:.2g}" if steepest > 1e-3 else ""
+        steepest = np.max(self.grad_norm, initial=0.0, where=self.kind == "not critical")
+        doubt = f"; gradients up to {steepest:.2g}" if steepest > 0 else ""
         return f"<Classification of {counted(self.kind.size, 'point')}: {found or 'none'}{doubt}>"
 
     def summary(self, limit: int = 20) -> str:
@@ -197,7 +201,7 @@ def classify(
     >>> problem = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
     >>> found = gd.classify(problem, [[0.0, 0.0], [1.0, 0.0]])
     >>> found.kind
-    array(['saddle', 'minimum'], dtype='<U10')
+    array(['saddle', 'minimum'], dtype='<U12')
     >>> found.index, found.max_lr
     (array([1, 0]), array([0.  , 0.25]))
     """
@@ -221,7 +225,9 @@ def classify(
     else:
         assert ends is not None
         eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
-        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * largest(eigenvalues))
+        top = largest(eigenvalues)
+        far = is_far(np.divide(gradient, top, where=top > 0, out=np.zeros_like(gradient)), problem, flat)
+        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far)
     with np.errstate(invalid="ignore"):
         grad_norm = np.abs(gradient).max(axis=1)
     batch = array.shape[:-1]
@@ -274,6 +280,14 @@ def symmetric_eigenvalues(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
+def eigensystems(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `symmetric_eigenvalues` returns, and the eigenvectors as columns."""
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    values, vectors = np.full(matrices.shape[:2], np.nan), np.full(matrices.shape, np.nan)
+    values[finite], vectors[finite] = np.linalg.eigh(matrices[finite])
+    return values, vectors
+
+
 def without_smallest(eigenvalues: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Leave out of each row the `count` eigenvalues smallest in absolute value, and keep the order."""
     if count == 0:
@@ -297,15 +311,25 @@ def judged(
     middle of a monkey saddle, or along a curve of minima that a descent has nearly reached.
     """
     here = hessians(problem, points, source)
-    eigenvalues = symmetric_eigenvalues(here)
+    eigenvalues, vectors = eigensystems(here)
     scale, top = length_scale(problem, points), largest(eigenvalues)
     with np.errstate(divide="ignore", invalid="ignore"):
         way = np.nan_to_num(np.clip(gradient / top, -_NEAR * scale, _NEAR * scale))
     # The cosines are a direction along which no simple function is symmetric.
     there = hessians(problem, points - way + np.cos(np.arange(problem.dim)) * _RESOLUTION * scale, source)
-    eigenvalues = without_smallest(eigenvalues, zero_modes)
     change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
-    return eigenvalues, kinds_of(eigenvalues, eigenvalues, np.maximum(rtol * largest(eigenvalues), change))
+    kept = without_smallest(eigenvalues, zero_modes)
+    limit = np.maximum(rtol * largest(kept), change)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # A slope where the curvature is as good as none is rounding, or there is no critical point in its reach
+        step = from_basis(vectors, in_basis(vectors, gradient) / np.maximum(np.abs(eigenvalues), limit))
+    return kept, kinds_of(kept, kept, limit, is_far(step, problem, points))
+
+
+def is_far(step: NDArray[np.float64], problem: Problem, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether steps, shape (m, n), lead farther than attractors are told apart by; their length has the units of x."""
+    with np.errstate(invalid="ignore"):
+        return np.any(np.abs(step) > _CRITICAL * length_scale(problem, points), axis=1)
 
 
 def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -314,10 +338,14 @@ def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kinds_of(
-    lowest: NDArray[np.float64], eigenvalues: NDArray[np.float64], limit: NDArray[np.float64]
+    lowest: NDArray[np.float64],
+    eigenvalues: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    far: NDArray[np.bool_],
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
     """Return kind, index and nullity, each of shape (m,); up to `limit`, shape (m, 1), eigenvalues count as zero.
 
+    Points that are `far` from a zero of the gradient, shape (m,), are not critical.
     `lowest` holds all eigenvalues up to the first positive one; `eigenvalues` may leave out a middle.
     """
     with np.errstate(invalid="ignore"):
@@ -327,14 +355,15 @@ def kinds_of(
     kind = np.select(
         [
             np.isnan(eigenvalues).any(axis=-1),
+            far,
             (index > 0) & rising,
             nullity > 0,
             index > 0,
         ],
-        ["undefined", "saddle", "degenerate", "maximum"],
+        ["undefined", "not critical", "saddle", "degenerate", "maximum"],
         "minimum",
     )
-    return kind.astype("<U10"), index.astype(np.int64), nullity.astype(np.int64)
+    return kind.astype("<U12"), index.astype(np.int64), nullity.astype(np.int64)
 
 
 def _both_ends(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
 from fastgd.basins.clusters import group_points, split_at_gaps
+from fastgd.basins.found import pieces_lines
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
@@ -58,6 +59,8 @@ class CriticalPoints(Summarized):
         box or ended in another saddle, and for all other points.
     n_starts : int
         How many starts there were. Those that `counts` does not tell of left the box or came to no end.
+    boxed : bool
+        Whether points outside a box were left out.
     """
 
     x: NDArray[np.float64]
@@ -68,6 +71,7 @@ class CriticalPoints(Summarized):
     links: NDArray[np.int64]
     n_starts: int
     name: str = field(default="")
+    boxed: bool = field(default=False)
 
     def __len__(self) -> int:
         return len(self.fun)
@@ -120,12 +124,14 @@ class CriticalPoints(Summarized):
         -------
         str
             One line per point: number, kind with index, value, position, starts, and for saddles of index 1 what they
-            join and the heights above that.
+            join and the heights above that; below it whether points may be pieces of a curve.
         """
         columns = ("", "kind", "value", "position", "starts", "joins", "barriers")
         rows = [self._row(k) for k in range(min(positive_integer(limit, "limit"), len(self)))]
-        head = f"{repr(self)[1:-1]}, from {counted(self.n_starts, 'start')}"
-        return "\n".join([head, *first_lines(columns, rows, len(self), left=(1, 3, 5, 6))])
+        inside = " inside the box" if self.boxed else ""
+        head = f"{repr(self)[1:-1]}{inside}, from {counted(self.n_starts, 'start')}"
+        table = first_lines(columns, rows, len(self), left=(1, 3, 5, 6), rest="; summary(limit=) shows more")
+        return "\n".join([head, *table, *pieces_lines([row[1] for row in rows], "find_critical_points")])
 
     def _row(self, k: int) -> tuple[str, ...]:
         kind = str(self.kind[k])
@@ -252,6 +258,7 @@ def find_critical_points(
         links=links,
         n_starts=len(starts),
         name=problem.name,
+        boxed=problem.bounds is not None,
     )
 
 
@@ -297,6 +304,8 @@ class _Search:
         _, (kind, index, _) = judged(
             self.problem, x[source], g[source], self.method, self.zero_modes, self.derivatives.rtol
         )
+        critical = kind != "not critical"
+        source, kind, index = source[critical], kind[critical], index[critical]
         return _Pool(x[source], error[source], kind, index, source)
 
     def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

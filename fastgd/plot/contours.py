@@ -27,7 +27,8 @@ _SHADES = (0.34, 0.98)  # greys of the lowest and the highest band
 MOST_NUMBERS = 30  # points up to which they are numbered
 KIND_MARKS = (
     ("minimum", "o", style.PALETTE[0]), ("saddle", "X", style.PALETTE[5]), ("maximum", "^", style.PALETTE[2]),
-    ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR), ("", "o", style.PALETTE[1]),
+    ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR),
+    ("not critical", "D", style.OTHER_COLOUR), ("", "o", style.PALETTE[1]),
 )  # fmt: skip
 
 

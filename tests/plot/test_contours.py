@@ -144,6 +144,11 @@ def test_the_legend_of_kinds_hides_no_mark(problem):
     assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0
 
 
+def test_points_on_a_slope_are_marked_as_not_critical(problem):
+    _, ax = gd.plot.contour(problem, points=gd.classify(problem, [[3.0, 2.0], [1.0, 1.0]]), shape=11)
+    assert [line.get_label() for line in ax.lines[:2]] == ["minimum", "not critical"]
+
+
 def test_points_of_another_shape_are_refused(problem):
     with pytest.raises(ValueError, match=r"points must have shape \(\*batch, 2\) for himmelblau, got shape \(1, 3\)"):
         gd.plot.contour(problem, points=[[1.0, 2.0, 3.0]])

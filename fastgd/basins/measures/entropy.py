@@ -14,11 +14,12 @@ from fastgd.basins.measures.labels import checked_size, coded, cut_into_boxes
 from fastgd.calls import explain_calls
 from fastgd.jit.options import kernel
 from fastgd.jit.targets import named, shared_kernel
+from fastgd.texts import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BasinEntropy:
-    """What `basin_entropy` found.
+    """What `basin_entropy` found; prints the verdict of the log 2 test with its reason.
 
     Attributes
     ----------
@@ -47,6 +48,14 @@ class BasinEntropy:
         `fractality_test` for one that they can.
         """
         return self.boundary_entropy > math.log(2.0)
+
+    def __repr__(self) -> str:
+        boxes = f"entropy {self.entropy:.4f}, {self.boundary_boxes:,} of {counted(self.boxes, 'box')} with a boundary"
+        if not self.boundary_boxes:
+            return f"<BasinEntropy: fractal boundary: undecided ({boxes})>"
+        verdict, than = ("yes", "above") if self.fractal else ("undecided", "not above")
+        found = f"boundary entropy {self.boundary_entropy:.4f}, {than} ln 2 = {math.log(2.0):.4f}"
+        return f"<BasinEntropy: fractal boundary: {verdict} ({found}; {boxes})>"
 
 
 def entropies(boxes, counts, out):
@@ -119,6 +128,8 @@ def basin_entropy(labels: Any, box: int = 5) -> BasinEntropy:
     >>> found = basin_entropy(checkerboard, box=2)
     >>> round(found.entropy, 6), round(found.boundary_entropy, 6), found.fractal
     (0.693147, 0.693147, False)
+    >>> print(basin_entropy(checkerboard, box=3))
+    <BasinEntropy: fractal boundary: undecided (boundary entropy 0.6870, not above ln 2 = 0.6931; entropy 0.6870, ...)>
     """
     codes, values = coded(labels)
     size = checked_size(box, "box", codes.shape)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.found import Basins
+from fastgd.texts import with_article
 
 
 def label_array(labels: Any) -> NDArray[np.integer]:
@@ -21,6 +22,12 @@ def label_array(labels: Any) -> NDArray[np.integer]:
         If there are none.
     """
     array = np.asarray(getattr(labels, "labels", labels))
+    if array.dtype.kind == "O":
+        how = "" if isinstance(labels, (list, tuple, np.ndarray)) else _instead_of(labels)
+        raise TypeError(
+            "labels must be an array of integers, or have labels as Basins and BasinMap do, "
+            f"got {with_article(type(labels).__name__)}{how}"
+        )
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"labels must be an array of integers, or have labels as Basins and BasinMap do, got dtype {array.dtype}"
@@ -28,6 +35,17 @@ def label_array(labels: Any) -> NDArray[np.integer]:
     if array.size == 0:
         raise ValueError(f"labels must hold at least one label, got shape {array.shape}")
     return array
+
+
+def _instead_of(labels: Any) -> str:
+    """What to write in place of something without labels from which they can be had."""
+    if isinstance(getattr(labels, "basins", None), Basins):
+        return ": write its .basins"
+    if all(hasattr(labels, name) for name in ("x", "status", "grad_norm")):
+        return ": write find_basins(runs)"
+    if all(hasattr(labels, name) for name in ("dim", "bounds", "sample")):
+        return ": write map_basins(problem, optimizer), or find_basins(minimize(problem, x0, optimizer))"
+    return ""
 
 
 def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer]]:

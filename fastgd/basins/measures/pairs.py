@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.attractors import find_basins
-from fastgd.basins.measures.uncertainty import Uncertainty, fitted
+from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
+
+_SHARE_OF_SIDE = (0.001, 0.002, 0.005, 0.01, 0.02)
+_FEWEST = 20
+_MOST_STEPS = 100
+_EXACT = 1e-10
 
 
 @explain_calls()
 def uncertainty_by_pairs(
     problem: Problem,
     optimizer: Any,
-    eps: ArrayLike,
-    n_pairs: int = 2000,
+    eps: ArrayLike | None = None,
+    n_pairs: int = 20_000,
     *,
     seed: int = 0,
     tol: ArrayLike | None = None,
@@ -35,14 +42,19 @@ def uncertainty_by_pairs(
     random direction. The share of pairs that end in different attractors falls as :math:`\varepsilon^\alpha`. All
     descents run as one batch, in any dimension.
 
+    The exponent is that of maximum likelihood for the counts of pairs that differ, distances at which none does
+    included. It is NaN, and `advice` says what to do, where fewer than twenty pairs differ, or only those at
+    one distance.
+
     Parameters
     ----------
     problem : Problem
         What is minimized; it needs a box.
     optimizer : Optimizer
         By what, with one value of each hyperparameter.
-    eps : array_like, shape (k,)
-        The distances, at least two.
+    eps : array_like, shape (k,), optional
+        The distances, at least two; by default 0.001, 0.002, 0.005, 0.01 and 0.02 of the shortest side of the box.
+        They should be small compared with the basins, and so large that some dozens of pairs differ at the largest.
     n_pairs : int
         Pairs for each distance.
     seed : int
@@ -55,7 +67,8 @@ def uncertainty_by_pairs(
     Returns
     -------
     Uncertainty
-        Exponent with its error; each distance counts with the certainty of its share.
+        Exponent with its standard error, which comes from the numbers of pairs alone: that shares follow no power
+        of the distance, as those of structures of several sizes, it does not tell.
 
     Raises
     ------
@@ -71,16 +84,16 @@ def uncertainty_by_pairs(
     --------
     >>> import fastgd as gd
     >>> problem = gd.problems.himmelblau()
-    >>> found = gd.measures.uncertainty_by_pairs(problem, gd.Adam(lr=0.05), [0.05, 0.1, 0.2, 0.4], seed=1)
-    >>> abs(found.exponent - 1) < 0.15
+    >>> found = gd.measures.uncertainty_by_pairs(problem, gd.Adam(lr=0.05))
+    >>> found
+    <Uncertainty: exponent 1.0... +- 0.0..., boundary of dimension ...>
+    >>> abs(found.exponent - 1) < 2 * found.error
     True
     """
     from fastgd.minimize import minimize
 
-    distances = np.asarray(eps, dtype=np.float64)
-    if distances.ndim != 1 or np.unique(distances).size < 2 or not np.all(np.isfinite(distances) & (distances > 0)):
-        raise ValueError(f"eps must be at least two different positive distances, got {eps!r}")
     count = positive_integer(n_pairs, "n_pairs")
+    distances = _distances(problem, eps)
     shape = (distances.size, count, problem.dim)
     one = problem.sample(distances.size * count, seed).reshape(shape)
     # A stream of its own, so that directions do not repeat the starts
@@ -88,7 +101,68 @@ def uncertainty_by_pairs(
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     starts = np.stack([one, one + distances[:, None, None] * direction], axis=2)
     labels = find_basins(minimize(problem, starts, optimizer, **minimize_options), tol, coordinates=coordinates).labels
-    shares = np.mean(labels[..., 0] != labels[..., 1], axis=1)
-    # The variance of ln f is (1 - f) / n f.
-    weights = count * shares / np.maximum(1.0 - shares, 1.0 / count)
-    return fitted(distances, shares, weights, problem.dim)
+    different = np.count_nonzero(labels[..., 0] != labels[..., 1], axis=1)
+    exponent = error = math.nan
+    advice = _advice(different, count)
+    if not advice:
+        exponent, error = most_likely_power(distances, different, count)
+    return Uncertainty(exponent, error, problem.dim - exponent, distances, different / count, advice)
+
+
+def _distances(problem: Problem, eps: ArrayLike | None) -> NDArray[np.float64]:
+    if eps is None:
+        if problem.bounds is None:
+            raise ValueError(
+                f"problem must have a box to draw starts from, and {problem.name} has none: write Problem(..., bounds=)"
+            )
+        return float(np.min(problem.bounds[:, 1] - problem.bounds[:, 0])) * np.array(_SHARE_OF_SIDE)
+    distances = np.asarray(eps, dtype=np.float64)
+    if distances.ndim != 1 or np.unique(distances).size < 2 or not np.all(np.isfinite(distances) & (distances > 0)):
+        raise ValueError(
+            f"eps must be at least two different positive distances, got {eps!r}; leave it out for a default"
+        )
+    return distances
+
+
+def _advice(different: NDArray[np.int64], pairs: int) -> str:
+    """Say why pairs do not tell the exponent, and what to do; empty where they do."""
+    total, of = int(different.sum()), f"of {counted(pairs * different.size, 'pair')}"
+    verb = "differs" if total == 1 else "differ"
+    if total < _FEWEST:
+        return f"{total} {of} {verb}: larger eps or n_pairs"
+    if np.all(different == pairs):
+        return f"all {of} differ: smaller eps"
+    if np.count_nonzero(different) < 2:
+        return f"{total:,} {of} differ, all of them at one distance: larger n_pairs, or eps closer together"
+    return ""
+
+
+def most_likely_power(distances: NDArray[np.float64], different: NDArray[Any], pairs: int) -> tuple[float, float]:
+    r"""Return the most likely exponent of :math:`c \varepsilon^\alpha` for counts out of `pairs`, and its error.
+
+    The likelihood is Poisson's, which has one maximum and allows for counts of zero; as a share is nearer to 1 than
+    Poisson's counts know, the error is corrected by the variance of binomial ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.basins.measures.pairs import most_likely_power
+    >>> exponent, error = most_likely_power(np.array([0.1, 0.2, 0.4]), np.array([10, 20, 40]), 1000)
+    >>> round(exponent, 6), round(error, 2)
+    (1.0, 0.24)
+    """
+    x = np.log(distances / distances.max())
+    terms = np.stack([np.ones_like(x), x], axis=1)
+    found = np.array([math.log(different.sum() / np.exp(x).sum()), 1.0])
+    for _ in range(_MOST_STEPS):
+        mean = np.exp(terms @ found)
+        step = np.linalg.solve(terms.T @ (mean[:, None] * terms), terms.T @ (different - mean))
+        # Newton's step is too long where the mean is far below a count
+        size = float(np.abs(step).max())
+        found = found + step / max(1.0, size)
+        if size < _EXACT:
+            break
+    mean = np.exp(terms @ found)
+    inverse = np.linalg.inv(terms.T @ (mean[:, None] * terms))
+    variance = terms.T @ ((mean * np.maximum(1.0 - mean / pairs, 0.0))[:, None] * terms)
+    return float(found[1]), math.sqrt((inverse @ variance @ inverse)[1, 1])

@@ -12,9 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.intervals import wilson
 from fastgd.basins.measures.labels import coded, label_array
 from fastgd.calls import explain_calls
+from fastgd.texts import counted, with_article
+
+_SHOWN = 5  # labels in a line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Shares:
     """How often each label occurs.
 
@@ -34,6 +37,13 @@ class Shares:
     counts: NDArray[np.int64]
     fractions: NDArray[np.float64]
     intervals: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        rows = zip(self.labels[:_SHOWN], self.fractions, self.intervals, strict=False)
+        each = [f"{label}: {share:.2%} ({100 * low:.2f} - {100 * high:.2f} %)" for label, share, (low, high) in rows]
+        more = len(self.labels) - len(each)
+        rest = f" and {more:,} more" if more else ""
+        return f"<Shares of {counted(len(self.labels), 'label')}: {', '.join(each)}{rest}>"
 
 
 @explain_calls()
@@ -62,6 +72,8 @@ def shares(labels: Any, confidence: float = 0.95) -> Shares:
     >>> from fastgd.basins.measures import shares
     >>> shares([0, 1, 1, 1]).fractions
     array([0.25, 0.75])
+    >>> shares([0, 1, 1, 1])
+    <Shares of 2 labels: 0: 25.00% (4.56 - 69.94 %), 1: 75.00% (30.06 - 95.44 %)>
     """
     codes, values = coded(label_array(labels).reshape(-1))
     counts = np.bincount(codes, minlength=values.size)
@@ -69,7 +81,7 @@ def shares(labels: Any, confidence: float = 0.95) -> Shares:
     return Shares(values, counts.astype(np.int64), counts / total, wilson(counts, total, confidence))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stability:
     """The share of a chosen set of attractors.
 
@@ -86,6 +98,10 @@ class Stability:
     value: float
     error: float
     interval: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"<Stability: {self.value:.2%} +- {self.error:.2%} (95 % interval {100 * low:.2f} - {100 * high:.2f} %)>"
 
 
 @explain_calls()
@@ -160,6 +176,8 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
 
     Raises
     ------
+    TypeError
+        If `share` is no numbers.
     ValueError
         If a share or `confidence` is out of range.
 
@@ -169,7 +187,16 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
     >>> starts_needed([0.5, 0.01, 0.0])
     array([  5., 299.,  inf])
     """
-    p = np.asarray(share, dtype=np.float64)
+    try:
+        p = np.asarray(share, dtype=np.float64)
+    except (TypeError, ValueError):
+        kind = type(share).__name__
+        how = {
+            "Basins": "basins.fractions[0], or basins.fractions for all",
+            "BasinMap": "map.basins.fractions[0], or map.basins.fractions for all",
+            "Result": "find_basins(runs).fractions[0]", "Shares": "shares.fractions", "Stability": "stability.value",
+        }.get(kind, "a share such as basins.fractions[0]")  # fmt: skip
+        raise TypeError(f"share must be numbers from 0 to 1, got {with_article(kind)}: write {how}") from None
     if not bool(np.all((p >= 0) & (p <= 1))):
         raise ValueError(f"share must lie in [0, 1], got {share!r}")
     if not 0.0 < confidence < 1.0:
@@ -180,7 +207,7 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
     return np.maximum(1.0, np.ceil(exact - 1e-9))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Unseen:
     """What `unseen` estimates.
 
@@ -197,6 +224,10 @@ class Unseen:
     share: float
     error: float
     minima: float
+
+    def __repr__(self) -> str:
+        share = f"{self.share:.2%} +- {self.error:.2%} of the starts lead to minima not seen"
+        return f"<Unseen: {share}, at least {self.minima:,.4g} of them>"
 
 
 @explain_calls()
@@ -234,7 +265,7 @@ def unseen(labels: Any) -> Unseen:
     --------
     >>> from fastgd.basins.measures import unseen
     >>> unseen([0, 0, 0, 1, 1, 2, 3, 4])
-    Unseen(share=0.375, error=0.246..., minima=1.5)
+    <Unseen: 37.50% +- 24.61% of the starts lead to minima not seen, at least 1.5 of them>
     """
     found = shares(labels)
     total = int(found.counts.sum())

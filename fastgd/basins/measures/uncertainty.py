@@ -18,7 +18,7 @@ from fastgd.jit.targets import named, shared_kernel
 _MOST_SIZES = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Uncertainty:
     r"""The scaling :math:`f(\varepsilon) \sim \varepsilon^\alpha` of the doubtful share of starts.
 
@@ -26,16 +26,18 @@ class Uncertainty:
     ----------
     exponent : float
         The uncertainty exponent :math:`\alpha`: 1 for smooth boundaries, less for fractal ones, 0 where more exact
-        starts do not help at all. NaN where fewer than two scales show a boundary.
+        starts do not help at all. NaN where the shares do not tell, see `advice`.
     error : float
-        Standard error of the fit; that of neighbouring scales is not independent, so it is a lower bound. NaN with two
-        scales.
+        Its standard error. On a map it is that of the fit, NaN with two scales; neighbouring scales are not
+        independent there, so it is a lower bound.
     dimension : float
         Dimension of the boundary, D - alpha, in a space of D dimensions.
     scales : ndarray, shape (k,)
         The distances :math:`\varepsilon`; of a map, in steps of the grid.
     shares : ndarray, shape (k,)
         The doubtful share at each.
+    advice : str
+        Where the exponent is NaN, why, and what to do.
     """
 
     exponent: float
@@ -43,26 +45,34 @@ class Uncertainty:
     dimension: float
     scales: NDArray[np.float64]
     shares: NDArray[np.float64]
+    advice: str = ""
 
     def __repr__(self) -> str:
+        if math.isnan(self.exponent):
+            return f"<Uncertainty: exponent unknown: {self.advice}>"
         exponent = f"exponent {self.exponent:.3f} +- {self.error:.3f}"
         return f"<Uncertainty: {exponent}, boundary of dimension {self.dimension:.3f}>"
 
 
-def fitted(
-    scales: NDArray[np.float64], shares: NDArray[np.float64], weights: NDArray[np.float64], dim: int
-) -> Uncertainty:
+def fitted(scales: NDArray[np.float64], shares: NDArray[np.float64], dim: int) -> Uncertainty:
     """Fit a line to the logarithms, over the scales with some and not all starts in doubt."""
     usable = (shares > 0) & (shares < 1)
     exponent = error = math.nan
+    advice = ""
     if np.count_nonzero(usable) >= 2:
-        x, y, w = np.log(scales[usable]), np.log(shares[usable]), weights[usable] / weights[usable].sum()
-        dx = x - w @ x
-        exponent = float((w * dx) @ y / ((w * dx) @ dx))
+        x, y = np.log(scales[usable]), np.log(shares[usable])
+        dx = x - x.mean()
+        exponent = float(dx @ y / (dx @ dx))
         if x.size > 2:
-            rest = y - w @ y - exponent * dx
-            error = math.sqrt((w @ rest**2) / ((w @ dx**2) * (x.size - 2)))
-    return Uncertainty(exponent, error, dim - exponent, scales, shares)
+            rest = y - y.mean() - exponent * dx
+            error = math.sqrt((rest @ rest) / ((dx @ dx) * (x.size - 2)))
+    elif not shares.any():
+        advice = "no box holds two labels: larger sizes, or a map with a boundary"
+    elif (shares == 1).any():
+        advice = "(nearly) all boxes hold two labels: a finer map, or smaller sizes"
+    else:
+        advice = "boxes of one size only hold two labels: larger sizes"
+    return Uncertainty(exponent, error, dim - exponent, scales, shares, advice)
 
 
 @explain_calls()
@@ -119,7 +129,7 @@ def uncertainty_exponent(labels: Any, sizes: ArrayLike | None = None) -> Uncerta
         chosen = np.unique(given.astype(np.int64))
     shares = np.array([mixed_share(codes, int(size)) for size in chosen])
     # The outermost points of a box of s are s - 1 apart: a boundary has to pass between them to be noticed.
-    return fitted((chosen - 1).astype(np.float64), shares, np.ones(chosen.size), codes.ndim)
+    return fitted((chosen - 1).astype(np.float64), shares, codes.ndim)
 
 
 def mixed_share(codes: NDArray[Any], size: int) -> float:
