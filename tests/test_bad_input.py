@@ -199,7 +199,8 @@ def test_problem_and_optimizer(problem: Any, optimizer: Any, words: list[str]) -
         lambda fun: gd.compare(fun, START, [DESCENT]), lambda fun: gd.layer_gradients(fun, START),
         lambda fun: gd.line_slice(fun, START, START), lambda fun: gd.random_slice(fun, START),
         lambda fun: gd.path_slice(fun, [START]), lambda fun: gd.plot.contour(fun), lambda fun: gd.plot.surface(fun),
-        lambda fun: gd.plot.learning_rates(fun, START, DESCENT, [0.1, 0.2]),
+        lambda fun: gd.plot.learning_rates(fun, START, DESCENT, [0.1, 0.2]), lambda fun: gd.classify(fun, START),
+        lambda fun: gd.measures.uncertainty_by_pairs(fun, DESCENT),
     ],
 )  # fmt: skip
 def test_a_function_is_no_problem_anywhere(call: Any) -> None:

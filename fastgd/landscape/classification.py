@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import (
@@ -205,6 +206,7 @@ def classify(
     >>> found.index, found.max_lr
     (array([1, 0]), array([0.  , 0.25]))
     """
+    check_problem(problem)
     refuse_results(points)
     array = problem._points(points)
     zero_modes = checked_zero_modes(zero_modes, problem.dim)

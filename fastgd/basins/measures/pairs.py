@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import check_problem
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
@@ -92,6 +93,7 @@ def uncertainty_by_pairs(
     """
     from fastgd.minimize import minimize
 
+    check_problem(problem)
     count = positive_integer(n_pairs, "n_pairs")
     distances = _distances(problem, eps)
     shape = (distances.size, count, problem.dim)
