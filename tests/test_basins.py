@@ -173,7 +173,7 @@ def test_float32_runs_that_do_not_settle_hear_that_gtol_is_too_small():
     basins = find_basins(runs)
     assert basins.unsettled > 0
     assert basins.dtype == "float32"
-    assert "in float32: a larger gtol, such as 1e-3, or dtype=float64)" in str(basins)
+    assert "that exact: a larger gtol, such as 1e-3, or float64; else more max_steps)" in str(basins)
     coarse = gd.minimize(problem, problem.sample(200, seed=0), gd.GradientDescent(lr=0.01), dtype=np.float32, gtol=1e-3)
     assert find_basins(coarse).unsettled == 0
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 UNSETTLED = -1
 DIVERGED = -2
 UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
-SINGLE_ADVICE = "gradients are seldom this exact in float32: a larger gtol, such as 1e-3, or dtype=float64"
+SINGLE_ADVICE = "float32 gradients are seldom that exact: a larger gtol, such as 1e-3, or float64; else more max_steps"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
