@@ -260,7 +260,7 @@ def mark_kinds(
                 path_effects=style.edges((2.5, "white")),
             )  # fmt: skip
     if (shown & (kinds != "")).any():
-        style.legend_below(ax, 3)
+        style.legend_below(ax)
 
 
 def check_plane(problem: Any) -> None:

@@ -187,9 +187,11 @@ def _largest_stable(found: BasinSweep) -> Stable | None:
 
 
 def _in_sight(line: tuple[Array, Array], sides: list[Side]) -> bool:
-    """Tell whether any point of a line lies within the heat maps."""
-    inside = [(part >= side.edges[0]) & (part <= side.edges[-1]) for part, side in zip(line, sides, strict=True)]
-    return bool(np.any(inside[0] & inside[1]))
+    """Tell whether a line, which goes on along one side from end to end, passes through the heat maps."""
+    return all(
+        bool(np.nanmin(part) <= side.edges[-1] and np.nanmax(part) >= side.edges[0])
+        for part, side in zip(line, sides, strict=True)
+    )
 
 
 def limit_text(rule: Any) -> str:

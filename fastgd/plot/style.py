@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ UNSETTLED_COLOUR = "#BBBBBB"
 DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
 _ALIKE = 0.8  # basins down to this part of the largest count as equally large
+_LETTER, _HANDLE = 0.083, 0.62  # inches that a letter of a legend takes, and the line or mark before a text
 _HELD = 3  # parameters outside a plane that are named one by one, at most
 
 _TO_LMS = np.array(
@@ -94,13 +95,32 @@ def fit_aspect(ax: Axes, width: float, height: float) -> None:
     ax.set_aspect("equal" if 0.4 <= height / width <= 2.5 else "auto")
 
 
-def legend_below(ax: Any, columns: int) -> None:
+def legend_below(ax: Any) -> None:
     """Add a legend below the axes and what is written along them, where it hides nothing."""
     from matplotlib.transforms import ScaledTranslation
 
+    width = ax.get_position().width * ax.figure.figure.get_figwidth()
+    columns = legend_columns(ax.get_legend_handles_labels()[1], width)
     # In inches and not in parts of the axes, as the text along small axes is as large as along large ones
     lower = ax.transAxes + ScaledTranslation(0.0, -0.42, ax.figure.dpi_scale_trans)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=lower, ncols=columns, frameon=False)
+
+
+def legend_columns(texts: Sequence[str], width: float) -> int:
+    """Return in how many columns texts stand below axes of a width in inches, as a wider legend would shrink the axes.
+
+    Examples
+    --------
+    >>> from fastgd.plot.style import legend_columns
+    >>> legend_columns(["minimum", "saddle", "maximum"], 5.0), legend_columns(["minimum", "saddle", "maximum"], 2.0)
+    (3, 1)
+    """
+    for columns in range(len(texts), 1, -1):
+        rows = -(-len(texts) // columns)
+        longest = [max(map(len, texts[k : k + rows])) for k in range(0, len(texts), rows)]
+        if sum(_LETTER * count + _HANDLE for count in longest) <= width:
+            return columns
+    return 1
 
 
 def named_runs(runs: Any) -> dict[str, Any]:

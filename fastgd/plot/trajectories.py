@@ -128,13 +128,15 @@ def trajectories(
     near = 0.02 * np.ptp(limits, axis=1)
     first, last = (_later([np.array([part[k] for part in place[:2]]) for place in places], colours, near)
                    for k in (0, -1))  # fmt: skip
+    rings = max(1, *first, *last)
     for k, (_, colour, label, status) in enumerate(drawn):
-        draw_path(ax, places[k], colour, label, status, (5.0 * first[k], 7.0 * last[k]))
+        wider = min(5.0, 18.0 / rings) * first[k], min(7.0, 18.0 / rings) * last[k]
+        draw_path(ax, places[k], colour, label, status, wider)
     if on == "contour":
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
     if labels:
-        style.legend_below(ax, _columns(labels))
+        style.legend_below(ax)
     head = problem.name if len(named) > 1 else f"{problem.name}, {next(iter(named))}"
     ax.set_title(style.wrapped(f"{head}{_share_text(named, paths)}", 55) if title is None else title)
     target.save(figure)
@@ -226,7 +228,7 @@ def animation(
         (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=size)
         moving.append((line, trail, head))
     if labels:
-        style.legend_below(ax, _columns(labels))
+        style.legend_below(ax)
     longest = max(len(line) for line, _, _ in moving)
     shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
     every = {name: int(result.record or 1) for name, result in named.items()}
@@ -327,11 +329,6 @@ def _later(points: list[Array], colours: list[str], near: Array) -> list[int]:
         hides = (np.abs(ends[k + 1 :] - ends[k]) < near).all(axis=1)
         found.append(len({colours[k + 1 + int(m)] for m in np.flatnonzero(hides)} - {colour}))
     return found
-
-
-def _columns(labels: list[str]) -> int:
-    """Return in how many columns texts stand below the axes."""
-    return max(1, min(len(labels), 66 // (max(map(len, labels)) + 6)))
 
 
 def _share_text(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> str:

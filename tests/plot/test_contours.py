@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 import fastgd as gd
 from fastgd.plot.levels import level_texts, round_levels, roundest
@@ -142,6 +143,11 @@ def test_the_legend_of_kinds_hides_no_mark(problem):
     figure, ax = gd.plot.contour(problem, points=gd.find_critical_points(problem, 200), shape=11)
     figure.draw_without_rendering()
     assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0
+    # In small axes of one's own it is no wider than they are, or these would shrink
+    figure = Figure(figsize=(3.5, 3.5), layout="constrained")
+    gd.plot.contour(problem, figure.subplots(), points=gd.find_critical_points(problem, 200), shape=11, scale=False)
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_legend().get_window_extent().width < 0.8 * figure.bbox.width
 
 
 def test_points_on_a_slope_are_marked_as_not_critical(problem):

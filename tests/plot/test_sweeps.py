@@ -102,7 +102,7 @@ def test_over_the_rate_the_lines_are_those_of_the_rule():
 def test_the_legend_has_the_formula_of_the_values_swept():
     problem = form(1.0, 4.0)
     dampening = [0.5, 0.0, 0.25]
-    over = {"lr": [0.1, 0.5], "dampening": dampening}
+    over = {"lr": [0.1, 1.5], "dampening": dampening}
     found = gd.sweep_basins(problem, gd.Momentum(lr=0.1, momentum=0.5), over, n_starts=5)
     figure, axes = gd.plot.sweep(found, show=["lowest"])
     (line,) = dotted(axes[0])
