@@ -6,11 +6,13 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from fastgd.optimizers import Method
 from fastgd.points import described
 from fastgd.problem import Problem
 
-__all__ = ["check_kinds", "check_order", "check_problem"]
+__all__ = ["check_kinds", "check_order", "check_problem", "check_single"]
 
 
 def check_problem(problem: Any) -> None:
@@ -63,6 +65,21 @@ def check_order(x0: Any, optimizer: Any, call: str) -> None:
     if has_optimizers(x0) and not has_optimizers(optimizer):
         names = call.partition("(")[2].rstrip(")").split(", ")
         raise TypeError(f"{names[1]} and {names[2]} are swapped: write {call}")
+
+
+def check_single(varied: Mapping[str, Any], purpose: str, instead: str) -> None:
+    """Raise ValueError where one of these may be one number only, and is an array.
+
+    Examples
+    --------
+    >>> from fastgd.arguments import check_single
+    >>> check_single({"lr": [0.1, 0.2]}, "for a map", "draw one map for each of its values")
+    Traceback (most recent call last):
+    ValueError: lr must be one number for a map, got an array of shape (2,); draw one map for each of its values
+    """
+    for name, value in varied.items():
+        if np.ndim(value):
+            raise ValueError(f"{name} must be one number {purpose}, got an array of shape {np.shape(value)}; {instead}")
 
 
 def has_optimizers(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import check_order, check_problem
+from fastgd.arguments import check_order, check_problem, check_single
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
 from fastgd.calls import explain_calls
@@ -321,12 +321,8 @@ def compare(
             raise TypeError(f"{argument} is not an option of compare for minimize; leave {argument}= out")
     every = {**named, "reference": reference} if reference is not None else named
     for name, optimizer in every.items():
-        for number, value in optimizer.hyperparameters().items():
-            if np.ndim(value):
-                raise ValueError(
-                    f"{name}: {number} must be one number for a comparison, got an array of shape {np.shape(value)}; "
-                    "give one optimizer for each of its values"
-                )
+        varied = {f"{name}: {number}": value for number, value in optimizer.hyperparameters().items()}
+        check_single(varied, "for a comparison", "give one optimizer for each of its values")
     starts = np.asarray(x0)
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}
@@ -349,8 +345,8 @@ def compare(
     def contestant(key: str, name: str) -> Contestant:
         own = basins[key]
         at_global = own.fun <= lowest + ACCURACY * max(abs(lowest), 1.0)
-        found = own.labels >= 0
-        found[found] = at_global[own.labels[found]]
+        settled = own.labels >= 0
+        found = settled & (at_global[np.where(settled, own.labels, 0)] if len(own) else False)
         met = None if reference is None else basin_agreement(own, basins["reference"])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 

@@ -266,3 +266,9 @@ def test_a_comparison_compiles_before_its_clock_starts(monkeypatch: pytest.Monke
         seed=np.arange(2)[:, None], max_steps=5, gtol=None,
     )  # fmt: skip
     assert made == [1, 0]
+
+
+def test_one_start_is_compared_as_many_are() -> None:
+    found = gd.compare(HIMMELBLAU, [0.1, 0.2], [gd.GradientDescent(lr=0.01), gd.Adam(lr=0.05)])
+    assert [bool(each.found) for each in found] == [True, True]
+    assert found[0].found.shape == ()

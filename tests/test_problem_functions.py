@@ -100,7 +100,7 @@ def test_a_gradient_and_a_loss_for_arrays_hear_the_same():
         out[0] = np.sum(x)
 
     with pytest.raises(ValueError, match=r"grad calls np.sum on x as a whole; write x\[i\]"):
-        Problem(line, grad, dim=2)
+        Problem(line, grad, dim=1)
     with pytest.raises(ValueError, match=r"loss calls np.matmul on x as a whole; write x\[i\]"):
         gd.FiniteSum(lambda x, i, a: (a[i] @ x) ** 2, data=(MATRIX,), dim=2)
 

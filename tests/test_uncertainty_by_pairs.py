@@ -60,7 +60,7 @@ def test_the_error_of_pairs_covers_the_exponent(eps, pairs, factor, exponent):
     distances, z = np.array(eps), []
     for _ in range(2000):
         different = generator.binomial(pairs, factor * distances**exponent)
-        if not _advice(different, pairs):
+        if not _advice(different, pairs, 0.0):
             found, error = most_likely_power(distances, different, pairs)
             z.append((found - exponent) / error)
     assert len(z) > 1600
@@ -95,3 +95,19 @@ def test_pairs_agree_with_the_map_on_a_fractal_boundary():
     assert pairs.exponent == pytest.approx(m.uncertainty_exponent(grid).exponent, abs=0.1)
     assert pairs.exponent < 0.6
     assert m.fractality_test(grid).fractal
+
+
+def test_pairs_are_not_to_have_hyperparameters_of_their_own():
+    problem = gd.problems.himmelblau()
+    for optimizer, options in ((gd.GradientDescent(lr=[0.01, 0.02]), {}), (gd.Adam(lr=0.05), {"noise": [0.0, 0.5]})):
+        with pytest.raises(ValueError, match="must be one number for pairs of starts, got an array of shape"):
+            gd.measures.uncertainty_by_pairs(problem, optimizer, n_pairs=10, **options)
+
+
+@pytest.mark.parametrize(("lr", "steps"), [(5.0, 1000), (0.01, 5)])
+def test_where_hardly_a_run_settles_the_advice_is_about_the_runs(lr, steps):
+    found = gd.measures.uncertainty_by_pairs(
+        gd.problems.himmelblau(), gd.GradientDescent(lr=lr), n_pairs=200, max_steps=steps
+    )
+    assert np.isnan(found.exponent)
+    assert "of the runs settled nowhere: more max_steps, or another lr" in repr(found)

@@ -161,7 +161,7 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
-    from fastgd.arguments import check_kinds
+    from fastgd.arguments import check_kinds, check_single
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 
@@ -175,12 +175,7 @@ def map_basins(
         if name in minimize_options:
             raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
     varied = {"seed": minimize_options.get("seed", 0), **optimizer.hyperparameters()}
-    for name, value in varied.items():
-        if np.ndim(value):
-            raise ValueError(
-                f"{name} must be one number for a map, got an array of shape {np.shape(value)}; "
-                "draw one map for each of its values"
-            )
+    check_single(varied, "for a map", "draw one map for each of its values")
     starts = problem.grid(shape, plane, at, bounds)
     i, j = (int(k) % problem.dim for k in plane)
     if isinstance(refine, bool) or not isinstance(refine, (int, np.integer)):

@@ -238,7 +238,7 @@ def halves(x):
     s = x[0]
     while s > 1:
         s = s / 2
-    return s
+    return s + x[1]
 
 
 def remainder(x):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import check_problem
+from fastgd.arguments import check_kinds, check_single
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHARE_OF_SIDE = (0.001, 0.002, 0.005, 0.01, 0.02)
 _FEWEST = 20
+_MOST_LOST = 0.5  # share of runs that did not settle or diverged, beyond which its border would be measured
 _MOST_STEPS = 100
 _EXACT = 1e-10
 
@@ -92,8 +93,11 @@ def uncertainty_by_pairs(
     True
     """
     from fastgd.minimize import minimize
+    from fastgd.optimizers import Method
 
-    check_problem(problem)
+    check_kinds(problem, optimizer, Method)
+    drawn: dict[str, Any] = {name: minimize_options.get(name) for name in ("noise", "batch_size")}
+    check_single({**optimizer.hyperparameters(), **drawn}, "for pairs of starts", "estimate one exponent for each")
     count = positive_integer(n_pairs, "n_pairs")
     distances = _distances(problem, eps)
     shape = (distances.size, count, problem.dim)
@@ -105,7 +109,7 @@ def uncertainty_by_pairs(
     labels = find_basins(minimize(problem, starts, optimizer, **minimize_options), tol, coordinates=coordinates).labels
     different = np.count_nonzero(labels[..., 0] != labels[..., 1], axis=1)
     exponent = error = math.nan
-    advice = _advice(different, count)
+    advice = _advice(different, count, float(np.mean(labels < 0)))
     if not advice:
         exponent, error = most_likely_power(distances, different, count)
     return Uncertainty(exponent, error, problem.dim - exponent, distances, different / count, advice)
@@ -126,10 +130,12 @@ def _distances(problem: Problem, eps: ArrayLike | None) -> NDArray[np.float64]:
     return distances
 
 
-def _advice(different: NDArray[np.int64], pairs: int) -> str:
+def _advice(different: NDArray[np.int64], pairs: int, lost: float) -> str:
     """Say why pairs do not tell the exponent, and what to do; empty where they do."""
     total, of = int(different.sum()), f"of {counted(pairs * different.size, 'pair')}"
     verb = "differs" if total == 1 else "differ"
+    if lost > _MOST_LOST:
+        return f"{lost:.0%} of the runs settled nowhere: more max_steps, or another lr"
     if total < _FEWEST:
         return f"{total} {of} {verb}: larger eps or n_pairs"
     if np.all(different == pairs):
