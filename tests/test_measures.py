@@ -359,3 +359,35 @@ def test_measures_print_what_they_found():
 def test_bad_input(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def cells(points, across):
+    """A lattice of square basins, as of Rastrigin's function."""
+    where = np.arange(points) * across // points
+    return where[:, None] * across + where
+
+
+@pytest.mark.parametrize("diameter", [7, 21])
+def test_balls_that_are_large_for_many_smooth_basins_leave_the_test_undecided(diameter):
+    found = m.fractality_test(cells(256, 11), diameter)
+    assert found.z > 3
+    assert not found.resolved
+    assert not found.fractal
+    assert "undecided" in repr(found)
+    assert "of the balls hold three basins, of those a third as wide" in repr(found)
+
+
+def test_in_a_fractal_boundary_small_balls_hold_all_basins_as_often():
+    for diameter in (7, 21):
+        found = m.fractality_test(newton(300), diameter)
+        assert found.crowded > 0.6
+        assert found.resolved
+        assert found.fractal
+
+
+@pytest.mark.parametrize("points", [8, 16])
+def test_where_the_radius_is_much_of_the_map_it_is_not_told_whether_basins_are_wada(points):
+    found = m.wada_test(cells(points, 2))
+    assert found.radius is not None
+    assert not found.wada
+    assert f"Wada: undecided (all of the boundary is within {found.radius} points of all 4 basins" in repr(found)

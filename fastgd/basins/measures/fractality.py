@@ -18,6 +18,8 @@ from fastgd.texts import counted
 _DIRECTIONS = 256
 _AT_ONCE = 4_000_000
 _MOST_DRAWS = 2000
+_CROWDED = 0.05  # share of balls with three basins up to which corners change little
+_KEPT = 0.55  # of that share, in balls a third as wide: about 1/3 of it for corners of smooth boundaries, about all for fractals
 _ALLOWED = 0.02  # of the entropy of a smooth boundary: what the radius of the balls, some points, leaves undecided
 
 
@@ -38,6 +40,8 @@ class FractalityTest:
         How many balls with a boundary went into it.
     sigmas : float
         Standard errors above which a deviation counts.
+    crowded, crowded_inside : float
+        Shares of the balls with a boundary that hold three basins or more, at this diameter and at a third of it.
     """
 
     entropy: float
@@ -45,6 +49,8 @@ class FractalityTest:
     error: float
     balls: int
     sigmas: float
+    crowded: float
+    crowded_inside: float
 
     @property
     def z(self) -> float:
@@ -52,17 +58,35 @@ class FractalityTest:
         return (self.entropy - self.smooth) / self.error if self.error > 0 else math.nan
 
     @property
+    def resolved(self) -> bool:
+        """Whether the balls are small enough to tell.
+
+        Where smooth boundaries meet in corners, a ball is the less likely to hold three basins the smaller it is. Balls
+        of which many do, and of the smaller ones far fewer, are too large for the basins.
+        """
+        return not (self.crowded > _CROWDED and self.crowded_inside < _KEPT * self.crowded)
+
+    @property
     def fractal(self) -> bool:
         """Whether it departs by more than `sigmas` standard errors and 2 % of the smooth value, up or down.
 
-        The 2 % allow for the bend of a smooth boundary inside a ball and for corners where three basins meet.
+        The 2 % allow for the bend of a smooth boundary inside a ball and for corners where three basins meet. False
+        also where the balls are not `resolved`.
         """
+        return self._departs and self.resolved
+
+    @property
+    def _departs(self) -> bool:
         return abs(self.z) > self.sigmas and abs(self.entropy - self.smooth) > _ALLOWED * self.smooth
 
     def __repr__(self) -> str:
         if math.isnan(self.z):
             few = "no ball holds a boundary" if self.balls == 0 else f"too few to tell: {counted(self.balls, 'ball')}"
             return f"<FractalityTest: fractal boundary: undecided ({few})>"
+        if self._departs and not self.resolved:
+            inside = f"of those a third as wide {self.crowded_inside:.0%}"
+            crowd = f"{self.crowded:.0%} of the balls hold three basins, {inside}"
+            return f"<FractalityTest: fractal boundary: undecided ({crowd}: a finer map, or a smaller diameter)>"
         found = f"entropy {self.entropy:.4f} +- {self.error:.4f}, smooth {self.smooth:.4f}"
         apart = f"{self.z:+.1f} standard errors and {self.entropy / self.smooth - 1:+.1%}"
         takes = f"it takes {self.sigmas:g} and {_ALLOWED:.0%}"
@@ -86,7 +110,8 @@ def fractality_test(
     labels : array_like of int, any shape, or Basins or BasinMap
         Labels on a regular grid with the same spacing along all axes.
     diameter : int
-        Points along the diameter of a ball, odd, at least 5: small compared with the structures of a smooth boundary.
+        Points along the diameter of a ball, odd, at least 5: small compared with the basins. Where it is not, the
+        verdict is undecided.
     n_balls : int
         Balls with at least two labels to average over, at random places.
     seed : int
@@ -127,31 +152,43 @@ def fractality_test(
     wanted = positive_integer(n_balls, "n_balls")
     if not sigmas > 0:
         raise ValueError(f"sigmas must be positive, got {sigmas!r}")
-    half = width // 2
-    inside = ball(half, codes.ndim)
-    strides = np.array([math.prod(codes.shape[k + 1 :]) for k in range(codes.ndim)])
-    members, flat = inside @ strides, codes.reshape(-1)
-    generator = np.random.default_rng(seed)
-    low, high = np.full(codes.ndim, half), np.array(codes.shape) - half
-    found: list[NDArray[np.float64]] = []
-    balls = draws = 0
-    batch = max(1, min(4 * wanted, _AT_ONCE // len(members)))
-    while balls < wanted and draws < _MOST_DRAWS * wanted:
-        centres = generator.integers(low, high, size=(batch, codes.ndim)) @ strides
-        entropy = row_entropies(flat[centres[:, None] + members], values.size)
-        entropy = entropy[entropy > 0][: wanted - balls]
-        balls, draws = balls + entropy.size, draws + batch
-        found.append(entropy)
-    each = np.concatenate(found)
+    each, crowded = balls_with_boundary(codes, values.size, width, wanted, seed)
+    _, crowded_inside = balls_with_boundary(codes, values.size, max(3, width // 3 // 2 * 2 + 1), wanted, seed)
+    balls = each.size
     # Of boxes as wide as the balls, as many as hold a boundary
     apart = int(np.count_nonzero(row_entropies(cut_into_boxes(codes, width), values.size)))
     return FractalityTest(
         entropy=float(each.mean()) if balls else math.nan,
-        smooth=cut_ball_entropy(inside),
+        smooth=cut_ball_entropy(ball(width // 2, codes.ndim)),
         error=float(each.std(ddof=1) / math.sqrt(max(1, min(int(balls), apart)))) if balls > 1 else math.nan,
         balls=balls,
         sigmas=float(sigmas),
+        crowded=crowded,
+        crowded_inside=crowded_inside,
     )
+
+
+def balls_with_boundary(
+    codes: NDArray[Any], labels: int, width: int, wanted: int, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Return the entropies of balls at random places that hold a boundary, and the share of those with three labels."""
+    half = width // 2
+    strides = np.array([math.prod(codes.shape[k + 1 :]) for k in range(codes.ndim)])
+    members, flat = ball(half, codes.ndim) @ strides, codes.reshape(-1)
+    generator = np.random.default_rng(seed)
+    low, high = np.full(codes.ndim, half), np.array(codes.shape) - half
+    found, crowds = [np.zeros(0)], [np.zeros(0, dtype=bool)]
+    balls = draws = 0
+    batch = max(1, min(4 * wanted, _AT_ONCE // len(members)))
+    while balls < wanted and draws < _MOST_DRAWS * wanted:
+        rows = flat[(generator.integers(low, high, size=(batch, codes.ndim)) @ strides)[:, None] + members]
+        entropy = row_entropies(rows, labels)
+        held = np.flatnonzero(entropy > 0)[: wanted - balls]
+        balls, draws = balls + held.size, draws + batch
+        found.append(entropy[held])
+        crowds.append(np.count_nonzero(np.diff(np.sort(rows[held], axis=1), axis=1), axis=1) >= 2)
+    crowded = np.concatenate(crowds)
+    return np.concatenate(found), float(crowded.mean()) if crowded.size else 0.0
 
 
 def ball(half: int, dim: int) -> NDArray[np.int64]:

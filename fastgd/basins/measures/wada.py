@@ -13,6 +13,8 @@ from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.texts import counted
 
+_SIDES = 8  # radii along the shortest side of a map, at least
+
 
 @dataclass(frozen=True, repr=False)
 class WadaTest:
@@ -27,11 +29,14 @@ class WadaTest:
         is reached.
     max_radius : int
         Where the test gave up.
+    side : int
+        Points along the shortest side of the map.
     """
 
     labels: NDArray[np.integer]
     shares: NDArray[np.float64]
     max_radius: int
+    side: int
 
     @property
     def radius(self) -> int | None:
@@ -39,9 +44,14 @@ class WadaTest:
         return len(self.shares) - 1 if self.shares.size and self.shares[-1] == 1.0 else None
 
     @property
+    def resolved(self) -> bool:
+        """Whether the radius, if there is one, is small against the map: an eighth of its shortest side at most."""
+        return self.radius is None or _SIDES * self.radius <= self.side
+
+    @property
     def wada(self) -> bool:
-        """Whether at least three basins share their boundary, to within the radius."""
-        return self.labels.size >= 3 and self.radius is not None
+        """Whether at least three basins share their boundary, to within the radius; False where not `resolved`."""
+        return self.labels.size >= 3 and self.radius is not None and self.resolved
 
     def __repr__(self) -> str:
         basins = counted(self.labels.size, "basin")
@@ -53,6 +63,8 @@ class WadaTest:
             why = f"{self.shares[-1]:.1%} of the boundary is within {counted(self.max_radius, 'point')} of all {basins}"
         else:
             why = f"all of the boundary is within {counted(self.radius, 'point')} of all {basins}"
+        if self.labels.size >= 3 and not self.resolved:
+            return f"<WadaTest: Wada: undecided ({why}, much of a map {self.side} points wide: a finer one)>"
         return f"<WadaTest: Wada: {'yes' if self.wada else 'no'} ({why})>"
 
 
@@ -122,7 +134,7 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
         shares.append(np.count_nonzero((boundary == every) & on_boundary) / total)
         if shares[-1] == 1.0:
             break
-    return WadaTest(labels=values[basins], shares=np.array(shares), max_radius=limit)
+    return WadaTest(labels=values[basins], shares=np.array(shares), max_radius=limit, side=min(codes.shape))
 
 
 def widened(bits: NDArray[Any]) -> NDArray[Any]:
