@@ -19,7 +19,7 @@ _DIRECTIONS = 256
 _AT_ONCE = 4_000_000
 _MOST_DRAWS = 2000
 _CROWDED = 0.05  # share of balls with three basins up to which corners change little
-_KEPT = 0.55  # of that share, in balls a third as wide: about 1/3 of it for corners of smooth boundaries, about all for fractals
+_KEPT = 0.55  # of that share in balls a third as wide: corners of smooth boundaries keep about 1/3, fractals about all
 _ALLOWED = 0.02  # of the entropy of a smooth boundary: what the radius of the balls, some points, leaves undecided
 
 
