@@ -1,9 +1,11 @@
-"""Every schedule with parameters for eight runs."""
+"""Every schedule with parameters for eight runs, and a slope that shows the rates a descent uses."""
 
 from __future__ import annotations
 
 import numpy as np
+from cases import trace_of
 
+import fastgd as gd
 from fastgd.schedules import (
     Constant,
     Cosine,
@@ -21,6 +23,24 @@ from fastgd.schedules import (
     Triangular2,
     sequence,
 )
+
+
+def slope(x):
+    return x[0] + 0.0 * x[1]
+
+
+def slope_gradient(x, out):
+    out[0] = 1.0
+    out[1] = 0.0
+
+
+SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its rates
+
+
+def rates_used(schedule: Schedule, steps: int) -> np.ndarray:
+    """The learning rates that a descent takes in its first `steps` steps: (..., steps)."""
+    return -np.diff(trace_of(SLOPE, [0.0, 0.0], gd.GradientDescent(lr=schedule), max_steps=steps)[..., 0], axis=-1)
+
 
 PEAKS, COUNTS = np.linspace(0.02, 0.16, 8), np.arange(3, 11)  # eight runs, for eight lanes
 VARIED: dict[str, Schedule] = {

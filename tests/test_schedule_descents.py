@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
-from schedule_cases import COUNTS, PEAKS, VARIED, numbers_of
+from schedule_cases import COUNTS, PEAKS, VARIED, numbers_of, rates_used
 
-import fastgd as gd
-from fastgd.schedules import Constant, Cosine, LinearWarmup, PiecewiseConstant, Schedule, sequence
-
-
-def slope(x):
-    return x[0] + 0.0 * x[1]
-
-
-def slope_gradient(x, out):
-    out[0] = 1.0
-    out[1] = 0.0
-
-
-SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its rates
-
-
-def rates_used(schedule: Schedule, steps: int, x0: Any = (0.0, 0.0)) -> np.ndarray:
-    trace = gd.minimize(SLOPE, x0, gd.GradientDescent(lr=schedule), max_steps=steps, gtol=None, record=1).trace
-    return -np.diff(trace[..., 0], axis=-1)
+from fastgd.schedules import Constant, Cosine, LinearWarmup, PiecewiseConstant, sequence
 
 
 @pytest.mark.parametrize("name", VARIED)

@@ -10,6 +10,7 @@ import naive
 import numpy as np
 import pytest
 from cases import trace_of
+from schedule_cases import SLOPE, rates_used
 
 import fastgd as gd
 from fastgd.schedules import Constant, Exponential
@@ -21,23 +22,6 @@ from fastgd.schedules import Constant, Exponential
 )
 
 
-def slope(x):
-    return x[0] + 0.0 * x[1]
-
-
-def slope_gradient(x, out):
-    out[0] = 1.0
-    out[1] = 0.0
-
-
-SLOPE = gd.Problem(slope, slope_gradient, dim=2)  # a descent on it adds up its rates
-
-
-def rates_used(optimizer: gd.optimizers.Optimizer, steps: int) -> np.ndarray:
-    trace = trace_of(SLOPE, [0.0, 0.0], optimizer, max_steps=steps)
-    return -np.diff(trace[..., 0], axis=-1)
-
-
 def test_exponential_is_pytorchs() -> None:
     schedule = Exponential(REFERENCE["lr"], **REFERENCE["args"])
     np.testing.assert_allclose(schedule(np.arange(60)), REFERENCE["lrs"], rtol=1e-13)
@@ -45,7 +29,7 @@ def test_exponential_is_pytorchs() -> None:
 
 def test_a_descent_uses_pytorchs_rates() -> None:
     schedule = Exponential(REFERENCE["lr"], **REFERENCE["args"])
-    used = rates_used(gd.GradientDescent(lr=schedule), 60)
+    used = rates_used(schedule, 60)
     np.testing.assert_allclose(used, REFERENCE["lrs"], rtol=0, atol=5e-15)
     np.testing.assert_allclose(np.cumsum(used), np.cumsum(REFERENCE["lrs"]), rtol=1e-13)
 
@@ -63,13 +47,13 @@ def test_peaks_and_factors_broadcast() -> None:
     steps = np.arange(25)
     expected = lr[..., None] * gamma[None, :, None] ** steps
     np.testing.assert_allclose(schedule(steps), expected, rtol=1e-13)
-    used = rates_used(gd.GradientDescent(lr=schedule), 25)
+    used = rates_used(schedule, 25)
     assert used.shape == (3, 2, 25)
     np.testing.assert_allclose(used, expected, rtol=0, atol=2e-15 * 30)
 
 
 def test_one_array_makes_every_run_its_own() -> None:
-    used = rates_used(gd.GradientDescent(lr=Exponential([0.1, 0.2], 0.5)), 10)
+    used = rates_used(Exponential([0.1, 0.2], 0.5), 10)
     np.testing.assert_allclose(used, np.array([[0.1], [0.2]]) * 0.5 ** np.arange(10), rtol=0, atol=1e-15)
 
 
@@ -83,7 +67,7 @@ def test_adam_under_a_schedule_follows_the_equations() -> None:
 
 
 def test_a_factor_of_one_is_a_constant_rate() -> None:
-    used = rates_used(gd.GradientDescent(lr=Exponential(0.25, 1.0)), 50)
+    used = rates_used(Exponential(0.25, 1.0), 50)
     np.testing.assert_array_equal(used, np.full(50, 0.25))  # sums of quarters are exact
 
 

@@ -15,6 +15,7 @@ from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
+from fastgd.sampling.batches import SEEDS
 from fastgd.stopping import Status, count_ended
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
@@ -164,7 +165,7 @@ class Job:
         memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
         drawn = plan.drawn_of(low, high)
         if plan.seeds_repeat:
-            drawn = (*drawn, np.argsort(drawn[5], kind="stable"))
+            drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
         limits = self.limits, drawn
         return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
 

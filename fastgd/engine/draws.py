@@ -13,7 +13,7 @@ from fastgd.jit.gather import scratch
 from fastgd.jit.masks import any_lane, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
-from fastgd.sampling.batches import steps_between_looks
+from fastgd.sampling.batches import BATCH, LOOKS, ORDER, ROUNDS, SAMPLES, SEEDS, SHARED_SEED, SIZES, steps_between_looks
 from fastgd.sampling.philox import INDICES, LOW, NOISE, below, normals, philox, stream_key
 from fastgd.sampling.shuffle import shuffle
 from fastgd.stopping import EVERY, SEED, SIZE
@@ -47,7 +47,7 @@ def make_looks(draws: Draws | None) -> tuple[Callable, Callable]:
 
     @inlined
     def sometimes(on, t, control, drawn):
-        return t % drawn[0] == 0
+        return t % drawn[LOOKS] == 0
 
     @inlined
     def for_all(on, t, control):
@@ -75,14 +75,14 @@ def make_deal(draws: Draws | None) -> Callable:
 
     @inlined
     def seed_of(control, b, lane, run, drawn):
-        control[b, SEED, lane] = drawn[5][run]
+        control[b, SEED, lane] = drawn[SEEDS][run]
 
     @inlined
     def seed_and_size(control, b, lane, run, drawn):
-        size, every = drawn[6][run if len(drawn[6]) > 1 else 0], drawn[0]
-        control[b, SEED, lane] = drawn[5][run]
+        size, every = drawn[SIZES][run if len(drawn[SIZES]) > 1 else 0], drawn[LOOKS]
+        control[b, SEED, lane] = drawn[SEEDS][run]
         control[b, SIZE, lane] = size
-        control[b, EVERY, lane] = every if every > 0 else own_steps_between_looks(drawn[2], size)
+        control[b, EVERY, lane] = every if every > 0 else own_steps_between_looks(drawn[SAMPLES], size)
 
     if draws is None:
         return nothing
@@ -98,7 +98,7 @@ def make_order(draws: Draws | None) -> Callable:
 
     @inlined
     def by_seed(j, drawn):
-        return drawn[7][j]
+        return drawn[ORDER][j]
 
     return by_seed if draws is not None and draws.alike else as_given
 
@@ -119,7 +119,7 @@ def make_table(draws: Draws | None) -> Callable:
 
     @inlined
     def fill(table, k, t, part, parts, drawn):
-        size, seed = drawn[1], drawn[4]
+        size, seed = drawn[BATCH], drawn[SHARED_SEED]
         places = scratch(table, GROUP)
         share = (size + GROUP * parts - 1) // (GROUP * parts) * GROUP  # whole groups, as draws begin with one
         j, end = part * share, min(size, part * share + share)
@@ -153,7 +153,7 @@ def make_alike(draws: Draws | None, width: int, control_of: Callable) -> tuple[C
 
     @inlined
     def fill(table, seed, b, control, first, last, drawn):
-        size, rows = drawn[1], control_of(control, b)
+        size, rows = drawn[BATCH], control_of(control, b)
         places = scratch(rows, GROUP)
         for start in range(first, last, width):  # a step in each lane, by way of the row of sizes, which stands free
             for lane in range(width):
@@ -188,14 +188,14 @@ def make_places(draws: Draws) -> Callable:
     def with_replacement(places, seed, t, j, drawn):
         s0, s1 = stream_key(seed)
         words = philox(j // GROUP, t & LOW, t >> 32, INDICES, s0, s1)
-        samples = drawn[2]
+        samples = drawn[SAMPLES]
         places[0], places[1] = below(words[0], samples), below(words[1], samples)
         places[2], places[3] = below(words[2], samples), below(words[3], samples)
-        return min(GROUP, drawn[1] - j)
+        return min(GROUP, drawn[BATCH] - j)
 
     @inlined
     def in_epochs(places, seed, t, j, drawn):
-        size, samples, rounds = drawn[1], drawn[2], drawn[3]
+        size, samples, rounds = drawn[BATCH], drawn[SAMPLES], drawn[ROUNDS]
         place = t * size + j
         epoch = place // samples
         place = place - epoch * samples
@@ -209,7 +209,7 @@ def make_places(draws: Draws) -> Callable:
 
     @inlined
     def in_order(places, seed, t, j, drawn):
-        places[0] = (t * drawn[1] + j) % drawn[2]
+        places[0] = (t * drawn[BATCH] + j) % drawn[SAMPLES]
         return 1
 
     return with_replacement if draws.replace else in_epochs if draws.shuffle else in_order
@@ -223,14 +223,14 @@ def make_place(draws: Draws) -> Callable:
         if j % GROUP == 0:
             s0, s1 = stream_key(seed)
             words = philox(j // GROUP, t & LOW, t >> 32, INDICES, s0, s1)
-            samples = drawn[2]
+            samples = drawn[SAMPLES]
             places[0], places[1] = below(words[0], samples), below(words[1], samples)
             places[2], places[3] = below(words[2], samples), below(words[3], samples)
         return places[j % GROUP]
 
     @inlined
     def in_epochs(places, seed, t, j, size, drawn):
-        samples, rounds = drawn[2], drawn[3]
+        samples, rounds = drawn[SAMPLES], drawn[ROUNDS]
         place = t * size + j
         epoch = place // samples
         places[0] = place - epoch * samples
@@ -239,7 +239,7 @@ def make_place(draws: Draws) -> Callable:
 
     @inlined
     def in_order(places, seed, t, j, size, drawn):
-        return (t * size + j) % drawn[2]
+        return (t * size + j) % drawn[SAMPLES]
 
     return with_replacement if draws.replace else in_epochs if draws.shuffle else in_order
 
@@ -261,7 +261,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
 
     @inlined
     def of_all_runs(x, g, on, control, t, k, table, drawn, data):
-        size = drawn[1]
+        size = drawn[BATCH]
         cleared(g)
         add_from_table(x, (table, k), size, g, *data)
         divided(g, size)
@@ -274,7 +274,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
 
         @inlined
         def of_each_run(x, g, on, control, t, k, table, drawn, data):
-            size, seed = drawn[1], control[SEED]
+            size, seed = drawn[BATCH], control[SEED]
             places = scratch(control, GROUP)
             cleared(g)
             j = 0

@@ -15,6 +15,9 @@ from .shuffle import rounds_for
 __all__ = ["Sampling", "make_sampling", "steps_between_looks"]
 
 MOST = 2**31 - 1  # samples, and samples in a batch
+# What a kernel draws by, in this order: `Sampling.numbers`, then the seeds and batch sizes of the runs, and the order
+# in which runs are dealt out where seeds repeat.
+LOOKS, BATCH, SAMPLES, ROUNDS, SHARED_SEED, SEEDS, SIZES, ORDER = range(8)
 EPOCHS = 10  # between two looks at the full gradient, so that they cost a tenth of the steps
 
 
@@ -49,7 +52,7 @@ class Sampling:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """What a kernel is given: steps between looks, batch size, samples, rounds of the shuffle, shared seed."""
+        """What a kernel is given, from `LOOKS` to `SHARED_SEED`."""
         size = self.batch_size if isinstance(self.batch_size, int) else 0
         return self.every, size, self.samples, rounds_for(self.samples), self.shared or 0
 
