@@ -161,7 +161,7 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
-    from fastgd.arguments import check_kinds, check_single
+    from fastgd.arguments import PER_RUN, check_kinds, check_single
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 
@@ -174,7 +174,8 @@ def map_basins(
     for name in ("problem", "x0", "optimizer", "record"):
         if name in minimize_options:
             raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
-    varied = {"seed": minimize_options.get("seed", 0), **optimizer.hyperparameters()}
+    drawn = {name: minimize_options.get(name) for name in ("seed", *PER_RUN)}
+    varied = {**drawn, **optimizer.hyperparameters()}
     check_single(varied, "for a map", "draw one map for each of its values")
     starts = problem.grid(shape, plane, at, bounds)
     i, j = (int(k) % problem.dim for k in plane)
