@@ -100,7 +100,7 @@ SUM = gd.FiniteSum(lambda x, i, t: (x[0] - t[i]) ** 2, data=(np.arange(9.0),), d
     (lambda: gd.sweep_basins(form(1.0), gd.GradientDescent(lr=gd.schedules.Exponential([0.1, 0.2], 0.9)),
                              {"lr.gamma": [0.9, 0.99]}, n_starts=2), r"lr\.lr must be one number beside"),
     (lambda: gd.sweep_basins(SUM, gd.GradientDescent(lr=0.1), {"lr": [0.1]}, n_starts=2, batch_size=[2, 3]),
-     r"batch_size must be one number in a sweep, .*make one sweep for each of them"),
+     r"batch_size must be one number in a sweep, .*make one sweep for each of its values"),
     (lambda: gd.map_basins(form(1.0, 4.0), gd.GradientDescent(lr=0.1), (2, 3), noise=np.ones((2, 3))),
      r"noise must be one number for a map"),
     (lambda: gd.compare(SUM, np.zeros((2, 1)), [gd.GradientDescent(lr=0.1)], batch_size=[2, 3]),

@@ -306,7 +306,8 @@ def sweep_basins(
     # An array as long as the starts would be dealt out to them one by one, and not be run from each
     others = {name: value for name, value in swept.hyperparameters().items() if name not in values}
     check_single(others, "beside those in over", "sweep it too: give its values in over")
-    check_single({name: minimize_options.get(name) for name in PER_RUN}, "in a sweep", "make one sweep for each of them")
+    drawn = {name: minimize_options.get(name) for name in PER_RUN}
+    check_single(drawn, "in a sweep", "make one sweep for each of its values")
     runs = minimize(problem, starts, swept, **minimize_options)
     basins = find_basins(runs, tol, coordinates=coordinates)
     count, steps = _per_value(basins, runs.nit)
