@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import PER_RUN, check_order, check_problem, check_single
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
+from fastgd.boxes import check_unmasked
 from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
@@ -325,6 +326,7 @@ def compare(
         check_single(varied, "for a comparison", "give one optimizer for each of its values")
     drawn = {name: minimize_options.get(name) for name in PER_RUN}
     check_single(drawn, "for a comparison", "make one comparison for each of its values")
+    check_unmasked(x0, "x0")
     starts = np.asarray(x0)
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}

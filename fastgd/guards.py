@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import check_unmasked
 from fastgd.orders import right_order
 from fastgd.points import PLAIN, Misuse, Out, Point, Total, described, is_real
 from fastgd.sample_data import Rows, Sample, check_rows
@@ -328,6 +329,7 @@ def checked_data(data: Any) -> tuple[Any, ...]:
 
 def checked_item(item: Any, name: str) -> Any:
     """Return one entry of `data` as a Python scalar or a read-only C-contiguous copy."""
+    check_unmasked(item, name)
     try:
         array = np.asarray(item)
     except ValueError as error:

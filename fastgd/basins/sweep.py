@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.errors import nearest
 from fastgd.keywords import HYPERPARAMETERS, called_here
@@ -290,7 +290,7 @@ def sweep_basins(
             raise ValueError(
                 f"over must name hyperparameters of {type(optimizer).__name__}, {', '.join(known)}, got {name!r}.{hint}"
             )
-        values[name] = np.asarray(given, dtype=np.float64)
+        values[name] = real_array(given, f"over[{name!r}]")
         if values[name].ndim != 1 or values[name].size == 0:
             raise ValueError(f"over[{name!r}] must be a one-dimensional array, got shape {values[name].shape}")
     if x0 is None:
