@@ -199,16 +199,21 @@ def place_of(error: BaseException, function: Callable[..., Any]) -> str:
     return f", in line {frame.lineno} of {frame.name}{': ' + frame.line if frame.line else ''}"
 
 
+def check_returned(function: Callable[..., Any], argument: str, value: Any) -> None:
+    """Raise TypeError unless a function returned one real number."""
+    if not is_real(value):
+        where = "where" in function.__code__.co_names
+        hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
+        raise TypeError(f"{argument} must return one real number; it returned {described(value)}.{hint}")
+
+
 def check_value(fun: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]) -> None:
     """Raise unless `fun` returns one real number at a point near the middle of the box; warn of unread places."""
     check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1, data, dim)
     for point in unremarkable_points(dim, bounds):
         defined, value, (watched, *_) = called_in_order(fun, "fun", 1, lambda p: (Watched(p), *data), point, is_value)
         if defined:
-            if not is_real(value):
-                where = "where" in fun.__code__.co_names
-                hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
-                raise TypeError(f"fun must return one real number; it returned {described(value)}.{hint}")
+            check_returned(fun, "fun", value)
             if len(watched.read) < dim:
                 # From all over the box, as another way through the function may begin far from the middle
                 others = unremarkable_points(dim, bounds, 6, spread=1.0)
@@ -249,8 +254,7 @@ def check_sample_value(
         for point in unremarkable_points(dim, bounds):
             defined, value, _ = called_in_order(loss, "loss", 2, at, point, is_value)
             if defined:
-                if not is_real(value):
-                    raise TypeError(f"loss must return one real number; it returned {described(value)}.")
+                check_returned(loss, "loss", value)
                 looked_at += 1
                 break
     if looked_at == len(ends):
