@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 import pickle
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import form, refused
 
@@ -158,7 +160,8 @@ def test_unknown_arguments() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
+        *((name, "here it is called max_steps") for name in ("maxiter", "n_steps")),
+        *((name, "are max_steps=math.ceil(3 * n / batch_size)") for name in ("epochs", "n_epochs")),
         ("tol", "here it is called gtol or xtol or ftol"),
         ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
         ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
@@ -217,6 +220,7 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
             ["sweep_basins has no argument 'lr': give lr to over", 'over={"lr": [0.01, 0.1]}'],
         ),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
+        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], epochs=3), ["has no", "max_steps=math.ceil(3 * n / b"]),
         (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
         (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
         (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
@@ -226,6 +230,19 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
 )  # fmt: skip
 def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
     refused(TypeError, words, call)
+
+
+def slope_of_its_own(x, i, out, t):
+    out[i] += 1.0
+
+
+def test_an_epoch_is_as_many_steps_as_the_error_says() -> None:
+    """Each sample moves a parameter of its own by lr / batch_size: all were seen three times, and not a step before."""
+    each = gd.FiniteSum(lambda x, i, t: x[i], slope_of_its_own, data=(np.zeros(17),), dim=17)
+    steps = math.ceil(3 * 17 / 5)
+    for count, least in ((steps - 1, 2), (steps, 3)):
+        run = gd.minimize(each, np.zeros(17), gd.GradientDescent(lr=5.0), batch_size=5, max_steps=count, gtol=None)
+        assert -run.x.max() == least
 
 
 def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:
