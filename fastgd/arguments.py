@@ -12,7 +12,10 @@ from fastgd.optimizers import Method
 from fastgd.points import described
 from fastgd.problem import Problem
 
-__all__ = ["check_kinds", "check_order", "check_problem", "check_single"]
+__all__ = ["PER_RUN", "check_kinds", "check_order", "check_problem", "check_single"]
+
+# Arguments of `fastgd.minimize` that may be arrays, with a number for each run, as hyperparameters may
+PER_RUN = ("batch_size", "noise")
 
 
 def check_problem(problem: Any) -> None:

@@ -36,8 +36,32 @@ def whole_seed(seed: Any) -> int:
     return int(seed)
 
 
+def check_unmasked(value: Any, name: str) -> None:
+    """Raise ValueError where entries of a masked array, or of one in a list, are masked: NumPy would drop the mask.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import check_unmasked
+    >>> check_unmasked(np.ma.array([1.0, 2.0], mask=[True, False]), "x0")
+    Traceback (most recent call last):
+    ValueError: x0 has 1 masked entry, whose value would be used: leave it out, as by x0.compressed(), or ...
+    """
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if masked := sum(int(np.ma.count_masked(each)) for each in parts if isinstance(each, np.ma.MaskedArray)):
+        entries, it = ("entry, whose value", "it") if masked == 1 else ("entries, whose values", "them")
+        short = name.rpartition(": ")[2]
+        short = short if isinstance(value, np.ndarray) else f"np.ma.array({short})"
+        table = not isinstance(value, np.ndarray) or value.ndim == 2
+        rows = f"np.ma.compress_rows({short})" if table else f"{short}.compressed()"
+        raise ValueError(
+            f"{name} has {masked} masked {entries} would be used: leave {it} out, as by {rows}, or give {it} a value, "
+            f"as by {short}.filled(0.0)"
+        )
+
+
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
-    """Return `value` as a float64 array, or raise TypeError naming the argument."""
+    """Return `value` as a float64 array, or raise naming the argument: TypeError, or ValueError for masked entries."""
+    check_unmasked(value, name)
     try:
         array = np.asarray(value)
     except ValueError as error:

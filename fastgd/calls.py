@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from .examples import shown_arguments
 from .keywords import PLACES, unknown_keyword
 from .texts import listed, with_article
 
@@ -19,19 +20,6 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 PASSED_ON: list[str] = []  # names of the options that functions hand on to another
-# How an argument that has to be given may look
-EXAMPLES = {
-    "problem": "fastgd.Problem(fun, dim=2)", "x0": "problem.sample(1000)", "optimizer": "fastgd.Adam(lr=0.05)",
-    "optimizers": "[fastgd.Adam(lr=0.05), fastgd.Momentum(lr=0.01)]", "over": '{"lr": [0.01, 0.1]}',
-    "result": "fastgd.minimize(problem, x0, optimizer)", "dim": "2", "loss": "loss", "fun": "fun", "data": "(X, y)",
-    "labels": "fastgd.map_basins(problem, optimizer)", "reference": "fastgd.map_basins(problem, fastgd.GradientFlow())",
-    "runs": "fastgd.minimize(problem, x0, optimizer, record=1)", "map": "fastgd.map_basins(problem, optimizer)",
-    "found": 'fastgd.sweep_basins(problem, optimizer, {"lr": [0.01, 0.1]})', "out": '"paths.gif"',
-    "comparison": "fastgd.compare(problem, x0, optimizers)", "cut": "fastgd.random_slice(problem, problem.minima[0])",
-    "attractors": "0", "centre": "problem.minima[0]", "path": "fastgd.minimize(problem, x0, optimizer, record=1)",
-    "lr": "0.05", "gamma": "0.99", "decay": "0.01", "period": "1000", "steps": "1000", "min_lr": "0.001", "up": "100",
-    "boundaries": "[1000, 2000]", "n": "1000", "confidence": "0.95", "share": "0.01",
-}  # fmt: skip
 BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 SHOWN = 5  # names in a sentence
@@ -44,13 +32,15 @@ def explain_calls(
 
     A call that fits pays nothing for it: the words are sought after Python has refused the call. A function with
     ``**options`` takes the keyword-only arguments of the one that is decorated with `passed_on`, which is
-    `fastgd.minimize`. `places` are named before those of `unknown_keyword`.
+    `fastgd.minimize`. `places` are named before those of `unknown_keyword`. How an argument may look that is missing is
+    taken from the example in the docstring.
 
     Examples
     --------
     >>> from fastgd.calls import explain_calls
     >>> @explain_calls()
     ... def descend(problem, optimizer, *, steps=10):
+    ...     '''>>> descend(problem, gd.Adam(lr=0.05))'''
     ...     return steps
     >>> descend(1, 2)
     10
@@ -72,10 +62,14 @@ def explain_calls(
 
         def words(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
             parameters = list(inspect.signature(function).parameters.values())
+            documented: Any = function
             if parameters and parameters[0].name == "self":
+                documented = type(args[0]) if function.__name__ == "__init__" else function
                 parameters, args = parameters[1:], args[1:]
-            options = PASSED_ON if passes_on else ()
-            return misfit(owner, parameters, args, kwargs, options, {**(places or {}), **PLACES})
+            return misfit(
+                owner, parameters, args, kwargs, PASSED_ON if passes_on else (), {**(places or {}), **PLACES},
+                shown_arguments(function, owner.rpartition(".")[2], documented),
+            )  # fmt: skip
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -112,12 +106,16 @@ def misfit(
     kwargs: Mapping[str, Any],
     options: Sequence[str] = (),
     places: Mapping[str, tuple[str, ...]] = PLACES,
+    examples: Mapping[str, str] | None = None,
 ) -> str | None:
-    """What does not fit in a call with these arguments, and what to write instead; None where all fits."""
+    """What does not fit in a call with these arguments, and what to write instead; None where all fits.
+
+    `examples` are how arguments that have to be given may look.
+    """
     named = [p.name for p in parameters if p.kind not in VARIADIC]
     known = [*named, *options]
     for name in kwargs:
-        if name not in known and not (options and name == "x0"):  # which the function itself refuses
+        if name not in known:
             return unknown_keyword(owner, name, known, places=places)
     ordered = [p.name for p in parameters if p.kind in BY_POSITION]
     if len(args) > len(ordered) and not any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
@@ -135,7 +133,8 @@ def misfit(
     if not missing:
         return None
     parts = list(given)
-    parts += [f"{n}={EXAMPLES.get(n, '...') if n in missing else '...'}" for n in named if n in missing or n in kwargs]
+    shown = examples or {}
+    parts += [f"{n}={shown.get(n, '...') if n in missing else '...'}" for n in named if n in missing or n in kwargs]
     came = listed([f"{with_article(type(value).__name__)} as {name}" for name, value in given.items()])
     written = owner[0].lower() + owner[1:] if "." in owner else owner  # problem.sample, a method of Problem
     return f"{owner} needs {listed(missing)}: write {written}({', '.join(parts)}).{f' It got {came}.' if came else ''}"

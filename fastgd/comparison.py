@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import check_order, check_problem, check_single
+from fastgd.arguments import PER_RUN, check_order, check_problem, check_single
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
+from fastgd.boxes import check_unmasked
 from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
@@ -323,6 +324,9 @@ def compare(
     for name, optimizer in every.items():
         varied = {f"{name}: {number}": value for number, value in optimizer.hyperparameters().items()}
         check_single(varied, "for a comparison", "give one optimizer for each of its values")
+    drawn = {name: minimize_options.get(name) for name in PER_RUN}
+    check_single(drawn, "for a comparison", "make one comparison for each of its values")
+    check_unmasked(x0, "x0")
     starts = np.asarray(x0)
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}

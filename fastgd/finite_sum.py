@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd import symbolic
-from fastgd.calls import explain_calls, levels_to_caller
+from fastgd.calls import explain_calls
 from fastgd.guards import (
     check_gradient_of_several,
     check_sample_gradient,
@@ -22,6 +20,7 @@ from fastgd.guards import (
 )
 from fastgd.jit.options import inlined
 from fastgd.problem import Problem
+from fastgd.sample_data import lengths_told, warn_of_transposed
 
 __all__ = ["SAMPLES", "FiniteSum", "sum_of"]
 
@@ -47,7 +46,8 @@ class FiniteSum(Problem):
         the same. It is for speed alone: where runs have their batches in common, and where all samples are taken, a
         number of ``x`` or ``out`` is then read once for four samples. It needs `grad`.
     data : tuple
-        Arrays and numbers, as for `Problem`. The length of the first array is the number N of samples.
+        Arrays and numbers, as for `Problem`. The length of the first array is the number N of samples, and that of
+        all arrays that `loss` reads by ``i``; others, such as a table that all samples share, may have any.
     dim : int
         Number of parameters.
     bounds, minima, name
@@ -101,12 +101,12 @@ class FiniteSum(Problem):
         if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
             got = described(kept[0]) if kept else "an empty tuple"
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
-        warn_of_transposed(kept)
         self._describe(grad is None, dim, bounds, data, minima, name or self.loss.__name__)
         with lengths_told(self.data):
             check_sample_value(self.loss, self.dim, self.bounds, self.data)
             if self._sample_grad is not None:
                 check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)
+        warn_of_transposed(self.data)
         if self.grad_of_four is not None:
             if self._sample_grad is None:
                 raise ValueError("grad_of_four must add what grad adds: give grad too, or leave both to be derived")
@@ -163,36 +163,6 @@ class FiniteSum(Problem):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.fun = mean_value(self.loss)
-
-
-@contextlib.contextmanager
-def lengths_told(data: tuple[Any, ...]) -> Iterator[None]:
-    """Say of which lengths the data are where an index is past an end and one array is shorter than the first."""
-    try:
-        yield
-    except ValueError as error:
-        lengths = {k: len(item) for k, item in enumerate(data) if isinstance(item, np.ndarray)}
-        short = next((k for k, length in lengths.items() if length < lengths[0]), None)
-        if short is None or not isinstance(error.__cause__, IndexError):
-            raise
-        samples = f"{lengths[0]} sample{'s' if lengths[0] > 1 else ''}"
-        raise ValueError(
-            f"{error} data[0] has {samples} and data[{short}] {lengths[short]}: arrays that are read by i need as "
-            f"many as data[0]."
-        ) from error.__cause__
-
-
-def warn_of_transposed(data: tuple[Any, ...]) -> None:
-    """Warn where an array is as long as the second axis of the first one, which is longer than its first."""
-    first = data[0]
-    for k, item in enumerate(data[1:], start=1):
-        if isinstance(item, np.ndarray) and first.ndim > 1 and len(first) < first.shape[1] == len(item):
-            warnings.warn(
-                f"data[0] has shape {first.shape} and data[{k}] the length {len(item)}: the first axis of data[0] "
-                f"counts the samples, so there are {len(first)} of them; transpose it if there are {len(item)}.",
-                stacklevel=levels_to_caller(),
-            )
-            return
 
 
 def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import traceback
@@ -11,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import check_unmasked
+from fastgd.orders import right_order
 from fastgd.points import PLAIN, Misuse, Out, Point, Total, described, is_real
+from fastgd.sample_data import Rows, Sample, check_rows
 from fastgd.unread import Watched, warn_of_unread
 
 __all__ = [
@@ -144,6 +148,39 @@ def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ..
         ) from error
 
 
+def called_in_order(
+    function: Callable[..., Any],
+    argument: str,
+    own: int,
+    make: Callable[[np.ndarray], tuple[Any, ...]],
+    point: np.ndarray,
+    works: Callable[..., bool],
+) -> tuple[bool, Any, tuple[Any, ...]]:
+    """`called` with the arguments that `make` makes of a point: whether it is defined there, the value, the arguments.
+
+    Where it raises, and with another order of the arguments ``works(value, *arguments)`` holds, a TypeError says so.
+    The first `own` arguments are not data.
+    """
+    arguments = make(point)
+    try:
+        return *called(function, argument, arguments), arguments
+    except (TypeError, ValueError) as error:
+        head = right_order(function, own, lambda: make(point), works)
+        if not head:
+            raise
+        raise TypeError(f"{argument} has its arguments in another order than they are given: write {head}") from error
+
+
+def is_value(value: Any, *arguments: Any) -> bool:
+    """For `called_in_order`: whether a call returned what a function should."""
+    return is_real(value)
+
+
+def is_gradient(value: Any, *arguments: Any) -> bool:
+    """For `called_in_order`: whether a call wrote to its output."""
+    return any(each.touched for each in arguments if isinstance(each, (Out, Total)))
+
+
 def defined_at(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
     """Whether a user's function returns at a point, far from where it was looked at before."""
     try:
@@ -162,17 +199,21 @@ def place_of(error: BaseException, function: Callable[..., Any]) -> str:
     return f", in line {frame.lineno} of {frame.name}{': ' + frame.line if frame.line else ''}"
 
 
+def check_returned(function: Callable[..., Any], argument: str, value: Any) -> None:
+    """Raise TypeError unless a function returned one real number."""
+    if not is_real(value):
+        where = "where" in function.__code__.co_names
+        hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
+        raise TypeError(f"{argument} must return one real number; it returned {described(value)}.{hint}")
+
+
 def check_value(fun: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]) -> None:
     """Raise unless `fun` returns one real number at a point near the middle of the box; warn of unread places."""
     check_signature(fun, "fun", f"fun(x{', *data' if data else ''}) -> float", 1, data, dim)
     for point in unremarkable_points(dim, bounds):
-        watched = Watched(point)
-        defined, value = called(fun, "fun", (watched, *data))
+        defined, value, (watched, *_) = called_in_order(fun, "fun", 1, lambda p: (Watched(p), *data), point, is_value)
         if defined:
-            if not is_real(value):
-                where = "where" in fun.__code__.co_names
-                hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
-                raise TypeError(f"fun must return one real number; it returned {described(value)}.{hint}")
+            check_returned(fun, "fun", value)
             if len(watched.read) < dim:
                 # From all over the box, as another way through the function may begin far from the middle
                 others = unremarkable_points(dim, bounds, 6, spread=1.0)
@@ -186,8 +227,9 @@ def check_gradient(
     """Raise unless `grad` writes every component of ``out``, and nothing past its end."""
     check_signature(grad, "grad", f"grad(x, out{', *data' if data else ''})", 2, data, dim)
     for point in unremarkable_points(dim, bounds):
-        out = Out(dim)
-        defined, value = called(grad, "grad", (Point(point), out, *data))
+        defined, value, (_, out, *_) = called_in_order(
+            grad, "grad", 2, lambda p: (Point(p), Out(dim), *data), point, is_gradient
+        )
         if not defined:
             continue
         if not all(out.written):
@@ -201,15 +243,27 @@ def check_gradient(
 def check_sample_value(
     loss: Callable[..., Any], dim: int, bounds: np.ndarray | None, data: tuple[Any, ...]
 ) -> None:
-    """Raise unless `loss` returns one real number for the first and for the last sample."""
+    """Raise unless `loss` returns one real number for the first and for the last sample, and reads all of its data."""
     check_signature(loss, "loss", "loss(x, i, *data) -> float", 2, data, dim)
-    for sample in {0, len(data[0]) - 1}:
+    watched = tuple(item.view(Rows) if isinstance(item, np.ndarray) else item for item in data)
+    looked_at = 0
+    ends = sorted({0, len(data[0]) - 1}, reverse=True)  # the last first: few of the other arguments have so many places
+    for sample in ends:
+        number = Sample(sample)
+        at = functools.partial(sample_arguments, number, watched)
         for point in unremarkable_points(dim, bounds):
-            defined, value = called(loss, "loss", (Point(point), sample, *data))
+            defined, value, _ = called_in_order(loss, "loss", 2, at, point, is_value)
             if defined:
-                if not is_real(value):
-                    raise TypeError(f"loss must return one real number; it returned {described(value)}.")
+                check_returned(loss, "loss", value)
+                looked_at += 1
                 break
+    if looked_at == len(ends):
+        check_rows(watched)
+
+
+def sample_arguments(number: int, data: tuple[Any, ...], point: np.ndarray) -> tuple[Any, ...]:
+    """What the loss of a sample is called with."""
+    return Point(point), number, *data
 
 
 def check_sample_gradient(
@@ -217,8 +271,9 @@ def check_sample_gradient(
 ) -> None:
     """Raise unless `grad` adds the gradient of one sample to ``out``, whatever was there before."""
     check_signature(grad, "grad", "grad(x, i, out, *data)", 3, data, dim)
+    last = len(data[0]) - 1
     for point in unremarkable_points(dim, bounds):
-        called(grad, "grad", (Point(point), len(data[0]) - 1, Total(dim, 0.0), *data))
+        called_in_order(grad, "grad", 3, lambda p: (Point(p), last, Total(dim, 0.0), *data), point, is_gradient)
         from_zero, from_one = Total(dim, 0.0), Total(dim, 1.0)
         defined = [called(grad, "grad", (Point(point), 0, out, *data))[0] for out in (from_zero, from_one)]
         if not all(defined):
@@ -249,8 +304,10 @@ def check_gradient_of_several(
     check_signature(several, argument, f"{argument}(x, samples, out, *data)", 3, data, dim)
     samples = tuple(k % len(data[0]) for k in range(count))
     for point in unremarkable_points(dim, bounds):
-        at_once, in_turn = Total(dim, GOLDEN), Total(dim, GOLDEN)
-        defined, _ = called(several, argument, (Point(point), samples, at_once, *data))
+        in_turn = Total(dim, GOLDEN)
+        defined, _, (_, _, at_once, *_) = called_in_order(
+            several, argument, 3, lambda p: (Point(p), samples, Total(dim, GOLDEN), *data), point, is_gradient
+        )
         if not defined or not all(called(grad, "grad", (Point(point), i, in_turn, *data))[0] for i in samples):
             continue
         found, expected = np.array(list(at_once)), np.array(list(in_turn))
@@ -276,6 +333,7 @@ def checked_data(data: Any) -> tuple[Any, ...]:
 
 def checked_item(item: Any, name: str) -> Any:
     """Return one entry of `data` as a Python scalar or a read-only C-contiguous copy."""
+    check_unmasked(item, name)
     try:
         array = np.asarray(item)
     except ValueError as error:

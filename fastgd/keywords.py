@@ -42,8 +42,21 @@ PLACES = {
     ),
 }  # fmt: skip
 SHORT = 4  # letters; shorter names are near many others, as tol is near rtol
-# How many starts there are to be, where they are given themselves
-RUNS = ("n_starts", *NAMES["n_starts"].split())
+# Names that mean no argument here but another way: who takes and does not take what hears of it, and what
+EXPLAINED = [
+    (
+        ("callback",), {"record", "progress"}, set(),
+        "record=k keeps every k-th point, and progress=function hears of finished runs",
+    ),
+    (
+        ("epochs", "n_epochs", "num_epochs"), {"max_steps", "batch_size"}, set(),
+        "runs are counted in steps, and 3 epochs of n samples are max_steps=math.ceil(3 * n / batch_size)",
+    ),
+    (
+        ("n_starts", *NAMES["n_starts"].split()), {"x0"}, {"n_starts"},
+        "there is a run for each start, as in x0=problem.sample(1000)",
+    ),
+]  # fmt: skip
 
 
 def called_here(name: str, known: Iterable[str]) -> list[str]:
@@ -93,12 +106,11 @@ def unknown_keyword(
     known = list(known)
     here = called_here(name, known)
     start = f"{owner} has no {what} {name!r}"
-    if name == "callback" and {"record", "progress"} <= set(known):
-        return f"{start}: record=k keeps every k-th point, and progress=function hears of finished runs."
+    for names, taken, lacking, said in EXPLAINED:
+        if name in names and taken <= set(known) and not lacking & set(known):
+            return f"{start}: {said}."
     if here:
         return f"{start}; here it is called {' or '.join(here)}."
-    if name in RUNS and "x0" in known:
-        return f"{start}: there is a run for each start, as in x0=problem.sample(1000)."
     if near := one_letter_more(name, known):  # before the places: Problem(bound=) means its bounds
         return f"{start}. Did you mean {near!r}?"
     for place, names in places.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_kinds, check_order
+from .arguments import PER_RUN, check_kinds, check_order
 from .averaging import Average
 from .calls import explain_calls
 from .engine import devices
@@ -218,6 +218,13 @@ def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int]
     return lambda done, _: bar.update(task, completed=done)
 
 
+def settings(plan: Plan) -> dict[str, Any]:
+    """What a result keeps of the arguments, besides problem and optimizer."""
+    sampling = plan.sampling
+    drawn = {} if sampling is None else {name: getattr(sampling, name) for name in PER_RUN}
+    return {"record": plan.record, **drawn}
+
+
 def wrapped(plan: Plan, arrays: Arrays) -> Result:
     """The engine's arrays in the batch's shape."""
     batch, left_out = plan.batch, arrays.status < 0
@@ -229,7 +236,7 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
     trace = trimmed_trace(plan, arrays)
-    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
+    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan))
     if plan.average is not None:
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
     if plan.search is not None:  # each evaluation is one of both
@@ -247,7 +254,7 @@ def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:
     trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)
     fun, norm, nit, status = map(shaped, arrays[1:5])
     x = shaped(arrays.x, n)
-    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, record=plan.record)
+    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan))
     if plan.average is not None:
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg, n), fun_avg=shaped(arrays.fun_avg))
     if plan.search is not None:

@@ -33,6 +33,8 @@ def as_a_whole(what: str) -> Callable[..., NoReturn]:
 class Point:
     """A point that can be read like a 1-D sequence, and in no other way."""
 
+    touched = False  # whether it was written to, as the outputs below are
+
     __array__ = as_a_whole("makes an array of")
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = as_a_whole("computes with")
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __add__
@@ -101,7 +103,7 @@ class Out(Point):
         if not is_real(value):
             raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
         self._values[place] = np.float64(value)
-        self.written[place] = True
+        self.written[place] = self.touched = True
 
 
 class Total(Point):
@@ -115,6 +117,7 @@ class Total(Point):
         if not is_real(value):
             raise Misuse(f"writes {described(value)} to out[{place}]; a component is one real number")
         self._values[place] = np.float64(value)
+        self.touched = True
 
 
 def is_real(value: Any) -> bool:

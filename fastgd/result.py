@@ -45,6 +45,8 @@ class Result:
         the gradient flow.  A step of an update rule takes one gradient.
     record : int, or None
         Steps from one point of `trace` to the next.
+    batch_size, noise : number or ndarray, or None
+        As `minimize` was given them: an array where they differ from run to run, None where nothing is drawn.
     problem, optimizer
         What was run.
 
@@ -73,6 +75,8 @@ class Result:
     nfev: np.ndarray | None = None
     njev: np.ndarray | None = None
     record: int | None = None
+    batch_size: int | np.ndarray | None = None
+    noise: float | np.ndarray | None = None
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

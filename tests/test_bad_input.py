@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import numpy.lib.recfunctions
 import pytest
 from cases import form, refused
 
@@ -45,12 +46,57 @@ STARTS: list[tuple[Any, type[Exception], list[str]]] = [
     ([[[0.0, 0.0]], [[0.0, 0.0], [0.0]]], TypeError, ["x0 must be an array of real numbers", "list"]),
     ([[0.0, 0.0], 1.0], TypeError, ["x0 must be an array of real numbers", "list"]),
     ([10**400, 0], TypeError, ["x0 must be an array of real numbers"]),
-]
+    (np.array([1j, 0.0]), TypeError, ["got ndarray of dtype complex128; write x0.real if the imaginary parts are"]),
+    (np.array([1.0, 2.0], object), TypeError, ["got ndarray of dtype object; write x0.astype(float)"]),
+    (np.array([True, False]), TypeError, ["got ndarray of dtype bool; write x0.astype(float)"]),
+    (np.array(["1", "2"]), TypeError, ["got ndarray of dtype <U1; write x0.astype(float)"]),
+    (
+        np.zeros(3, [("a", float), ("b", float)]), TypeError,
+        ["got ndarray of dtype [('a', '<f8'), ('b', '<f8')]; write numpy.lib.recfunctions.structured_to_unstructured"],
+    ),
+    (np.ma.masked_greater(np.eye(2), 0.5), ValueError, ["x0 has 2 masked entries", "np.ma.compress_rows(x0)"]),
+    (
+        [np.ma.masked_greater(np.eye(2)[0], 0.5), START], ValueError,
+        ["x0 has 1 masked entry", "compress_rows(np.ma.array(x0))", "np.ma.array(x0).filled(0.0)"],
+    ),
+    ([np.ma.masked, 0.0], ValueError, ["x0 has 1 masked entry"]),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("x0", "kind", "words"), STARTS)
 def test_starts(x0: Any, kind: type[Exception], words: list[str]) -> None:
     refused(kind, words, lambda: gd.minimize(HIMMELBLAU, x0, DESCENT))
+
+
+MASKED = np.ma.masked_less(np.linspace(0.0, 1.0, 10), 0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("lr", lambda: PLAIN(lr=MASKED)),
+        ("x", lambda: BOWL.value(MASKED.reshape(-1, 2))),
+        ("x", lambda: gd.gradient_check(BOWL, MASKED.reshape(-1, 2))),
+        ("x0", lambda: gd.compare(BOWL, MASKED.reshape(-1, 2), [DESCENT])),
+        ("data[0]", lambda: gd.Problem(lambda x, a: a[0] * x[0] ** 2, dim=1, data=(MASKED,))),
+        ("data[1]", lambda: gd.FiniteSum(straight, dim=1, data=(T, MASKED))),
+        ("over['lr']", lambda: gd.sweep_basins(BOWL, DESCENT, {"lr": MASKED})),
+        ("minima", lambda: gd.Problem(bowl, dim=2, minima=MASKED[:2])),
+    ],
+)
+def test_masked_entries_are_refused(name: str, call: Any) -> None:
+    refused(ValueError, [f"{name} has", "masked entries, whose values would be used: leave them out"], call)
+
+
+def test_a_mask_that_hides_nothing_is_taken() -> None:
+    seen = np.ma.masked_greater(np.eye(2), 5.0)
+    np.testing.assert_array_equal(BOWL.value(seen), BOWL.value(np.eye(2)))
+    rows = np.ma.compress_rows(np.ma.masked_greater([[1.0, 2.0], [9.0, 1.0]], 5.0))  # as the error says
+    assert gd.minimize(BOWL, rows, DESCENT).x.shape == (1, 2)
+    listed = np.ma.compress_rows(np.ma.array([np.ma.masked_greater([9.0, 1.0], 5.0), [1.0, 2.0]]))
+    np.testing.assert_array_equal(listed, rows)
+    named = np.lib.recfunctions.structured_to_unstructured(np.zeros(3, [("a", float), ("b", float)]))
+    assert gd.minimize(BOWL, named, DESCENT).x.shape == (3, 2)
 
 
 def test_a_start_too_large_for_single_precision() -> None:

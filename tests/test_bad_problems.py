@@ -76,6 +76,10 @@ def writes_to_x(x, out):
     x[0] = 0.0
 
 
+def output_first(out, x):
+    bowl_gradient(x, out)
+
+
 T = np.linspace(0.0, 1.0, 10)
 
 
@@ -108,6 +112,11 @@ def test_functions(fun: Any, kind: type[Exception], words: list[str]) -> None:
     refused(kind, words, lambda: gd.Problem(fun, dim=2))
 
 
+def test_data_before_the_point() -> None:
+    words = ["fun has its arguments in another order than they are given: write lambda x, a"]
+    refused(TypeError, words, lambda: gd.Problem(lambda a, x: a * x[0] ** 2, dim=1, data=(2.0,)))
+
+
 @pytest.mark.parametrize(
     ("grad", "kind", "words"),
     [
@@ -118,6 +127,7 @@ def test_functions(fun: Any, kind: type[Exception], words: list[str]) -> None:
         (returns_the_gradient, ValueError, ["grad must write every component", "list of length 2"]),
         (writes_to_x, ValueError, ["grad", "x[0]", "a point is only read"]),
         (bowl, TypeError, ["grad", "grad(x, out)", "bowl"]),
+        (output_first, TypeError, ["grad has its arguments in another order", "write def output_first(x, out)"]),
     ],
 )
 def test_gradients(grad: Any, kind: type[Exception], words: list[str]) -> None:

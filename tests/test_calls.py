@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import math
 import pickle
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import form, refused
 
@@ -37,26 +40,28 @@ def bowl_gradient(x, out):
     [
         (
             lambda: gd.minimize(HIMMELBLAU),
-            "minimize needs x0 and optimizer: write minimize(problem, x0=problem.sample(1000), "
-            "optimizer=fastgd.Adam(lr=0.05)). It got a Problem as problem.",
+            "minimize needs x0 and optimizer: write minimize(problem, x0=problem.sample(1000, seed=0), "
+            "optimizer=fastgd.GradientDescent(lr=0.05)). It got a Problem as problem.",
         ),
         (
             lambda: gd.minimize(HIMMELBLAU, gd.Adam()),
-            "minimize needs optimizer: write minimize(problem, x0, optimizer=fastgd.Adam(lr=0.05)). "
+            "minimize needs optimizer: write minimize(problem, x0, optimizer=fastgd.GradientDescent(lr=0.05)). "
             "It got a Problem as problem and an Adam as x0.",
         ),
         (
             lambda: gd.minimize(x0=START, optimizer=DESCENT),
-            "minimize needs problem: write minimize(problem=fastgd.Problem(fun, dim=2), x0=..., optimizer=...).",
+            "minimize needs problem: write minimize(problem=fastgd.Problem(lambda x: (x[0] - 1) ** 2 + 10 * x[1] ** 2, "
+            "dim=2, bounds=(-3, 3)), x0=..., optimizer=...).",
         ),
         (
             lambda: gd.sweep_basins(HIMMELBLAU, DESCENT),
-            'sweep_basins needs over: write sweep_basins(problem, optimizer, over={"lr": [0.01, 0.1]}). '
+            'sweep_basins needs over: write sweep_basins(problem, optimizer, over={"lr": [0.1, 0.5, 0.99, 1.01]}). '
             "It got a Problem as problem and a GradientDescent as optimizer.",
         ),
         (
             lambda: gd.find_basins(),
-            "find_basins needs result: write find_basins(result=fastgd.minimize(problem, x0, optimizer)).",
+            "find_basins needs result: write find_basins(result=fastgd.minimize(problem, problem.sample(1000, seed=0), "
+            "fastgd.Adam(lr=0.05), gtol=1e-8)).",
         ),
         (
             lambda: gd.map_basins(HIMMELBLAU),
@@ -64,12 +69,21 @@ def bowl_gradient(x, out):
             "It got a Problem as problem.",
         ),
         (lambda: gd.Problem(bowl), "Problem needs dim: write Problem(fun, dim=2). It got a function as fun."),
-        (lambda: gd.GradientDescent(), "GradientDescent needs lr: write GradientDescent(lr=0.05)."),
+        (lambda: gd.GradientDescent(), "GradientDescent needs lr: write GradientDescent(lr=0.2)."),
         (
             lambda: gd.schedules.Exponential(0.1),
-            "Exponential needs gamma: write Exponential(lr, gamma=0.99). It got a float as lr.",
+            "Exponential needs gamma: write Exponential(lr, gamma=0.5). It got a float as lr.",
         ),
-        (lambda: gd.plot.basins(), "basins needs map: write basins(map=fastgd.map_basins(problem, optimizer))."),
+        (
+            lambda: gd.plot.basins(),
+            'basins needs map: write basins(map=fastgd.map_basins(fastgd.problems.make("himmelblau"), '
+            "fastgd.Adam(lr=0.05), shape=(64, 64))).",
+        ),
+        (
+            lambda: gd.plot.layer_gradients(),
+            'layer_gradients needs norms: write layer_gradients(norms={"sigmoid": fastgd.layer_gradients(network, '
+            "network.sample(50, seed=0))}).",
+        ),
         (lambda: HIMMELBLAU.sample(), "Problem.sample needs n: write problem.sample(n=1000)."),
     ],
 )  # fmt: skip
@@ -134,6 +148,21 @@ def test_every_public_function_explains_its_calls(function: Any) -> None:
         function(nothing_like_it=1)
 
 
+@pytest.mark.parametrize("function", public_callables())
+def test_every_argument_that_is_needed_has_an_example(function: Any) -> None:
+    """But for the classes of what `problems.mlp`, `problems.gaussian_mixture` and `groups` return."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if not needed or function.__name__ in ("Mixture", "Network", "Groups"):
+        return
+    with pytest.raises(TypeError, match=rf"^{function.__name__} needs .*: write {function.__name__}\(") as caught:
+        function()
+    written = str(caught.value).partition(": write ")[2].removesuffix(".")
+    names = [word.arg for word in ast.parse(written, mode="eval").body.keywords]  # type: ignore[attr-defined]
+    assert names == [p.name for p in needed]
+    assert "=..." not in written
+
+
 def test_an_error_inside_a_function_stays_as_it_is() -> None:
     from fastgd.calls import explain_calls
 
@@ -158,7 +187,8 @@ def test_unknown_arguments() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        *((name, "here it is called max_steps") for name in ("maxiter", "epochs", "n_steps")),
+        *((name, "here it is called max_steps") for name in ("maxiter", "n_steps")),
+        *((name, "are max_steps=math.ceil(3 * n / batch_size)") for name in ("epochs", "n_epochs")),
         ("tol", "here it is called gtol or xtol or ftol"),
         ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
         ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
@@ -207,7 +237,7 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, axes=(0, 1)), ["map_basins has", "here it is called plane"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
-        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["x0 is not an option of map_basins for minimize"]),
+        (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["give x0 to fastgd.minimize; the starts of a map are"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, n_runs=9), ["sweep_basins has no", "called n_starts"]),
@@ -217,6 +247,7 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
             ["sweep_basins has no argument 'lr': give lr to over", 'over={"lr": [0.01, 0.1]}'],
         ),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, learning_rate=[0.1]), ["'learning_rate'", 'over={"lr": [']),
+        (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], epochs=3), ["has no", "max_steps=math.ceil(3 * n / b"]),
         (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
         (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
         (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
@@ -226,6 +257,19 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
 )  # fmt: skip
 def test_functions_that_pass_options_on_name_themselves(call: Any, words: list[str]) -> None:
     refused(TypeError, words, call)
+
+
+def slope_of_its_own(x, i, out, t):
+    out[i] += 1.0
+
+
+def test_an_epoch_is_as_many_steps_as_the_error_says() -> None:
+    """Each sample moves a parameter of its own by lr / batch_size: all were seen three times, and not a step before."""
+    each = gd.FiniteSum(lambda x, i, t: x[i], slope_of_its_own, data=(np.zeros(17),), dim=17)
+    steps = math.ceil(3 * 17 / 5)
+    for count, least in ((steps - 1, 2), (steps, 3)):
+        run = gd.minimize(each, np.zeros(17), gd.GradientDescent(lr=5.0), batch_size=5, max_steps=count, gtol=None)
+        assert -run.x.max() == least
 
 
 def test_another_name_of_a_hyperparameter_in_a_sweep() -> None:

@@ -91,6 +91,14 @@ def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
         (["basins", "himmelblau", "--out", "a.png", "--momentum", "0.9"], "adam has no option 'momentum'"),
         (["basins", "himmelblau", "--out", "a.png", "--set", "beta1"], "--set.*NAME=NUMBER"),
         (["basins", "himmelblau", "--out", "a.png", "--set", "beta3=0.1"], "Did you mean 'beta"),
+        (
+            ["basins", "himmelblau", "--out", "a.png", "--lr", "0.2", "--set", "lr=0.1"],
+            "--set.*lr is given twice, --lr 0.2 and lr=0.1: leave one out",
+        ),
+        (
+            ["basins", "himmelblau", "--out", "a.png", "--set", "weight_decay=1", "--set", "weight-decay=2"],
+            "weight_decay is given twice, weight_decay=1 and weight-decay=2",
+        ),
         (["basins", "himmelblau", "--out", "a.png", "--dim", "3"], "no option 'dim'"),
         (["basins", "double_well", "--out", "a.png"], "at least two parameters"),
         (["basins", "himmelblau", "--out", "a.png", "--max-steps", "0"], "--max-steps"),
@@ -104,6 +112,8 @@ def test_further_options_of_an_optimizer(tmp_path, monkeypatch):
         (["compare", "himmelblau", "--optimizers", "scipy-gc"], r"Did you mean 'scipy_cg'\?"),
         (["compare", "himmelblau", "--optimizers", "adam,adam"], "names 'adam' twice"),
         (["compare", "himmelblau", "--optimizers", "adam:lr"], "--optimizers.*NAME=NUMBER"),
+        (["compare", "himmelblau", "--optimizers", "adam:lr=1:lr=2"], "lr is given twice, lr=1 and lr=2"),
+        (["compare", "himmelblau", "--optimizers", "scipy-cg,adam:lr=1", "--lr", "0.2"], "--lr 0.2 is for none of"),
         (["compare", "himmelblau", "--optimizers", "adam:rate=1"], "adam has no option 'rate'"),
         (["compare", "himmelblau", "--optimizers", "adam", "--shape", "nine"], "--shape.*64x64"),
         (["compare", "himmelblau", "--optimizers", "adam", "--starts", "0"], "--starts"),
@@ -146,7 +156,8 @@ def test_compare_prints_the_table_and_writes_the_picture(tmp_path):
     assert out.read_bytes().startswith(b"\x89PNG")
     lines = ran.stdout.splitlines()
     assert lines[0].startswith("himmelblau from 120 starts")
-    assert [line.split()[0] for line in lines[2:]] == [*names.split(","), "GradientFlow", "picture:"]
+    assert [line.split()[0] for line in lines[2:-2]] == [*names.split(","), "GradientFlow"]
+    assert lines[-2:] == ["learning rate of momentum:momentum=0.5: 0.01, see --lr", f"picture: {out}"]
 
 
 def test_every_option_reaches_the_comparison(monkeypatch):
@@ -171,6 +182,7 @@ def test_every_option_reaches_the_comparison(monkeypatch):
     }  # fmt: skip
     wanted = {"max_steps": 50, "gtol": 1e-3, "tol": 0.1, "threads": 1, "progress": False}
     assert {name: seen[name] for name in wanted} == wanted
+    assert ran.stdout.endswith("learning rate of gradient-descent and adam: 0.001, see --lr\n")
 
 
 def test_an_interrupted_comparison(monkeypatch, capsys):
@@ -244,6 +256,9 @@ def test_help_and_version(capsys):
     assert capsys.readouterr().out == f"fastgd {gd.__version__}\n"
     assert cli.main(["basins", "--help"]) == 0
     assert "--optimizer" in capsys.readouterr().out
+    assert cli.main(["compare", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not given theirs as in adam:lr=0.05; by default 0.01, whatever their own default is." in said
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -144,8 +145,103 @@ def test_a_transposed_table_is_noticed():
         return (x[0] * X[i, 0] - y[i]) ** 2
 
     X, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
-    with pytest.warns(UserWarning, match=r"data\[0\] has shape \(2, 6\).*transpose it if there are 6"):
+    with pytest.raises(ValueError, match=r"data\[0\] has 2 samples .* counts the samples: transpose it"):
         gd.FiniteSum(loss, data=(X.T, y), dim=1)
+    with pytest.warns(UserWarning, match=r"data\[0\] has shape \(2, 6\).*transpose it if there are 6"):
+        gd.FiniteSum(lambda x, i, X, y: (x[0] * X[i, 0] - y[0]) ** 2, data=(X.T, y), dim=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gd.FiniteSum(loss, data=(X, y), dim=1)
+
+
+def differences(x, i, t, y):
+    return (y[i + 1] - y[i] - x[0] * t[i]) ** 2
+
+
+def pairs(x, i, t, y):
+    return (y[2 * i] - y[1 + 2 * i] - x[0] * t[i]) ** 2
+
+
+def from_the_end(x, i, t, y):
+    return (y[len(y) - 1 - i] - x[0] * t[i] * y[i]) ** 2
+
+
+def by_a_table(x, i, group, level):
+    return (x[0] - level[group[i]]) ** 2
+
+
+def by_columns(x, i, t, Y):
+    return (x[0] * t[i] - Y[i, 0]) ** 2
+
+
+def test_rows_that_no_sample_reads_are_refused():
+    t, y = np.arange(30.0), np.arange(50.0)
+    for loss, data, reached in (
+        (fit_loss, (t, y), 29), (differences, (t, y), 30), (pairs, (t[:20], y), 39),
+        (by_columns, (t, np.ones((31, 2))), 29),
+    ):  # fmt: skip
+        words = rf"loss reads data\[1\] by i and never past \[{reached}\]\. data\[0\] has \d+ samples and data\[1\] \d+"
+        with pytest.raises(ValueError, match=rf"{words}: .* as many as data\[0\]\. Cut .* \[:{reached + 1}\]"):
+            gd.FiniteSum(loss, data=data, dim=2)
+
+
+def test_arrays_that_samples_read_to_the_end_or_share_may_have_any_length():
+    t, y = np.arange(30.0), np.arange(50.0)
+    for loss, data in (
+        (differences, (t, y[:31])), (pairs, (t[:25], y)), (from_the_end, (t, y)), (fit_loss, (t, t)),
+        (by_a_table, (np.array([0, 1, 1]), y)), (by_a_table, (np.array([0, 1, 1]), y[:2])),
+    ):  # fmt: skip
+        assert gd.FiniteSum(loss, data=data, dim=2).samples == len(data[0])
+
+
+def test_a_table_that_is_shared_is_the_same_for_every_sample():
+    """The mean of (x - level)² over the groups 0, 1, 1 of the levels 2 and 5 is least at 4."""
+
+    def gradient(x, i, out, group, level):
+        out[0] += 2.0 * (x[0] - level[group[i]])
+
+    levels = gd.FiniteSum(by_a_table, gradient, data=(np.array([0, 1, 1]), np.array([2.0, 5.0, 99.0, 99.0])), dim=1)
+    run = gd.minimize(levels, [0.0], gd.GradientDescent(lr=0.25))
+    assert run.x[0] == pytest.approx(4.0, abs=1e-5)
+
+
+def number_first(i, x, t, y):
+    return fit_loss(x, i, t, y)
+
+
+def data_before_number(x, t, y, i):
+    return fit_loss(x, i, t, y)
+
+
+def output_last(x, i, t, y, out):
+    fit_gradient(x, i, out, t, y)
+
+
+def output_first(out, x, i, t, y):
+    fit_gradient(x, i, out, t, y)
+
+
+def output_before_number(x, out, i, t, y):
+    fit_gradient(x, i, out, t, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "grad", "head"),
+    [
+        (number_first, None, "def number_first(x, i, t, y)"),
+        (lambda i, x, t, y: fit_loss(x, i, t, y), None, "lambda x, i, t, y"),
+        (data_before_number, None, "def data_before_number(x, i, t, y)"),
+        (fit_loss, output_last, "def output_last(x, i, out, t, y)"),
+        (fit_loss, output_first, "def output_first(x, i, out, t, y)"),
+        (fit_loss, output_before_number, "def output_before_number(x, i, out, t, y)"),
+    ],
+)
+def test_arguments_in_another_order_hear_which_is_right(loss, grad, head):
+    said = f"{'grad' if grad else 'loss'} has its arguments in another order than they are given: write {head}"
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+        gd.FiniteSum(loss, grad, data=(T, Y), dim=2)
+
+
+def test_a_mistake_that_no_order_mends_is_told_as_it_is():
+    with pytest.raises(ValueError, match="past the end: dim is 2"):
+        gd.FiniteSum(lambda x, i, t, y: x[2] * t[i], data=(T, Y), dim=2)

@@ -90,6 +90,36 @@ def test_sweep_refuses(over, error, match):
         gd.sweep_basins(gd.problems.himmelblau(), gd.GradientDescent(lr=0.1), over)
 
 
+BY_START = gd.Momentum(lr=0.1, momentum=np.linspace(0.0, 0.5, 5))
+SUM = gd.FiniteSum(lambda x, i, t: (x[0] - t[i]) ** 2, data=(np.arange(9.0),), dim=1, bounds=(-1, 1))
+
+
+@pytest.mark.parametrize(("call", "match"), [
+    (lambda: gd.sweep_basins(form(1.0, 4.0), BY_START, {"lr": [0.1]}, n_starts=5),
+     r"momentum must be one number beside those in over, got an array of shape \(5,\); sweep it too"),
+    (lambda: gd.sweep_basins(form(1.0), gd.GradientDescent(lr=gd.schedules.Exponential([0.1, 0.2], 0.9)),
+                             {"lr.gamma": [0.9, 0.99]}, n_starts=2), r"lr\.lr must be one number beside"),
+    (lambda: gd.sweep_basins(SUM, gd.GradientDescent(lr=0.1), {"lr": [0.1]}, n_starts=2, batch_size=[2, 3]),
+     r"batch_size must be one number in a sweep, .*make one sweep for each of its values"),
+    (lambda: gd.map_basins(form(1.0, 4.0), gd.GradientDescent(lr=0.1), (2, 3), noise=np.ones((2, 3))),
+     r"noise must be one number for a map"),
+    (lambda: gd.compare(SUM, np.zeros((2, 1)), [gd.GradientDescent(lr=0.1)], batch_size=[2, 3]),
+     r"batch_size must be one number for a comparison"),
+    (lambda: gd.plot.learning_rates(form(1.0), [1.0], gd.Momentum(lr=0.1, momentum=[0.0, 0.9]), [0.1, 0.2]),
+     r"momentum must be one number beside the learning rates, .*draw one picture for each"),
+    (lambda: gd.plot.learning_rates(form(1.0), [1.0], gd.SciPyCG(), [0.1, 0.2]), "optimizer must be an optimizer such"),
+])  # fmt: skip
+def test_numbers_are_not_dealt_out_to_the_starts(call, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        call()
+
+
+def test_a_rate_of_each_start_is_replaced_as_any_other():
+    given = gd.Momentum(lr=[0.1, 0.2, 0.3], momentum=0.5)
+    sweep = gd.sweep_basins(form(1.0, 4.0), given, {"lr": [0.1, 0.2]}, n_starts=3)
+    assert sweep.fractions[:, 0].tolist() == [1, 1]
+
+
 def test_one_of_each_is_said_in_the_singular():
     sweep = gd.sweep_basins(form(1.0, 2.0), gd.GradientDescent(lr=0.1), {"lr": [0.5]}, n_starts=1)
     assert repr(sweep) == "<BasinSweep of form: 1 value of lr, 1 start, 1 attractor>"
@@ -139,8 +169,6 @@ def test_limits_are_left_open_where_they_are_not_known():
     assert gd.sweep_basins(problem, gd.Adam(lr=0.1), {"lr": [0.1]}, n_starts=5).limits is None
     decay = {"lr": [0.1], "weight_decay": [0.0, 1.0]}
     assert gd.sweep_basins(problem, gd.GradientDescent(lr=0.1), decay, n_starts=5).limits is None
-    by_start = gd.Momentum(lr=0.1, momentum=np.linspace(0.0, 0.5, 5))
-    assert gd.sweep_basins(problem, by_start, {"lr": [0.1]}, n_starts=5).limits is None
     wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
     sweep = gd.sweep_basins(wells, gd.GradientDescent(lr=0.1), {"lr": [0.05]}, x0=[[0.0, 1.0], [0.5, 1.0]])
     assert sweep.basins.kind.tolist() == ["minimum", "saddle"]

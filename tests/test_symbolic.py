@@ -98,6 +98,12 @@ def numpy_scalars(x):
     )  # fmt: skip
 
 
+def test_a_choice_that_is_the_same_for_every_point_is_derived() -> None:
+    both = Problem(lambda x, flag: np.where(flag, x[0], x[1]) ** 3, dim=2, data=(1,))
+    np.testing.assert_array_equal(both.gradient([2.0, 5.0]), [12.0, 0.0])
+    assert both.value([2.0, 5.0]) == 8.0
+
+
 def error_functions(x):
     return math.erf(x[0] * x[1]) + x[1] * math.erfc(x[0] - 0.5) + math.erf(0.25)
 

@@ -96,7 +96,7 @@ class BasinMap:
         return f"{self!r}\n{self.basins.summary()}"
 
 
-@explain_calls()
+@explain_calls(places={"fastgd.minimize; the starts of a map are a grid of its shape and bounds": ("x0",)})
 def map_basins(
     problem: Problem,
     optimizer: Any,
@@ -161,7 +161,7 @@ def map_basins(
     >>> map.saving > 0.75
     True
     """
-    from fastgd.arguments import check_kinds, check_single
+    from fastgd.arguments import PER_RUN, check_kinds, check_single
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 
@@ -171,10 +171,10 @@ def map_basins(
             f"problem must have at least two parameters for a map, got {problem.name} with {problem.dim}; "
             "for a line of starts write find_basins(minimize(problem, problem.grid(1000), optimizer))"
         )
-    for name in ("problem", "x0", "optimizer", "record"):
-        if name in minimize_options:
-            raise TypeError(f"{name} is not an option of map_basins for minimize; leave {name}= out")
-    varied = {"seed": minimize_options.get("seed", 0), **optimizer.hyperparameters()}
+    if "record" in minimize_options:
+        raise TypeError("record is not an option of map_basins for minimize; leave record= out")
+    drawn = {name: minimize_options.get(name) for name in ("seed", *PER_RUN)}
+    varied = {**drawn, **optimizer.hyperparameters()}
     check_single(varied, "for a map", "draw one map for each of its values")
     starts = problem.grid(shape, plane, at, bounds)
     i, j = (int(k) % problem.dim for k in plane)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.errors import nearest
 from fastgd.keywords import HYPERPARAMETERS, called_here
@@ -72,7 +72,7 @@ class BasinSweep(Summarized):
         That is :math:`2 / \lambda_{max}` for plain gradient descent, and for others their `largest_stable_rate`. NaN
         where an attractor is no minimum, as a step aside goes down from there. Where hyperparameters besides the rate
         are swept, the shape is (*values, k), the same for every rate. None also where the weight decay is swept, which
-        moves the minima, and where a hyperparameter of `optimizer` differs from start to start.
+        moves the minima.
         """
         rule = swept_rule(self)
         if rule is None:
@@ -188,9 +188,6 @@ def swept_rule(found: BasinSweep) -> Any:
     # The curvature of an attractor is that found at one of the values, but a decay moves the minimum itself.
     if "weight_decay" in found.over:
         return None
-    others = {name: value for name, value in optimizer.hyperparameters().items() if not is_rate(name)}
-    if any(np.size(value) > 1 for name, value in others.items() if name not in found.over):
-        return None
     names = list(found.over)
     swept = {
         name: values.reshape([-1 if name == other else 1 for other in names] + [1])
@@ -240,7 +237,7 @@ def sweep_basins(
     problem : Problem
         What to minimize.
     optimizer : Optimizer
-        By what; the hyperparameters in `over` are replaced.
+        By what; the hyperparameters in `over` are replaced, the others are single numbers.
     over : mapping of str to array_like
         Values of each hyperparameter, one-dimensional, such as ``{"lr": np.geomspace(1e-3, 1, 100)}``. With several,
         all combinations are run. A parameter of a schedule is named as in ``"lr.lr"`` or ``"lr.period"``.
@@ -277,7 +274,7 @@ def sweep_basins(
     >>> sweep.last(), sweep.limits
     (array([0.99]), array([1.]))
     """
-    from fastgd.arguments import check_kinds
+    from fastgd.arguments import PER_RUN, check_kinds, check_single
     from fastgd.minimize import minimize
     from fastgd.optimizers import Method
 
@@ -293,7 +290,7 @@ def sweep_basins(
             raise ValueError(
                 f"over must name hyperparameters of {type(optimizer).__name__}, {', '.join(known)}, got {name!r}.{hint}"
             )
-        values[name] = np.asarray(given, dtype=np.float64)
+        values[name] = real_array(given, f"over[{name!r}]")
         if values[name].ndim != 1 or values[name].size == 0:
             raise ValueError(f"over[{name!r}] must be a one-dimensional array, got shape {values[name].shape}")
     if x0 is None:
@@ -305,7 +302,13 @@ def sweep_basins(
         name: array.reshape([-1 if axis == k else 1 for k in range(axes)] + [1])
         for axis, (name, array) in enumerate(values.items())
     }
-    runs = minimize(problem, starts, _with_values(optimizer, shaped), **minimize_options)
+    swept = _with_values(optimizer, shaped)
+    # An array as long as the starts would be dealt out to them one by one, and not be run from each
+    others = {name: value for name, value in swept.hyperparameters().items() if name not in values}
+    check_single(others, "beside those in over", "sweep it too: give its values in over")
+    drawn = {name: minimize_options.get(name) for name in PER_RUN}
+    check_single(drawn, "in a sweep", "make one sweep for each of its values")
+    runs = minimize(problem, starts, swept, **minimize_options)
     basins = find_basins(runs, tol, coordinates=coordinates)
     count, steps = _per_value(basins, runs.nit)
     none = [np.mean(basins.labels == label, axis=-1) for label in (UNSETTLED, DIVERGED)]

@@ -19,9 +19,10 @@ from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
 from fastgd.errors import nearest
 from fastgd.optimizers.base import CLIPS
-from fastgd.texts import counted
+from fastgd.texts import counted, listed
 
 _WIDTH_OF_A_FILE = 140
+_RATE = 0.01  # of optimizers that are compared and not given theirs
 
 app = typer.Typer(
     name="fastgd",
@@ -71,7 +72,7 @@ def draw_basins(
     problem: Annotated[str, typer.Argument(help="Name of a problem, see `fastgd problems`.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .pdf, .svg, ...")],
     optimizer: Annotated[str, typer.Option(help="Name of an optimizer, see `fastgd optimizers`.")] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate; else the optimizer's own default.")] = None,
     momentum: Annotated[float | None, typer.Option(help="Momentum, for optimizers that have one.")] = None,
     option: Annotated[
         list[str] | None,
@@ -94,7 +95,8 @@ def draw_basins(
     progress: Annotated[bool, typer.Option(help="Show a bar on stderr.")] = True,
 ) -> None:
     """Map which start leads to which minimum: a table, and a picture."""
-    settings = {"lr": lr, "momentum": momentum, **_assignments(option or [])}
+    own = {name: value for name, value in (("lr", lr), ("momentum", momentum)) if value is not None}
+    settings = _assignments(option or [], "--set", own)
     grid = _grid(shape, "512x512")
     sides = None if bounds is None else _numbers(bounds, ",", float, (2, 4), "--bounds", "-6,6 or -6,6,0,4")
     axes = _numbers(plane, ",", int, (2,), "--plane", "0,1")
@@ -104,7 +106,7 @@ def draw_basins(
 
         path = checked_path(out)
         landscape = _problem(problem, dim)
-        rule = optimizers.make(optimizer.replace("-", "_"), **{k: v for k, v in settings.items() if v is not None})
+        rule = optimizers.make(optimizer.replace("-", "_"), **settings)
         found = map_basins(
             landscape,
             rule,
@@ -141,7 +143,13 @@ def compare_optimizers(
             help="Names, see `fastgd optimizers`, as adam,scipy-cg; options as in adam,momentum:lr=0.01:momentum=0.5.",
         ),
     ],
-    lr: Annotated[float, typer.Option(help="Learning rate of those that have one and are not given theirs.")] = 0.01,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            help="Learning rate of those that have one and are not given theirs as in adam:lr=0.05; by default "
+            f"{_RATE:g}, whatever their own default is.",
+        ),
+    ] = None,
     starts: Annotated[int, typer.Option(min=1, help="Starts, drawn evenly from the problem's box.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the starts.")] = 0,
     shape: Annotated[
@@ -166,7 +174,9 @@ def compare_optimizers(
 
             path = checked_path(out)
         landscape = _problem(problem, dim)
-        contestants = _contestants(names, lr)
+        contestants, rated = _contestants(names, _RATE if lr is None else lr)
+        if lr is not None and not rated:
+            raise ValueError(f"--lr {lr:g} is for none of {names}: they have no learning rate, or are given theirs")
         found = fastgd.compare(
             landscape,
             landscape.sample(starts, seed) if grid is None else landscape.grid(grid),
@@ -183,6 +193,8 @@ def compare_optimizers(
         typer.echo("fastgd: interrupted: the comparison is lost", err=True)
         raise typer.Exit(130) from error
     typer.echo(str(found))
+    if rated:
+        typer.echo(f"learning rate of {listed(rated)}: {_RATE if lr is None else lr:g}, see --lr")
     if path is not None:
         try:
             fastgd.plot.compare(found, out=path)
@@ -255,30 +267,41 @@ def _problem(name: str, dim: int | None) -> fastgd.Problem:
     return problems.make(name, **({} if dim is None else {"dim": dim}))
 
 
-def _contestants(text: str, lr: float) -> dict[str, Any]:
-    """The optimizers of ``adam,momentum:lr=0.01`` by these words; a name may have dashes for underscores."""
+def _contestants(text: str, lr: float) -> tuple[dict[str, Any], list[str]]:
+    """The optimizers of ``adam,momentum:lr=0.01`` by these words, and which of them have the common learning rate.
+
+    A name may have dashes for underscores.
+    """
     found: dict[str, Any] = {}
+    rated = []
     for word in text.split(","):
         name, *settings = (part.strip() for part in word.split(":"))
         name = name.replace("-", "_")
-        options = _assignments(settings, "--optimizers")
+        options = _assignments(settings, "--optimizers", {})
         kind: Any = optimizers.REGISTRY.get(name)
         if kind is not None and "lr" not in options and "lr" in [field.name for field in dataclasses.fields(kind)]:
             options["lr"] = lr
+            rated.append(word.strip())
         if word.strip() in found:
             raise ValueError(f"--optimizers names {word.strip()!r} twice")
         found[word.strip()] = optimizers.make(name, **options)
-    return found
+    return found, rated
 
 
-def _assignments(texts: list[str], option: str = "--set") -> dict[str, float]:
-    settings = {}
+def _assignments(texts: list[str], option: str, own: dict[str, float]) -> dict[str, float]:
+    """The numbers of ``NAME=NUMBER``, beside those of options of their own, such as --lr; none may be given twice."""
+    settings = dict(own)
     for text in texts:
         name, _, value = text.partition("=")
+        name = name.strip().replace("-", "_")
         try:
-            settings[name.strip().replace("-", "_")] = float(value)
+            number = float(value)
         except ValueError:
             raise typer.BadParameter(f"expected NAME=NUMBER, got {text!r}", param_hint=option) from None
+        if name in settings:
+            other = f"--{name} {settings[name]:g}" if name in own else f"{name}={settings[name]:g}"
+            raise typer.BadParameter(f"{name} is given twice, {other} and {text}: leave one out", param_hint=option)
+        settings[name] = number
     return settings
 
 

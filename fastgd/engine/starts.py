@@ -6,9 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import check_unmasked
 from fastgd.jit.exchange import on_gpu
 
 __all__ = ["checked_batch", "checked_dtype", "checked_starts"]
+
+
+# From arrays of other kinds to numbers
+WAYS = {
+    "b": "; write x0.astype(float)", "O": "; write x0.astype(float)", "S": "; write x0.astype(float)",
+    "U": "; write x0.astype(float)", "c": "; write x0.real if the imaginary parts are nothing",
+    "V": "; write numpy.lib.recfunctions.structured_to_unstructured(x0)",
+}  # fmt: skip
 
 
 def checked_dtype(dtype: Any) -> np.dtype:
@@ -24,13 +33,16 @@ def checked_dtype(dtype: Any) -> np.dtype:
 def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
     if on_gpu(x0):
         return checked_starts_on_gpu(x0, dim, kind)
+    check_unmasked(x0, "x0")
     try:
         starts = np.asarray(x0)
+        if starts.dtype.kind not in "iuf":
+            raise TypeError
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
-            starts = starts if starts.dtype == kind else starts.astype(np.float64, casting="safe").astype(kind)
+            starts = starts if starts.dtype == kind else starts.astype(np.float64).astype(kind)
     except (TypeError, ValueError):
         raise TypeError(
-            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{ragged(x0)}"
+            f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{not_real(x0)}"
         ) from None
     check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
@@ -39,8 +51,10 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
     return starts
 
 
-def ragged(x0: Any) -> str:
-    """What to add of a list of starts that have different lengths."""
+def not_real(x0: Any) -> str:
+    """What to add of starts that are no real numbers: their dtype, with the way to numbers, or different lengths."""
+    if isinstance(x0, np.ndarray):
+        return f" of dtype {x0.dtype}{WAYS.get(x0.dtype.kind, '')}"
     if not isinstance(x0, (list, tuple)) or not all(isinstance(each, (list, tuple, np.ndarray)) for each in x0):
         return ""
     lengths = sorted({each.size if isinstance(each, np.ndarray) else len(each) for each in x0})

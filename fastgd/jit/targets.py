@@ -14,7 +14,7 @@ from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 from .options import interpreted
-from .outside import FORMULA, write_instead
+from .outside import FORMULA, OTHERS, name_outside, write_instead
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
 
@@ -129,6 +129,8 @@ def way_out(cause: str) -> str:
         helper = called[1]
         return f"{helper!r} is a plain function: put @numba.njit above its def (or {helper} = numba.njit({helper}))"
     if name := name_outside(cause):
+        if not name.startswith("scipy."):
+            return f"{name} cannot be compiled, or not for these arguments: {write_instead(name) or OTHERS}"
         instead = write_instead(name) or FORMULA
         last = name.rpartition(".")[2]
         return f"{last!r} is none of math or numpy, and of others none can be compiled: {instead}"
@@ -145,17 +147,6 @@ def way_out(cause: str) -> str:
         "they may use plain arithmetic, loops, math.*, scalar np.* and functions by numba.njit only: write x[i] and "
         "loops over range(len(x))"
     )
-
-
-def name_outside(cause: str) -> str:
-    """The function of SciPy, with its module, that Numba met; empty where it met something else."""
-    if met := re.search(r"attribute '(\w+)' of type Module\(<module '(scipy[\w.]*)'", cause):
-        return f"{met[2]}.{met[1]}"
-    if met := re.search(r"Untyped global name '(\w+)':.*<class 'numpy.ufunc'>", cause):
-        return f"scipy.special.{met[1]}"
-    if met := re.search(r"Untyped global name '(\w+)':.*<class '(scipy\.\w+)\.", cause):
-        return f"{met[2]}.{met[1]}"
-    return ""
 
 
 def first_cause(error: Exception) -> str:

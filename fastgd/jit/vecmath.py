@@ -35,7 +35,8 @@ FUNCTIONS: dict[str, tuple[list[Any], int]] = {
     "asinh": ([math.asinh, np.arcsinh], 1), "acosh": ([math.acosh, np.arccosh], 1),
     "atanh": ([math.atanh, np.arctanh], 1), "exp": ([math.exp, np.exp], 1), "expm1": ([math.expm1, np.expm1], 1),
     "exp2": ([np.exp2], 1), "log": ([math.log, np.log], 1), "log1p": ([math.log1p, np.log1p], 1),
-    "log2": ([math.log2, np.log2], 1), "log10": ([math.log10, np.log10], 1), "cbrt": ([np.cbrt], 1),
+    "log2": ([math.log2, np.log2], 1), "log10": ([math.log10, np.log10], 1),
+    "cbrt": ([np.cbrt, *([math.cbrt] if hasattr(math, "cbrt") else [])], 1),
     "erf": ([math.erf], 1), "erfc": ([math.erfc], 1), "gamma": ([math.gamma], 1), "lgamma": ([math.lgamma], 1),
     "pow": ([math.pow, np.power], 2), "atan2": ([math.atan2, np.arctan2], 2), "hypot": ([math.hypot, np.hypot], 2),
 }  # fmt: skip

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
+from fastgd.boxes import real_array
 from fastgd.calls import explain_calls
 from fastgd.texts import Summarized, counted
 
@@ -241,7 +242,7 @@ def _points(problem: Problem, x: ArrayLike | None, n_points: int, seed: int) -> 
         # The first steps are long; drawn from the inner box, no point leaves the box by them.
         drawn = problem.sample(n_points, seed=seed)
         return low + _FIRST_STEP * (high - low) + (1 - 2 * _FIRST_STEP) * (drawn - low)
-    points = np.asarray(x, dtype=np.float64)
+    points = real_array(x, "x")
     if points.ndim == 0 or points.shape[-1] != problem.dim or points.size == 0:
         raise ValueError(
             f"x must have shape (*batch, {problem.dim}) and at least one point, got {points.shape}"

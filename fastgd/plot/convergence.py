@@ -47,9 +47,8 @@ def convergence(
     has ended keeps its last value, so that no band is of the slow ones alone. Up to ten runs of each result are drawn
     one by one, a line each.
 
-    Of one result alone whose hyperparameters differ from run to run, each value has a colour and bands of its own, up
-    to eight values; with more, or of several results, the title says that they are drawn together. The size of
-    mini-batches is not kept in a result: to tell sizes apart, give a result of each under its name.
+    Of one result alone whose hyperparameters, batch size or noise differ from run to run, each value has a colour and
+    bands of its own, up to eight values; with more, or of several results, the title says that they are drawn together.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which runs of a result have which value of a hyperparameter that varies."""
+"""Which runs of a result have which value of a number that varies: a hyperparameter, the batch size, the noise."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments import PER_RUN
+
 __all__ = ["Group", "groups", "varied"]
 
 
 class Group(NamedTuple):
-    """Runs with the same hyperparameters: how to name them, and their numbers."""
+    """Runs with the same settings: how to name them, and their numbers."""
 
     label: str
     runs: NDArray[np.intp]
 
 
 def varied(result: Any) -> dict[str, NDArray[Any]]:
-    """Return the hyperparameters of a result that differ from run to run, each of shape (runs,)."""
+    """Return what differs from run to run of a result, by name, each of shape (runs,)."""
     numbers: dict[str, Any] = getattr(result.optimizer, "hyperparameters", dict)()
+    numbers = {**numbers, **{name: getattr(result, name, None) for name in PER_RUN}}
     arrays = {name: np.asarray(value) for name, value in numbers.items() if value is not None}
     return {
         name: np.broadcast_to(value, result.status.shape).reshape(-1)
@@ -29,7 +32,7 @@ def varied(result: Any) -> dict[str, NDArray[Any]]:
 
 
 def groups(result: Any, most: int) -> list[Group]:
-    """Return the runs by their hyperparameters, in ascending order, or none where nothing or too much varies.
+    """Return the runs by their settings, in ascending order, or none where nothing or too much varies.
 
     Parameters
     ----------

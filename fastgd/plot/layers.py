@@ -62,10 +62,10 @@ def layer_gradients(
     --------
     >>> import fastgd as gd
     >>> X, y = gd.datasets.iris()
-    >>> norms = {}
-    >>> for activation in ("sigmoid", "relu"):
-    ...     network = gd.problems.mlp(X, y, hidden=(5,) * 4, activation=activation)
-    ...     norms[activation] = gd.layer_gradients(network, network.sample(50, seed=0))
+    >>> network = gd.problems.mlp(X, y, hidden=(5,) * 4, activation="sigmoid")
+    >>> norms = {"sigmoid": gd.layer_gradients(network, network.sample(50, seed=0))}
+    >>> network = gd.problems.mlp(X, y, hidden=(5,) * 4, activation="relu")
+    >>> norms["relu"] = gd.layer_gradients(network, network.sample(50, seed=0))
     >>> figure, axes = gd.plot.layer_gradients(norms)
     >>> [ax.get_title() for ax in axes[0]]
     ['sigmoid', 'relu']

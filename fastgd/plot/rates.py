@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import check_problem
+from fastgd.arguments import check_kinds, check_single
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.minimize import minimize
+from fastgd.optimizers import Optimizer
 from fastgd.plot import figures, style
 from fastgd.plot.contours import bands
 from fastgd.plot.convergence import lowest_value
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fastgd.optimizers import Optimizer
     from fastgd.problem import Problem
 
 
@@ -51,7 +51,7 @@ def learning_rates(
     x0 : array_like, shape (n,)
         The start.
     optimizer : Optimizer
-        The rule; its learning rate is replaced.
+        The rule; its learning rate is replaced, its other hyperparameters are single numbers.
     lr : array_like, shape (k,)
         The learning rates, from 2 to 6: for teaching, one too small, a good one, one too large and one that diverges.
     max_steps : int
@@ -87,7 +87,7 @@ def learning_rates(
     >>> axes[3].get_title()
     'lr 1.1: moving away'
     """
-    check_problem(problem)
+    check_kinds(problem, optimizer, Optimizer)
     target = figures.target(out)
     if problem.dim > 2:
         raise ValueError(f"problem must have one or two parameters for this picture, got {problem.dim}")
@@ -98,10 +98,11 @@ def learning_rates(
     start = problem._points(x0)
     if start.shape != (problem.dim,):
         raise ValueError(f"x0 must be one start of shape ({problem.dim},), got shape {start.shape}")
+    rated = dataclasses.replace(optimizer, lr=rates)
+    others = {name: value for name, value in rated.hyperparameters().items() if name != "lr"}
+    check_single(others, "beside the learning rates", "draw one picture for each of its values")
     # What moves away shows best with its last points in the picture, so no run ends for being far out.
-    runs = minimize(
-        problem, start, dataclasses.replace(optimizer, lr=rates), max_steps=steps, gtol=gtol, record=1, bound=1e12
-    )
+    runs = minimize(problem, start, rated, max_steps=steps, gtol=gtol, record=1, bound=1e12)
     trace = style.traces(runs, "runs")
     figure, axes = _panels(rates.size)
     box = np.asarray(problem.grid(2, bounds=bounds)[[0, -1]].T if problem.dim == 1 else

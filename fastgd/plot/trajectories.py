@@ -44,8 +44,8 @@ def trajectories(
 
     A path begins at a ring and ends at a dot where it converged, at a square where the step limit or a stall ended it,
     and at a cross where it diverged. With several results each has a colour; of one alone, each value of a
-    hyperparameter that differs from run to run, up to seven values, and else each path. Where paths that the legend
-    tells apart begin or end at one place, their marks lie within one another.
+    hyperparameter, of the batch size or the noise that differs from run to run, up to seven values, and else each path.
+    Where paths that the legend tells apart begin or end at one place, their marks lie within one another.
 
     Parameters
     ----------

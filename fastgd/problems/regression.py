@@ -285,7 +285,8 @@ def softmax_regression(X: Any, y: Any, *, classes: int | None = None, l2: float 
     Examples
     --------
     >>> import fastgd as gd
-    >>> problem = gd.problems.softmax_regression(*gd.datasets.iris(), l2=0.01)
+    >>> X, y = gd.datasets.iris()
+    >>> problem = gd.problems.softmax_regression(X, y, l2=0.01)
     >>> problem
     FiniteSum('softmax_regression', samples=150, dim=15)
     """

@@ -221,10 +221,13 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
-        if isinstance(error, NotCompiled):
-            advice = "A gradient of your own would not help, as the function itself has to be compiled."
-        else:
-            advice = SCALAR if isinstance(error, WholeArray) else _advice(kind, fun, dim, len(data), sample)
+        advice = _advice(kind, fun, dim, len(data), sample)
+        if isinstance(error, WholeArray):
+            advice = SCALAR
+        elif isinstance(error, NotCompiled):
+            alone = " alone" if error.by_hand else ""
+            needs = f"A gradient of your own{alone} would not help, as the function itself has to be compiled."
+            advice = f"{needs} {advice}" if error.by_hand else needs
         raise DerivationError(
             f"No {kind} can be derived from {fun.__name__}: met {met}{_place(error, rebinding.codes)}.\n{advice}"
         ) from (None if refused else error)

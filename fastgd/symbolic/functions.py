@@ -119,6 +119,7 @@ def shims() -> dict[int, Any]:
         "multiply": lambda u, v: u * v, "divide": lambda u, v: u / v, "true_divide": lambda u, v: u / v,
         "float64": lambda u: u, "fsum": lambda values: sum(values, start=0.0),
         "radians": lambda u: u * (math.pi / 180), "degrees": lambda u: u * (180 / math.pi),
+        "where": lambda condition, yes, no: yes if condition else no,  # a condition that is the same for every x
         "prod": lambda values, start=1: functools.reduce(operator.mul, values, start),
         "deg2rad": lambda u: u * (math.pi / 180),
         "rad2deg": lambda u: u * (180 / math.pi),

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.jit.outside import FORMULA, write_instead
+from fastgd.jit.outside import FORMULA, OTHERS, can_be_compiled, has_no_derivative, write_instead
+from fastgd.texts import listed
 
 from .functions import shims
 from .trace import NotCompiled, Refused, Traced, TracedData, TracedPoint, WholeArray
@@ -46,12 +47,18 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
         if shim is None or whole or kwargs:
             what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
             instead = write_instead(name)
-            kind = WholeArray if whole else Refused
             if name.startswith("scipy."):
                 what += ", and cannot be compiled: of functions outside math and numpy none can"
-                kind = NotCompiled
-                instead = instead or FORMULA
-            raise kind(f"{what}; {instead}" if instead else what)
+                raise NotCompiled(f"{what}; {instead or FORMULA}", by_hand=has_no_derivative(name))
+            if whole:
+                raise WholeArray(f"{what}; {instead}" if instead else what)
+            if shim is not None:
+                raise Refused(f"{what} with {listed(list(kwargs))} given by name: give it by position, or leave it out")
+            numbers = [1.0 if isinstance(v, Traced) else v for v in args]
+            named = {k: 1.0 if isinstance(v, Traced) else v for k, v in kwargs.items()}
+            if can_be_compiled(original, numbers, named):
+                raise Refused(what)
+            raise NotCompiled(f"{what}, nor compiled; {instead or OTHERS}", by_hand=has_no_derivative(name))
         return shim(*values)
 
     return call

@@ -36,7 +36,14 @@ class WholeArray(Refused):
 
 
 class NotCompiled(Refused):
-    """Something was met that cannot be compiled either, so that a gradient would not help."""
+    """Something was met that cannot be compiled either, so that a gradient alone would not help.
+
+    `by_hand` tells that of what is to be written in its place no gradient is derived either.
+    """
+
+    def __init__(self, what: str, by_hand: bool) -> None:
+        super().__init__(what)
+        self.by_hand = by_hand
 
 
 class Tape:

@@ -206,6 +206,7 @@ WAYS_OUT = {
     looks_up: "lists, dictionaries and sets from around the functions cannot be, as 'TABLE' is: put the numbers into",
     generates: r"'squares' is a plain function: put @numba\.njit above its def",
     imports: "they cannot import anything: put their imports at the top of the file",
+    unknown_function: r"math\.dist cannot be compiled, or not for these arguments: write math\.sqrt of a sum",
 }
 
 

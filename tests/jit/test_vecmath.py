@@ -137,6 +137,44 @@ def test_either_argument_may_be_a_number(width):
     np.testing.assert_allclose(found, expected, rtol=1e-15)
 
 
+def to_bases(x, out, n, v):
+    out[0] = math.log(x[0], 3.0)
+    out[1] = math.log(x[0], 2)
+    out[2] = math.log(10, x[1])
+    out[3] = math.log(x[0], v)
+    out[4] = math.log(x[0], x[1])
+    out[5] = math.log(n, v) * x[0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("width", [1, 16])
+def test_logarithms_to_a_base(width, dtype):
+    """Two logarithms and a division, each within a few units in the last place."""
+    u, b = two_columns(dtype)[0], np.linspace(1.5, 4.0, 120).astype(dtype)
+    found = run(to_bases, [u, b], 6, width, dtype, extra=(3, 0.75))
+    with mpmath.workdps(50):
+        log_u, log_b = (np.array([mpmath.log(float(w)) for w in column], object) for column in (u, b))
+        exact = [
+            log_u / mpmath.log(3), log_u / mpmath.log(2), mpmath.log(10) / log_b, log_u / mpmath.log(0.75),
+            log_u / log_b, mpmath.log(3) / mpmath.log(0.75) * u.astype(object),
+        ]  # fmt: skip
+    np.testing.assert_allclose(found, np.array(exact, dtype=float), rtol=40 * np.finfo(dtype).eps)
+
+
+@pytest.mark.skipif(not hasattr(math, "cbrt"), reason="math.cbrt came with Python 3.11")
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("width", [1, 16])
+def test_the_cube_root_of_math(width, dtype):
+    def roots(x, out):
+        out[0] = math.cbrt(x[0])
+        out[1] = math.cbrt(27) * x[0]
+
+    u = two_columns(dtype)[1]
+    found = run(roots, [u], 2, width, dtype)
+    assert worst(found[0], "cbrt", u) < 4
+    assert_same_bits(found[1], dtype(3) * u)
+
+
 def plain(x, out):
     a = x[0]
     out[0] = math.fabs(a)

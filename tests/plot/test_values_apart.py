@@ -1,9 +1,10 @@
-"""Paths and bands of one result whose hyperparameters differ from run to run, and marks at one place."""
+"""Paths and bands of one result whose settings differ from run to run, and marks at one place."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import form
 from matplotlib.colors import to_hex
 
 import fastgd as gd
@@ -73,6 +74,32 @@ def test_bands_of_each_rate(rated):
     best = axes[0].lines[2].get_ydata()[0]
     value = rated.problem.value(rated.trace[:, 2, 0])
     assert best == pytest.approx(np.median(value))
+
+
+def halves(x, i, t):
+    return 0.5 * (x[0] - t[i]) ** 2
+
+
+def test_batch_sizes_and_noises_are_told_apart():
+    """On this form runs end around the mean of the data, with a variance that is less for larger batches."""
+    line = gd.FiniteSum(halves, data=(np.arange(10.0),), dim=1, bounds=(-1, 1), name="line")
+    sizes = {"batch_size": [[1], [4]], "replace": True, "gtol": None, "max_steps": 100, "record": 20}
+    runs = gd.minimize(line, line.sample(500), gd.GradientDescent(lr=0.1), **sizes)
+    np.testing.assert_array_equal(runs.batch_size, [[1], [4]])
+    assert [group.label for group in groups(runs, 7)] == ["batch_size 1", "batch_size 4"]
+    figure, axes = gd.plot.convergence(runs)
+    assert texts(axes[1]) == ["batch_size 1", "batch_size 4"]
+    assert figure.get_suptitle().endswith("median, 50 % and 90 % of 500 runs each")
+    spread = [runs.x.reshape(-1)[group.runs].var() for group in groups(runs, 7)]
+    # lr / (2 - lr) of the variance of a gradient, that of the data over the batch size
+    np.testing.assert_allclose(spread, 0.1 / 1.9 * np.var(np.arange(10.0)) / [1, 4], rtol=0.2)
+    noisy = gd.minimize(form(1.0), np.zeros((3, 1, 1)), gd.GradientDescent(lr=0.1), noise=[0.1, 0.2], max_steps=9)
+    assert [(group.label, group.runs.tolist()) for group in groups(noisy, 7)] == [
+        ("noise 0.1", [0, 2, 4]), ("noise 0.2", [1, 3, 5])
+    ]  # fmt: skip
+    plain = gd.minimize(line, [0.0], gd.GradientDescent(lr=0.1))
+    assert (plain.batch_size, plain.noise) == (None, None)
+    assert gd.minimize(line, [0.0], gd.GradientDescent(lr=0.1), batch_size=2, max_steps=9).batch_size == 2
 
 
 def test_bands_of_many_rates_together_are_named_so(problem):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import check_kinds, check_single
+from fastgd.arguments import PER_RUN, check_kinds, check_single
 from fastgd.basins.attractors import find_basins
 from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
@@ -96,7 +96,7 @@ def uncertainty_by_pairs(
     from fastgd.optimizers import Method
 
     check_kinds(problem, optimizer, Method)
-    drawn: dict[str, Any] = {name: minimize_options.get(name) for name in ("noise", "batch_size")}
+    drawn: dict[str, Any] = {name: minimize_options.get(name) for name in PER_RUN}
     check_single({**optimizer.hyperparameters(), **drawn}, "for pairs of starts", "estimate one exponent for each")
     count = positive_integer(n_pairs, "n_pairs")
     distances = _distances(problem, eps)
