@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.measures.labels import coded
+from fastgd.basins.measures.labels import neighbours
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.texts import counted
@@ -114,7 +114,7 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
     <WadaTest: Wada: no (8.7% of the boundary is within 8 points of all 3 basins)>
     """
     limit = positive_integer(max_radius, "max_radius")
-    codes, values = coded(labels, least=2)
+    codes, values = neighbours(labels, least=2)
     basins = np.flatnonzero(~np.isin(values, ignore))
     if basins.size > 64:
         raise ValueError(f"labels must name at most 64 basins, got {basins.size}; leave small ones out by ignore=")
