@@ -114,7 +114,7 @@ def test_where_hardly_a_run_settles_the_advice_is_about_the_runs(lr, steps):
 
 
 def test_distances_beyond_the_box_are_refused():
-    with pytest.raises(ValueError, match=r"eps must be at most 12, the shortest side .*\[1, 20\]; .* from 0.012 to 0.24"):
+    with pytest.raises(ValueError, match=r"eps must be at most 12, the shortest .*\[1, 20\]; .* from 0.012 to 0.24"):
         m.uncertainty_by_pairs(gd.problems.himmelblau(), gd.Adam(lr=0.05), [1, 20])
     with pytest.raises(ValueError, match="must have a box"):
         m.uncertainty_by_pairs(gd.Problem(lambda x: x[0] ** 2, dim=1), gd.Adam(), [1, 2])

@@ -18,7 +18,6 @@ from fastgd.texts import counted
 
 _FEWEST = 20  # boxes with a boundary
 _CROWDED = 0.5  # share of them with three labels from which these, and not few corners, lift the mean above ln 2
-KEPT = 0.55  # of that share in boxes half as wide, or less: smooth boundaries keep 1/2 at most, fractal ones about all
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,15 +52,13 @@ class BasinEntropy:
         """Whether the boxes are many and small enough for the log 2 test.
 
         It takes twenty with a boundary, of which half or more hold three labels: fewer are the corners of smooth
-        basins, that boxes happen to lie on. Where boxes half as wide hold three far less often, 0.55 times or less,
-        the boxes are too large for the basins: of smooth ones those keep a half at most. Twenty, the half and 0.55 are
-        no theory: lattices of smooth basins and fractal maps lie on their two sides.
+        basins that boxes happen to lie on. And boxes half as wide have to hold three labels more often than on a
+        lattice of squares, see `FractalityTest.resolved`; else boxes are too large for the basins. Twenty and the half
+        are no theory: lattices of smooth basins and fractal maps lie on their two sides.
         """
-        return (
-            self.boundary_boxes >= _FEWEST
-            and self.crowded >= _CROWDED
-            and self.crowded_inside > KEPT * self.crowded
-        )
+        ratio = (half(self.box) - 1) / (self.box - 1)
+        many = self.boundary_boxes >= _FEWEST and self.crowded >= _CROWDED
+        return many and stays_crowded(self.crowded, self.crowded_inside, ratio)
 
     @property
     def fractal(self) -> bool:
@@ -127,6 +124,28 @@ def crowded_share(kinds: NDArray[np.int64]) -> float:
     return int(np.count_nonzero(kinds > 2)) / max(1, int(np.count_nonzero(kinds > 1)))
 
 
+def half(size: int) -> int:
+    return (size + 1) // 2
+
+
+def stays_crowded(crowded: float, crowded_inside: float, ratio: float) -> bool:
+    r"""Whether smaller boxes hold three labels nearly as often as larger ones, and not as on a lattice of squares.
+
+    Boxes whose side is u of that of the squares meet a boundary with the probability 1 - (1 - u)², and a corner with
+    u². So of those with a boundary u / (2 - u) hold three labels or more, and of those smaller by `ratio`
+    ratio (2 - u) / (2 - ratio u) times as many. Self-similar boundaries keep all: what is kept is compared with the
+    geometric mean of both.
+
+    Examples
+    --------
+    >>> from fastgd.basins.measures.entropy import stays_crowded
+    >>> stays_crowded(0.6, 0.55, 0.5), stays_crowded(0.6, 0.25, 0.5)
+    (True, False)
+    """
+    u = 2.0 * crowded / (1.0 + crowded)
+    return crowded_inside > crowded * math.sqrt(ratio * (2.0 - u) / (2.0 - ratio * u))
+
+
 @explain_calls()
 def basin_entropy(labels: Any, box: int = 5) -> BasinEntropy:
     r"""Return basin entropy and boundary basin entropy.
@@ -175,7 +194,7 @@ def basin_entropy(labels: Any, box: int = 5) -> BasinEntropy:
     codes, values = neighbours(labels)
     size = checked_size(box, "box", codes.shape)
     each, kinds = row_entropies(cut_into_boxes(codes, size), values.size)
-    _, inside = row_entropies(cut_into_boxes(codes, (size + 1) // 2), values.size)
+    _, inside = row_entropies(cut_into_boxes(codes, half(size)), values.size)
     boundary = int(np.count_nonzero(kinds > 1))
     total = float(each.sum())
     return BasinEntropy(

@@ -45,8 +45,11 @@ class WadaTest:
 
     @property
     def resolved(self) -> bool:
-        """Whether the radius, if there is one, is small against the map: an eighth of its shortest side at most."""
-        return self.radius is None or _SIDES * self.radius <= self.side
+        """Whether there is a verdict: the radius, if there is one, is small against the map.
+
+        That is an eighth of its shortest side at most, which is a choice and no theory.
+        """
+        return self.labels.size < 3 or self.radius is None or _SIDES * self.radius <= self.side
 
     @property
     def wada(self) -> bool:
@@ -63,7 +66,7 @@ class WadaTest:
             why = f"{self.shares[-1]:.1%} of the boundary is within {counted(self.max_radius, 'point')} of all {basins}"
         else:
             why = f"all of the boundary is within {counted(self.radius, 'point')} of all {basins}"
-        if self.labels.size >= 3 and not self.resolved:
+        if not self.resolved:
             return f"<WadaTest: Wada: undecided ({why}, much of a map {self.side} points wide: a finer one)>"
         return f"<WadaTest: Wada: {'yes' if self.wada else 'no'} ({why})>"
 
