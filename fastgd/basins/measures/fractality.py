@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastgd.basins.measures.entropy import crowded_share, row_entropies, stays_crowded
 from fastgd.basins.measures.labels import checked_size, cut_into_boxes, neighbours
-from fastgd.basins.measures.uncertainty import MOST_DOUBT
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.texts import counted
@@ -20,6 +19,7 @@ _DIRECTIONS = 256
 _AT_ONCE = 4_000_000
 _MOST_DRAWS = 2000
 _SMALLEST = 3  # points along the diameter of a ball
+_FILLED = 0.9  # share of balls with a boundary beyond which most of them may hold several
 _ALLOWED = 0.02  # of the entropy of a smooth boundary: for its bend, and for corners in as many of the balls
 
 
@@ -76,11 +76,11 @@ class FractalityTest:
         Where smooth boundaries meet in corners, a ball is the less likely to hold three basins the smaller it is: a
         third as wide, a third as often or less, while it is as likely in a boundary that is fractal at both sizes.
         Balls of which more than 2 % do, and of the smaller ones fewer than the geometric mean of what lattices of
-        squares and self-similar boundaries keep, are too large for the basins. So are balls of which more than three
-        quarters hold a boundary, and of the smallest ones not.
+        squares and self-similar boundaries keep, are too large for the basins. So are balls of which more than nine
+        tenths hold a boundary, and of the smallest ones not.
 
-        The lattice and the self-similar boundary are exact; that the limit lies half way between them, and the three
-        quarters, is no theory: disks, stripes, lattices and maps of known kind lie on the right sides.
+        The lattice and the self-similar boundary are exact; that the limit lies half way between them, and the nine
+        tenths, is no theory: disks, stripes, lattices and maps of known kind lie on the right sides.
         """
         return not math.isnan(self.z) and not (self._departs and (self._crowded or self._filled))
 
@@ -91,7 +91,7 @@ class FractalityTest:
 
     @property
     def _filled(self) -> bool:
-        return self.held > MOST_DOUBT >= self.held_smallest
+        return self.held > _FILLED >= self.held_smallest
 
     @property
     def fractal(self) -> bool:
@@ -134,6 +134,9 @@ def fractality_test(
     all scales. Here the reference is computed for the very points of the grid that make up the ball, cut
     by flat boundaries at every angle and distance. Along the axes and the diagonals of the grid it is some per cent off
     the mean (3 % with 21 points along the diameter, 7 % with 7): so much is allowed for.
+
+    Corners of smooth basins are told by their third label. Where boundaries of the same two labels cross, as on a
+    checkerboard, they are not, and the test may say "fractal": basins of different attractors need different labels.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from fastgd.texts import counted
 
 _MOST_SIZES = 12
 _FEWEST_SIZES = 4  # one more than the fitted curve has terms
-MOST_DOUBT = 0.75  # share of boxes with a boundary beyond which nearly all have one and larger ones tell nothing
+_MOST_DOUBT = 0.75  # share of boxes with a boundary beyond which nearly all have one and larger ones tell nothing
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +59,7 @@ class Uncertainty:
 
 def fitted(scales: NDArray[np.float64], shares: NDArray[np.float64], dim: int) -> Uncertainty:
     """Fit a line and a bend of first order to the logarithms, where some and not most boxes are in doubt."""
-    usable = (shares > 0) & (shares <= MOST_DOUBT)
+    usable = (shares > 0) & (shares <= _MOST_DOUBT)
     exponent = error = math.nan
     advice = ""
     if np.count_nonzero(usable) >= _FEWEST_SIZES:
