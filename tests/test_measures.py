@@ -145,6 +145,13 @@ def test_straight_boundaries_of_a_real_map_have_exponent_one():
         assert abs(found.exponent - 1) < found.error < 0.03
 
 
+def test_how_labels_lie_in_memory_does_not_matter():
+    labels = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).repeat(12, 0).repeat(13, 1).repeat(14, 2)
+    expected = m.uncertainty_exponent(labels).shares
+    for other in (np.asfortranarray(labels), labels[:, ::-1][:, ::-1], labels.transpose(2, 0, 1)):
+        np.testing.assert_array_equal(m.uncertainty_exponent(other).shares, expected)
+
+
 @pytest.mark.parametrize(("points", "across"), [(100, 3), (256, 4), (256, 11), (256, 20), (512, 11), (1024, 31)])
 def test_the_error_tells_of_boxes_that_are_not_small_against_the_basins(points, across):
     """On a lattice of squares the share is 2u - u², u in proportion to the side: less steep the larger the boxes."""

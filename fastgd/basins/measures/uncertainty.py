@@ -159,7 +159,7 @@ def mixed_shares(codes: NDArray[Any], sizes: NDArray[np.integer]) -> NDArray[np.
     most = int(sizes.max())
     margin = most // 2
     # The outermost points repeated beyond the sides: boxes around points inside hold them in any case
-    wide = np.pad(codes, margin, mode="edge")
+    wide = np.ascontiguousarray(np.pad(codes, margin, mode="edge"))
     steps = [stride // wide.itemsize for stride in wide.strides]
     corners = [sum(step for step, far in zip(steps, at, strict=True) if far) for at in np.ndindex((2,) * wide.ndim)]
     reach = np.ones(wide.size + max(corners), np.uint32)
