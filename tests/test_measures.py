@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.special import entr
 from scipy.stats import geom
 
@@ -42,6 +44,12 @@ def sectors(n: int) -> np.ndarray:
     return np.digitize(np.arctan2(*np.mgrid[-1 : 1 : n * 1j, -1 : 1 : n * 1j]), [-1.0, 1.0])
 
 
+def cells(points: int, across: int) -> np.ndarray:
+    """A lattice of square basins, as of Rastrigin's function."""
+    where = np.arange(points) * across // points
+    return where[:, None] * across + where
+
+
 def boxes(grid: np.ndarray, size: int) -> list[np.ndarray]:
     """The boxes of a grid, one after the other."""
     corners = itertools.product(*(range(0, n - size + 1, size) for n in grid.shape))
@@ -70,6 +78,7 @@ def test_exact_entropies():
     assert math.isnan(m.basin_entropy(np.zeros((10, 10), int)).boundary_entropy)
 
 
+@pytest.mark.filterwarnings("ignore:.* of the runs settled nowhere")
 @given(GRIDS, st.integers(2, 4))
 def test_entropy_is_that_of_brute_force(grid, size):
     each = [entropy_of(box) for box in boxes(grid, size)]
@@ -78,13 +87,17 @@ def test_entropy_is_that_of_brute_force(grid, size):
     assert found.boundary_boxes == np.count_nonzero(each)
 
 
-@given(GRIDS, st.integers(2, 4))
-def test_mixed_boxes_are_those_of_brute_force(grid, size):
+@given(GRIDS)
+def test_boxes_with_two_labels_are_those_of_scipys_filters(grid):
     from fastgd.basins.measures.labels import coded
-    from fastgd.basins.measures.uncertainty import mixed_share
+    from fastgd.basins.measures.uncertainty import mixed_shares
 
-    exact = np.mean([np.unique(box).size > 1 for box in boxes(grid, size)])
-    assert mixed_share(coded(grid)[0], size) == pytest.approx(exact)
+    sizes = np.arange(2, min(grid.shape) + 1)
+    exact = [
+        np.mean(minimum_filter(grid, int(size), mode="nearest") != maximum_filter(grid, int(size), mode="nearest"))
+        for size in sizes
+    ]
+    np.testing.assert_allclose(mixed_shares(coded(grid)[0], sizes), exact, rtol=1e-14)
 
 
 def test_labels_far_apart_and_maps_are_taken():
@@ -109,20 +122,83 @@ def test_newtons_boundary_has_the_published_exponent(fractal):
 def test_smooth_boundaries_have_exponent_one(angle):
     x, y = np.mgrid[-1:1:700j, -1:1:700j]
     line = (np.cos(angle) * x + np.sin(angle) * y > 0.1).astype(int)
-    assert m.uncertainty_exponent(line).exponent == pytest.approx(1, abs=0.03)
+    assert m.uncertainty_exponent(line).exponent == pytest.approx(1, abs=0.002)
     x, y, z = np.mgrid[-1:1:120j, -1:1:120j, -1:1:120j]
     shell = (x**2 + y**2 + z**2 < 0.6).astype(int)
     found = m.uncertainty_exponent(shell, [3, 4, 6, 8])
-    assert found.dimension == pytest.approx(2, abs=0.06)
+    assert found.dimension == pytest.approx(2, abs=0.002)
 
 
-def test_cantor_boundary_in_one_dimension():
+def test_where_a_straight_boundary_lies_does_not_matter():
+    """In n points, s - 1 boxes of s have it inside: a share in proportion to s - 1, wherever it is."""
+    for at in range(20, 237):
+        found = m.uncertainty_exponent(np.broadcast_to(np.arange(256) < at, (256, 256)).astype(int))
+        np.testing.assert_allclose(found.shares, found.scales / 256, rtol=1e-13)
+        assert found.exponent == pytest.approx(1, abs=1e-9)
+
+
+def test_straight_boundaries_of_a_real_map_have_exponent_one():
+    for points in (128, 256, 300):
+        grid = gd.map_basins(gd.problems.styblinski_tang(), gd.GradientDescent(lr=0.005), shape=points)
+        found = m.uncertainty_exponent(grid)
+        assert found.exponent == pytest.approx(1, abs=0.002)
+        assert abs(found.exponent - 1) < found.error < 0.03
+
+
+def test_how_labels_lie_in_memory_does_not_matter():
+    labels = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).repeat(12, 0).repeat(13, 1).repeat(14, 2)
+    expected = m.uncertainty_exponent(labels).shares
+    for other in (np.asfortranarray(labels), labels[:, ::-1][:, ::-1], labels.transpose(2, 0, 1)):
+        np.testing.assert_array_equal(m.uncertainty_exponent(other).shares, expected)
+
+
+@pytest.mark.parametrize(("points", "across"), [(100, 3), (256, 4), (256, 11), (256, 20), (512, 11), (1024, 31)])
+def test_the_error_tells_of_boxes_that_are_not_small_against_the_basins(points, across):
+    """On a lattice of squares the share is 2u - u², u in proportion to the side: less steep the larger the boxes."""
+    found = m.uncertainty_exponent(cells(points, across))
+    x, y = np.log(found.scales), np.log(found.shares)
+    kept = found.shares <= 0.75
+    straight = np.polyfit(x[kept], y[kept], 1)[0]
+    assert straight < 0.98
+    assert abs(straight - 1) < 1.5 * found.error  # the naive slope lies within the error of the better one
+    assert abs(found.exponent - 1) < min(found.error, 0.05)
+
+
+def test_disks_and_stripes_have_exponent_one_within_the_error():
+    where = np.arange(256) / 256
+    disks = [(where * k % 1 - 0.5)[:, None] ** 2 + (where * k % 1 - 0.5) ** 2 < 0.09 for k in (1, 4, 7)]
+    slopes = [(k * np.cos(a), k * np.sin(a)) for k in (5, 11, 20) for a in (0.4, 1.0)]
+    stripes = [np.floor(down * where[:, None] + across * where) % 2 for down, across in slopes]
+    for labels in (*disks, *stripes):
+        found = m.uncertainty_exponent(labels.astype(int))
+        assert abs(found.exponent - 1) < 2 * found.error < 0.1
+
+
+def cantor(level: int) -> np.ndarray:
     """A label that changes at both ends of every gap of the Cantor set, whose dimension is ln 2 / ln 3."""
-    n = 3**9
-    digits = (np.arange(n)[:, None] // 3 ** np.arange(9)) % 3
-    labels = np.where((digits == 1).any(axis=1), 1, 0)
-    found = m.uncertainty_exponent(labels, [27, 81, 243, 729, 2187])
-    assert found.dimension == pytest.approx(math.log(2) / math.log(3), abs=0.02)
+    digits = (np.arange(3**level)[:, None] // 3 ** np.arange(level)) % 3
+    return np.where((digits == 1).any(axis=1), 1, 0)
+
+
+def test_cantor_boundaries_have_their_dimension_within_the_error():
+    exact = math.log(2) / math.log(3)
+    for level in (7, 8, 9):
+        found = m.uncertainty_exponent(cantor(level))
+        assert found.dimension == pytest.approx(exact, abs=0.02)
+        assert abs(found.dimension - exact) < found.error < 0.05
+    found = m.uncertainty_exponent(cantor(9), [27, 81, 243, 729, 2187])
+    assert found.dimension == pytest.approx(exact, abs=0.02)
+    stripes = m.uncertainty_exponent(np.broadcast_to(cantor(6)[:, None], (3**6, 3**6)))
+    assert abs(stripes.dimension - (1 + exact)) < stripes.error < 0.05
+
+
+def test_where_most_boxes_hold_two_labels_the_exponent_is_unknown():
+    noise = np.random.default_rng(0).integers(0, 2, (300, 300))
+    for labels, kept in ((noise, 0), (cells(64, 11), 2)):
+        found = m.uncertainty_exponent(labels)
+        assert math.isnan(found.exponent)
+        assert math.isnan(found.error)
+        assert f"most boxes hold two labels at all but {kept} of " in repr(found)
 
 
 def test_smooth_reference_is_the_published_one():
@@ -138,7 +214,8 @@ def test_smooth_reference_is_the_published_one():
 
 def test_reference_on_the_grid_tends_to_that_of_the_ball():
     for dim, half, tol in ((1, 500, 2e-3), (2, 100, 1e-3), (3, 16, 6e-3)):
-        cut = fractality.cut_ball_entropy(fractality.ball(half, dim))
+        cut, spread = fractality.cut_ball_entropy(fractality.ball(half, dim))
+        assert spread < 0.05
         assert cut == pytest.approx(m.smooth_boundary_entropy(dim), abs=tol)
 
 
@@ -181,13 +258,14 @@ def test_fractality(fractal):
     empty = m.fractality_test(np.zeros((40, 40), int), 11, 10)
     assert empty.balls == 0
     assert not empty.fractal
+    assert not empty.resolved
 
 
 def test_the_tests_say_their_verdict_in_words(fractal):
     said = {
         "fractal boundary: yes (entropy 0.": m.fractality_test(fractal, 11),
         "fractal boundary: no (entropy 0.": m.fractality_test(sectors(400), 11),
-        "it takes 3 and 2%)": m.fractality_test(sectors(400), 11),
+        "it takes 3 and 7.4%)": m.fractality_test(sectors(400), 11),
         "fractal boundary: undecided (no ball holds a boundary)": m.fractality_test(np.zeros((40, 40), int), 11, 10),
         "fractal boundary: undecided (too few to tell: 1 ball)": m.fractality_test(sectors(100), 11, 1),
         "Wada: yes (all of the boundary is within": m.wada_test(fractal),
@@ -288,6 +366,41 @@ def test_unseen_is_right_on_average_and_within_its_error():
     assert 0.7 < np.std(z) < 1.3
 
 
+def test_what_is_unseen_is_unknown_where_no_start_came_to_a_minimum():
+    problem = gd.problems.himmelblau()
+    lost = gd.map_basins(problem, gd.GradientDescent(lr=5.0), (12, 12))
+    for found in (m.unseen(lost), m.unseen([-1, -2, -1])):
+        assert np.isnan([found.share, found.error, found.minima]).all()
+        assert repr(found) == "<Unseen: unknown: no start came to a minimum: more max_steps, or another lr>"
+
+
+def test_the_stability_of_attractors_that_were_not_found_is_refused():
+    grid = gd.map_basins(gd.problems.himmelblau(), gd.Adam(lr=0.05), (20, 20))
+    assert m.basin_stability(grid, [0, 1, 2, 3, -1, -2]).value == 1
+    for basins in (grid, grid.basins):
+        for wrong in (4, [0, 4], -3):
+            with pytest.raises(ValueError, match=r"labels of the 4 attractors found, 0 to 3, or -1 .* and -2 .*, got"):
+                m.basin_stability(basins, wrong)
+    assert m.basin_stability(grid.labels, 4).value == 0  # an array holds what it holds
+    lost = gd.map_basins(gd.problems.himmelblau(), gd.GradientDescent(lr=5.0), (12, 12))
+    assert m.basin_stability(lost, -2).value == 1
+    with pytest.raises(ValueError, match="labels of the 0 attractors found, none, or"):
+        m.basin_stability(lost, 0)
+
+
+def test_measures_of_neighbours_warn_where_few_runs_settled():
+    problem = gd.problems.himmelblau()
+    early = gd.map_basins(problem, gd.GradientDescent(lr=0.0005), (60, 60), max_steps=500)
+    for measure in (m.basin_entropy, m.uncertainty_exponent, m.fractality_test, m.wada_test):
+        for labels in (early, early.basins, early.labels):
+            with pytest.warns(RuntimeWarning, match=r"^9\d% of the runs settled nowhere: more max_steps, or") as heard:
+                measure(labels)
+            assert heard[0].filename == __file__
+    half = np.repeat([[-1], [0]], [30, 30], axis=0) + np.zeros((60, 60), int)
+    m.basin_entropy(half)  # and no word where half did
+    m.shares(early), m.basin_stability(early, 0), m.unseen(early)
+
+
 def test_unseen_by_hand():
     assert m.unseen([0, 0, 1, 1, 2, 2]).share == 0
     found = m.unseen([0, 1, 2, 3, -1])
@@ -341,8 +454,9 @@ def test_measures_print_what_they_found():
     (lambda: m.basin_entropy(np.zeros((5, 5), int), 6), ValueError, "box must be at least 2 and at most 5"),
     (lambda: m.basin_entropy(np.zeros((5, 5), int), 2.5), TypeError, "box must be an integer"),
     (lambda: m.uncertainty_exponent(np.zeros((5, 5), int)), ValueError, "at least 12 points"),
-    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [1, 2]), ValueError, "between 2 and 50"),
-    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2.5, 3]), TypeError, "at least two integers"),
+    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [1, 2, 3, 4]), ValueError, "between 2 and 50"),
+    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2, 3, 4, 5.5]), TypeError, "four different integers"),
+    (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2, 3, 3, 4]), TypeError, "four different integers"),
     (lambda: m.fractality_test(np.zeros((50, 50), int), 10), ValueError, "diameter must be odd"),
     (lambda: m.fractality_test(np.zeros((50, 50), int), sigmas=0), ValueError, "sigmas must be positive"),
     (lambda: m.wada_test(np.arange(100).reshape(10, 10)), ValueError, "at most 64 basins"),
@@ -361,10 +475,35 @@ def test_bad_input(call, error, match):
         call()
 
 
-def cells(points, across):
-    """A lattice of square basins, as of Rastrigin's function."""
-    where = np.arange(points) * across // points
-    return where[:, None] * across + where
+@pytest.mark.parametrize(("labels", "box", "why"), [
+    (cells(5, 2), 5, "1 of 1 box with a boundary, and it takes 20: a finer map"),
+    (cells(64, 11), 5, "50% of those hold three labels, of those half as wide 1.%: a finer map, or a smaller box"),
+    (cells(64, 16), 5, "100% of those hold three labels, of those half as wide 3.%: a finer map, or a smaller box"),
+    (np.indices((40, 40)).sum(axis=0) % 3, 2, "100% of those hold three labels, of those half as wide 0%"),
+])  # fmt: skip
+def test_the_log_2_test_is_undecided_where_boxes_are_few_or_large(labels, box, why):
+    """Squares, and a pattern without a smaller box: the mean exceeds ln 2 and no boundary is fractal."""
+    found = m.basin_entropy(labels, box)
+    assert found.boundary_entropy > math.log(2)
+    assert not found.resolved
+    assert not found.fractal
+    assert repr(found).startswith("<BasinEntropy: fractal boundary: undecided (boundary entropy ")
+    assert re.search(why, repr(found))
+
+
+def test_fractal_maps_pass_the_log_2_test():
+    assert m.basin_entropy(newton(400), 5).fractal
+    grid = gd.map_basins(gd.problems.himmelblau(), gd.Momentum(lr=0.01, momentum=0.9), (128, 128))
+    assert m.basin_entropy(grid).fractal
+
+
+def test_straight_boundaries_do_not_pass_the_log_2_test():
+    """All boxes along a straight boundary are cut alike, two to three, and the corner does the rest."""
+    grid = gd.map_basins(gd.problems.styblinski_tang(), gd.GradientDescent(lr=0.005), (64, 64))
+    found = m.basin_entropy(grid)
+    assert found.boundary_entropy > math.log(2)
+    assert not found.fractal
+    assert "4% of those hold three labels, of those half as wide 0%: a finer map, or a smaller box" in repr(found)
 
 
 @pytest.mark.parametrize("diameter", [7, 21])
@@ -374,7 +513,48 @@ def test_balls_that_are_large_for_many_smooth_basins_leave_the_test_undecided(di
     assert not found.resolved
     assert not found.fractal
     assert "undecided" in repr(found)
-    assert "of the balls hold three basins, of those a third as wide" in repr(found)
+    assert f"of the balls hold three basins, of those of {3 if diameter == 7 else 7} points" in repr(found)
+
+
+@pytest.mark.parametrize(("points", "across"), [(512, 11), (2048, 11), (256, 11), (256, 25), (64, 11), (64, 16)])
+def test_no_lattice_of_squares_is_fractal(points, across):
+    """Along the axes balls are cut otherwise than on average, and corners and cells lie in them."""
+    for diameter in (5, 7, 11, 21):
+        found = m.fractality_test(cells(points, across), diameter)
+        assert not found.fractal
+        assert ("undecided" in repr(found)) == (not found.resolved)
+
+
+@pytest.mark.parametrize("diameter", [5, 7, 11, 15, 21])
+def test_straight_boundaries_along_axes_and_diagonals_are_not_fractal(diameter):
+    x, y = np.indices((2048, 2048))
+    for labels in (x > 1100, 2 * (x > 1100) + (y > 1300), x + y > 2200, x // 186 % 2):
+        assert not m.fractality_test(np.asarray(labels).astype(int), diameter).fractal
+
+
+def test_balls_wider_than_the_basins_leave_the_test_undecided_with_two_basins_too():
+    where = np.indices((256, 256))
+    for labels in (np.floor((0.92 * where[0] + 0.39 * where[1]) / 12.8) % 2, (where // 12).sum(axis=0) % 2):
+        found = m.fractality_test(labels.astype(int), 21)
+        assert found.z > 3
+        assert not found.fractal
+        assert re.search(r"undecided \((9\d|100)% of the balls hold a boundary, of those of 3 points ", repr(found))
+    noise = m.fractality_test(np.random.default_rng(0).integers(0, 2, (256, 256)), 21)
+    assert noise.fractal  # mixed at all sizes
+
+
+def test_on_a_lattice_of_squares_balls_keep_as_many_corners_as_derived():
+    from fastgd.basins.measures.entropy import stays_crowded
+
+    for side in (6, 10, 20):
+        u = np.array([4 / side, 2 / side])  # windows of 5 and of 3 points
+        crowded, inside = u / (2 - u)
+        windows = np.lib.stride_tricks.sliding_window_view(cells(20 * side, 20), (5, 5))[: 5 * side, : 5 * side]
+        kinds = np.array([np.unique(window).size for window in windows.reshape(-1, 25)])
+        assert np.mean(kinds[kinds > 1] > 2) == pytest.approx(crowded, rel=1e-12)
+        limit = math.sqrt(inside / crowded)
+        assert stays_crowded(crowded, 1.001 * limit * crowded, 0.5)
+        assert not stays_crowded(crowded, 0.999 * limit * crowded, 0.5)
 
 
 def test_in_a_fractal_boundary_small_balls_hold_all_basins_as_often():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.found import Basins
+from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
+from fastgd.calls import levels_to_caller
 from fastgd.texts import with_article
+
+MOST_LOST = 0.5  # share of runs that did not settle or diverged, beyond which their border is what is measured
 
 
 def label_array(labels: Any) -> NDArray[np.integer]:
@@ -78,6 +82,26 @@ def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer
         return shifted, np.arange(low, high + 1)
     renumbered = (np.cumsum(present) - 1).astype(shifted.dtype)
     return renumbered[shifted], low + np.flatnonzero(present)
+
+
+def neighbours(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer]]:
+    """Return the labels of a grid as `coded` does, for a measure of its boundaries, and warn where few runs settled."""
+    codes, values = coded(labels, least)
+    none = np.flatnonzero(np.isin(values, (UNSETTLED, DIVERGED)))
+    lost = sum(np.count_nonzero(codes == code) for code in none) / codes.size
+    if lost > MOST_LOST:
+        warnings.warn(
+            f"{lost_runs(lost)}. Their labels, {UNSETTLED} (not settled) and {DIVERGED} (diverged), are no basins, "
+            "and what is measured is mostly where runs settle",
+            RuntimeWarning,
+            stacklevel=levels_to_caller(),
+        )
+    return codes, values
+
+
+def lost_runs(share: float) -> str:
+    """Say how many runs came to no attractor, and what to do."""
+    return f"{share:.0%} of the runs settled nowhere: more max_steps, or another lr"
 
 
 def cut_into_boxes(codes: NDArray[Any], size: int) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import PER_RUN, check_kinds, check_single
 from fastgd.basins.attractors import find_basins
+from fastgd.basins.measures.labels import MOST_LOST, lost_runs
 from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _SHARE_OF_SIDE = (0.001, 0.002, 0.005, 0.01, 0.02)
 _FEWEST = 20
-_MOST_LOST = 0.5  # share of runs that did not settle or diverged, beyond which its border would be measured
 _MOST_STEPS = 100
 _EXACT = 1e-10
 
@@ -56,7 +56,8 @@ def uncertainty_by_pairs(
         By what, with one value of each hyperparameter.
     eps : array_like, shape (k,), optional
         The distances, at least two; by default 0.001, 0.002, 0.005, 0.01 and 0.02 of the shortest side of the box.
-        They should be small compared with the basins, and so large that some dozens of pairs differ at the largest.
+        They should be small compared with the basins, no larger than the shortest side, and so large that some dozens
+        of pairs differ at the largest.
     n_pairs : int
         Pairs for each distance.
     seed : int
@@ -69,8 +70,9 @@ def uncertainty_by_pairs(
     Returns
     -------
     Uncertainty
-        Exponent with its standard error, which comes from the numbers of pairs alone: that shares follow no power
-        of the distance, as those of structures of several sizes, it does not tell.
+        Exponent with its standard error, which comes from the numbers of pairs and from how far boundaries that lie
+        between the same two starts may lower it, where large shares of the pairs differ. That shares follow no power
+        of the distance for other reasons, as those of structures of several sizes, it does not tell.
 
     Raises
     ------
@@ -116,16 +118,23 @@ def uncertainty_by_pairs(
 
 
 def _distances(problem: Problem, eps: ArrayLike | None) -> NDArray[np.float64]:
+    if problem.bounds is None:
+        raise ValueError(
+            f"problem must have a box to draw starts from, and {problem.name} has none: write Problem(..., bounds=)"
+        )
+    side = float(np.min(problem.bounds[:, 1] - problem.bounds[:, 0]))
     if eps is None:
-        if problem.bounds is None:
-            raise ValueError(
-                f"problem must have a box to draw starts from, and {problem.name} has none: write Problem(..., bounds=)"
-            )
-        return float(np.min(problem.bounds[:, 1] - problem.bounds[:, 0])) * np.array(_SHARE_OF_SIDE)
+        return side * np.array(_SHARE_OF_SIDE)
     distances = np.asarray(eps, dtype=np.float64)
     if distances.ndim != 1 or np.unique(distances).size < 2 or not np.all(np.isfinite(distances) & (distances > 0)):
         raise ValueError(
             f"eps must be at least two different positive distances, got {eps!r}; leave it out for a default"
+        )
+    if distances.max() > side:
+        raise ValueError(
+            f"eps must be at most {side:g}, the shortest side of the box of {problem.name}, so that partners of starts "
+            f"lie in it or near, got {eps!r}; leave it out for a default from {_SHARE_OF_SIDE[0] * side:g} to "
+            f"{_SHARE_OF_SIDE[-1] * side:g}"
         )
     return distances
 
@@ -134,8 +143,8 @@ def _advice(different: NDArray[np.int64], pairs: int, lost: float) -> str:
     """Say why pairs do not tell the exponent, and what to do; empty where they do."""
     total, of = int(different.sum()), f"of {counted(pairs * different.size, 'pair')}"
     verb = "differs" if total == 1 else "differ"
-    if lost > _MOST_LOST:
-        return f"{lost:.0%} of the runs settled nowhere: more max_steps, or another lr"
+    if lost > MOST_LOST:
+        return lost_runs(lost)
     if total < _FEWEST:
         return f"{total} {of} {verb}: larger eps or n_pairs"
     if np.all(different == pairs):
@@ -150,6 +159,10 @@ def most_likely_power(distances: NDArray[np.float64], different: NDArray[Any], p
 
     The likelihood is Poisson's, which has one maximum and allows for counts of zero; as a share is nearer to 1 than
     Poisson's counts know, the error is corrected by the variance of binomial ones.
+
+    Pairs that lie so far apart that they have two boundaries between them count once. With boundaries at random places
+    a share f stands for -ln (1 - f) boundaries between two starts: how far this moves the exponent is the other part of
+    the error.
 
     Examples
     --------
@@ -171,6 +184,8 @@ def most_likely_power(distances: NDArray[np.float64], different: NDArray[Any], p
         if size < _EXACT:
             break
     mean = np.exp(terms @ found)
-    inverse = np.linalg.inv(terms.T @ (mean[:, None] * terms))
-    variance = terms.T @ ((mean * np.maximum(1.0 - mean / pairs, 0.0))[:, None] * terms)
-    return float(found[1]), math.sqrt((inverse @ variance @ inverse)[1, 1])
+    variance = mean * np.maximum(1.0 - mean / pairs, 0.0)
+    by_count = np.linalg.solve(terms.T @ (mean[:, None] * terms), terms.T)[1]  # change of the exponent, to first order
+    share = np.clip(different / pairs, 0.5 / pairs, 1.0 - 0.5 / pairs)
+    met_twice = float(by_count @ (mean * np.log(-np.log1p(-share) / share)))
+    return float(found[1]), math.hypot(math.sqrt(by_count**2 @ variance), met_twice)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.measures.labels import coded, label_array
 from fastgd.calls import explain_calls
@@ -116,7 +117,8 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     labels : array_like of int, any shape, or Basins or BasinMap
         Attractor of each start.
     attractors : int or array_like of int
-        The label or labels that are desired.
+        The label or labels that are desired. Of basins or a map they must be those of its attractors, from 0 on, or
+        -1 (not settled) and -2 (diverged); of an array any, and one that never occurs has the share 0.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     TypeError
         If `labels` or `attractors` are no integers.
     ValueError
-        If there are no labels.
+        If there are no labels, or basins or a map have no such attractor.
 
     References
     ----------
@@ -148,6 +150,13 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     chosen = np.atleast_1d(np.asarray(attractors))
     if chosen.dtype.kind not in "iu":
         raise TypeError(f"attractors must be one or more integer labels, got {attractors!r}")
+    basins = getattr(labels, "basins", labels)
+    if isinstance(basins, Basins) and not np.all((chosen >= DIVERGED) & (chosen < len(basins))):
+        found = f"0 to {len(basins) - 1}" if len(basins) else "none"
+        raise ValueError(
+            f"attractors must be labels of the {counted(len(basins), 'attractor')} found, {found}, or {UNSETTLED} for "
+            f"not settled and {DIVERGED} for diverged, got {attractors!r}"
+        )
     count = int(np.count_nonzero(np.isin(array, chosen)))
     value = count / array.size
     return Stability(value, math.sqrt(value * (1.0 - value) / array.size), wilson(count, array.size))
@@ -219,6 +228,8 @@ class Unseen:
         Its standard error.
     minima : float
         How many such minima there are at least: a lower bound, as minima that are hardly ever reached leave no trace.
+
+    All three are NaN where no start came to a minimum: then nothing tells what starts lead to.
     """
 
     share: float
@@ -226,6 +237,8 @@ class Unseen:
     minima: float
 
     def __repr__(self) -> str:
+        if math.isnan(self.share):
+            return "<Unseen: unknown: no start came to a minimum: more max_steps, or another lr>"
         share = f"{self.share:.2%} +- {self.error:.2%} of the starts lead to minima not seen"
         return f"<Unseen: {share}, at least {self.minima:,.4g} of them>"
 
@@ -247,7 +260,7 @@ def unseen(labels: Any) -> Unseen:
     Returns
     -------
     Unseen
-        Share with its error, and number.
+        Share with its error, and number; NaN where no start came to a minimum.
 
     Raises
     ------
@@ -270,6 +283,8 @@ def unseen(labels: Any) -> Unseen:
     found = shares(labels)
     total = int(found.counts.sum())
     counts = found.counts[found.labels >= 0]
+    if not counts.size:
+        return Unseen(math.nan, math.nan, math.nan)
     once, twice = (int(np.count_nonzero(counts == k)) for k in (1, 2))
     share = once / total
     # Esty's limit, in which two starts with the same label tell how often a third kind may come

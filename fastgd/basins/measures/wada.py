@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.measures.labels import coded
+from fastgd.basins.measures.labels import neighbours
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.texts import counted
@@ -45,8 +45,11 @@ class WadaTest:
 
     @property
     def resolved(self) -> bool:
-        """Whether the radius, if there is one, is small against the map: an eighth of its shortest side at most."""
-        return self.radius is None or _SIDES * self.radius <= self.side
+        """Whether there is a verdict: the radius, if there is one, is small against the map.
+
+        That is an eighth of its shortest side at most, which is a choice and no theory.
+        """
+        return self.labels.size < 3 or self.radius is None or _SIDES * self.radius <= self.side
 
     @property
     def wada(self) -> bool:
@@ -63,7 +66,7 @@ class WadaTest:
             why = f"{self.shares[-1]:.1%} of the boundary is within {counted(self.max_radius, 'point')} of all {basins}"
         else:
             why = f"all of the boundary is within {counted(self.radius, 'point')} of all {basins}"
-        if self.labels.size >= 3 and not self.resolved:
+        if not self.resolved:
             return f"<WadaTest: Wada: undecided ({why}, much of a map {self.side} points wide: a finer one)>"
         return f"<WadaTest: Wada: {'yes' if self.wada else 'no'} ({why})>"
 
@@ -114,7 +117,7 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
     <WadaTest: Wada: no (8.7% of the boundary is within 8 points of all 3 basins)>
     """
     limit = positive_integer(max_radius, "max_radius")
-    codes, values = coded(labels, least=2)
+    codes, values = neighbours(labels, least=2)
     basins = np.flatnonzero(~np.isin(values, ignore))
     if basins.size > 64:
         raise ValueError(f"labels must name at most 64 basins, got {basins.size}; leave small ones out by ignore=")
