@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
+from fastgd.basins.clusters import group_points, representatives, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.basins.separation import separated
 from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.points import described
 
@@ -117,11 +118,13 @@ def find_basins(
             RuntimeWarning,
             stacklevel=levels_to_caller(),
         )
+    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
+    if tol is None and coordinates is None and problem is not None:
+        groups, width = separated(problem, x, steepness, fun, groups, width, float(np.finfo(ends.dtype).eps))
     k = int(groups.max()) + 1 if groups.size else 0
     order = sort_by_group(groups, k)
     first = np.searchsorted(groups[order], np.arange(k))
-    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
-    chosen = _representatives(groups, order, first, steepness, fun, x)
+    chosen = representatives(groups, order, first, steepness, fun, x)
     noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(1.0, np.abs(fun[chosen]))
     if coordinates is None:
         noise = noise + steepness[chosen] * width.max(initial=0.0)
@@ -195,29 +198,6 @@ def _tolerance(
         side = np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
         scale = np.where(np.isfinite(side), side, scale)
     return np.maximum(_RELATIVE_TOL * scale, 16 * np.finfo(dtype).eps * size)
-
-
-def _representatives(
-    groups: NDArray[np.int64],
-    order: NDArray[np.intp],
-    first: NDArray[np.intp],
-    steepness: NDArray[np.float64],
-    fun: NDArray[np.float64],
-    x: NDArray[np.float64],
-) -> NDArray[np.intp]:
-    """Return the member of each group with the smallest gradient; ties go by value, then by position."""
-    if first.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    candidates = np.arange(groups.size)
-    for criterion in (steepness, fun, *x.T):
-        at = order if candidates.size == groups.size else candidates
-        best = np.minimum.reduceat(criterion[at], first)
-        candidates = at[criterion[at] == best[groups[at]]]
-        if candidates.size == best.size:
-            break
-        # Candidates stay in the order of their groups, so the groups can be found by bisection.
-        first = np.searchsorted(groups[candidates], np.arange(best.size))
-    return candidates[np.searchsorted(groups[candidates], np.arange(first.size))]
 
 
 def _sorted(

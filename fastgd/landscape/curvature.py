@@ -45,12 +45,17 @@ def checked_method(problem: Problem, method: str) -> str:
     return "derived"
 
 
-def hessians(problem: Problem, points: NDArray[np.float64], method: str) -> NDArray[np.float64]:
-    """Return the Hessians at points of shape (m, n), of shape (m, n, n), by a method that `checked_method` gave."""
+def hessians(
+    problem: Problem, points: NDArray[np.float64], method: str, scale: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the Hessians at points of shape (m, n), of shape (m, n, n), by a method that `checked_method` gave.
+
+    Differences are taken over a part of `scale`, shape (m, n), by default that of `length_scale`.
+    """
     if method == "derived":
         return problem.hessian(points)
     m, n = points.shape
-    step = _STEP * length_scale(problem, points)
+    step = _STEP * (length_scale(problem, points) if scale is None else scale)
     out = np.empty((m, n, n))
     at_once = max(1, _BLOCK // (4 * n * n))
     for first in range(0, m, at_once):
