@@ -51,7 +51,7 @@ class Basins(Summarized):
     known : ndarray of int64, shape (k,)
         Index into the problem's known minima, or -1.
     tol : ndarray, shape (n,)
-        Tolerance of each coordinate that told attractors apart.
+        Tolerance of each coordinate that told attractors apart; the finest where several did.
     unsettled, diverged : float
         Fractions of all runs with label -1 and -2.
     dtype : str

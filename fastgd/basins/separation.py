@@ -1,9 +1,9 @@
 """Critical points that a tolerance is too coarse to tell apart.
 
-The default tolerance is a part of the box, and a box may be so large that several minima lie within it. Newton's method
-then knows better: of an end point it tells which critical point is meant, and how far away that is. Where two ends of one
-group mean two points that lie much farther apart than the ends from them, the group is split, at a tolerance that
-follows from the distance of the two. It stays one where the ends are
+The default tolerance is a part of the box, and a box may be so large that several minima lie within it. Newton's
+method then knows better: of an end point it tells which critical point is meant, and how far away that is. Where two
+ends of one group mean two points that lie much farther apart than the ends from them, the group is split, at a
+tolerance that follows from the distance of the two. It stays one where the ends are
 
 - near one point, or all on a curve or a plateau: a point is meant only where no curvature is zero;
 - stopped on their way: then they are not near what they mean;
@@ -26,7 +26,7 @@ from fastgd.basins.clusters import dense, group_points, representatives, sort_by
 Array = NDArray[np.float64]
 
 _BETWEEN = 0.382  # no midpoint: between symmetric minima, the gradient is zero in the middle
-_STEEPER = 4.0
+_STEEPER = 2.0
 # How much farther apart than the ends from them two points must be, and how much finer than that the tolerance is
 _FARTHER = 4.0
 _FINER = 16.0

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import check_problem
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import pieces_lines
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
     KINDS,
@@ -326,7 +326,7 @@ class _Search:
     def width(self, compared: Array) -> Array:
         d = compared.shape[1]
         if self.tol is not None:
-            given = np.asarray(self.tol, dtype=np.float64)
+            given = real_array(self.tol, "tol")
             if given.shape not in ((), (d,)) or not bool(np.all(np.isfinite(given) & (given > 0))):
                 raise ValueError(f"tol must be positive and finite, a number or of shape ({d},), got {self.tol!r}")
             return np.broadcast_to(given, (d,))
