@@ -171,7 +171,7 @@ def attractor_entries(
         some = rest[np.unique(np.linspace(0, rest.size - 1, min(rest.size, _SAMPLES)).astype(int))]
         entries.append((list(colouring.table[some]), f"{np.count_nonzero(more):,} more{ending(more)}"))
     if other.any():
-        entries.append(([style.OTHER_COLOUR], f"other minima ({np.count_nonzero(other):,}){ending(other)}"))
+        entries.append(([style.OTHER_COLOUR], f"others ({np.count_nonzero(other):,}){ending(other)}"))
     return entries
 
 
