@@ -54,9 +54,9 @@ def basins(
     scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; of more than a thousand,
     those with a thousandth of the starts or more. The legend names position (with two parameters; else the number),
     value and share of each; unsettled starts are grey and diverged ones black. The first seven colours are those of
-    Okabe and Ito, the next nine Tol's muted set. Where there are more attractors, the sixteen with the largest shares have these colours, and all others one dark
-    grey without shades. Shares count as equal down to four fifths of the largest that is left, and of equal ones
-    the lower value comes first, then the smaller position.
+    Okabe and Ito, the next nine Tol's muted set. Where there are more attractors, the sixteen with the largest
+    shares have these colours, and all others one dark grey without shades. Shares count as equal down to four
+    fifths of the largest that is left, and of equal ones the lower value comes first, then the smaller position.
 
     Where the sixteen hold less than nine tenths of the starts that settled, colours tell the *value* at which the
     descent ends instead, dark for low ones, up to the value that 98 % of these starts reach. Basins then have no
