@@ -17,7 +17,7 @@ __all__ = [
 C = TypeVar("C", bound=type)
 FEW = 8  # numbers of an array that are shown
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined",
-           "not critical": "not critical", "box": "boxes"}  # fmt: skip
+           "flat": "flat", "not critical": "not critical", "box": "boxes"}  # fmt: skip
 
 
 def counted(count: int, noun: str) -> str:

@@ -306,6 +306,12 @@ def test_bad_tol(tol):
         find_basins(result(np.zeros((3, 2))), tol)
 
 
+@pytest.mark.parametrize("tol", ["a", [[1.0], [1.0, 2.0]], 1j])
+def test_tol_that_is_no_number(tol):
+    with pytest.raises(TypeError, match=r"tol (must hold real numbers|is not a regular array)"):
+        find_basins(result(np.zeros((3, 2))), tol)
+
+
 @pytest.mark.parametrize("coordinates", [lambda x: x[0], lambda x: x * np.nan, lambda x: x[:-1]])
 def test_bad_coordinates(coordinates):
     with pytest.raises(ValueError, match="coordinates must map"):

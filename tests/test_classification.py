@@ -37,7 +37,7 @@ def test_ten_thousand_points_at_once(method):
 
 def test_kinds_of_forms():
     kinds = {(1.0, 2.0): "minimum", (1.0, -2.0): "saddle", (-1.0, -2.0): "maximum", (1.0, 0.0): "degenerate",
-             (-1.0, 0.0): "degenerate", (0.0, 0.0): "degenerate"}  # fmt: skip
+             (-1.0, 0.0): "degenerate", (0.0, 0.0): "flat"}  # fmt: skip
     for curvature, kind in kinds.items():
         found = gd.classify(form(*curvature), [0.0, 0.0], method="differences")
         assert found.kind == kind, curvature
@@ -145,12 +145,58 @@ def test_pieces_of_a_curve_of_minima_are_said_to_be_that():
     runs = gd.minimize(problem, problem.sample(100, seed=0), gd.GradientDescent(lr=0.02))
     basins = gd.find_basins(runs)
     assert len(basins) > 20
-    said = "20 of these are degenerate and may be pieces of one curve or surface of minima: see coordinates= of find_"
-    assert said + "basins" in str(basins)
+    said = " of these are degenerate and may be pieces of one curve or surface of minima: see coordinates= of find_"
+    assert f"\n{len(basins)}{said}basins" in str(basins)  # all of them, though the table shows twenty
     joined = gd.find_basins(runs, coordinates=lambda x: problem.value(x)[:, None])
     assert len(joined) == 1
     assert "pieces" not in str(joined)
-    assert said + "critical_points" in gd.find_critical_points(problem, 100).summary(limit=20)
+    points = gd.find_critical_points(problem, 100)
+    assert f"\n{np.count_nonzero(points.kind == 'degenerate')}{said}critical_points" in points.summary(limit=20)
+
+
+def well(x, depth):
+    return -depth * np.exp(-(x[0] ** 2) - x[1] ** 2)
+
+
+@pytest.mark.parametrize("depth", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("method", ["derived", "differences"])
+def test_ends_on_a_plateau_are_flat(depth, method):
+    """Beyond a distance of 9 the well's slope is below 1e-33 of its depth."""
+    problem = gd.Problem(well, dim=2, bounds=(-20, 20), data=(depth,))
+    angle = np.linspace(0.0, 6.0, 50)
+    directions = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    far = np.concatenate([r * directions for r in (9.0, 12.0, 19.0, 26.0)])
+    found = gd.classify(problem, np.concatenate([[[0.0, 0.0]], far, directions]), method=method)
+    assert found.kind[0] == "minimum"
+    assert set(found.kind[1:201]) == {"flat"}
+    assert set(found.kind[201:]) == {"not critical"}
+
+
+def test_what_is_told_of_a_plateau_counts_all_attractors(recwarn):
+    problem = gd.Problem(well, dim=2, bounds=(-20, 20), data=(1.0,))
+    for rule in (gd.Adam(lr=0.05), gd.GradientDescent(lr=0.1)):
+        basins = gd.find_basins(gd.minimize(problem, problem.sample(300, seed=0), rule))
+        assert len(basins) > 200
+        count = {kind: np.count_nonzero(basins.kind == kind) for kind in ("minimum", "flat", "not critical")}
+        assert count["minimum"] == 1
+        assert sum(count.values()) == len(basins)
+        text = str(basins)
+        assert f"\n{count['flat']} of these are flat: no slope beyond rounding, so runs stay where they start" in text
+        assert f"\n{count['not critical']} of these are not critical: their runs were stopped on a slope" in text
+        assert basins.notes()[1].startswith(f"flat: {count['flat']} attractors, ")
+        assert np.isinf(basins.curvature.max_lr).any()
+        assert np.nanmax(basins.curvature.condition) > 1.0
+        str(basins.curvature)
+    assert not recwarn.list
+
+
+def test_fourth_powers_are_not_flat_and_poles_make_nothing_so():
+    quartic = gd.Problem(lambda x: x[0] ** 4 + x[1] ** 4, dim=2, bounds=(-1e3, 1e3))
+    assert gd.classify(quartic, [0.0, 0.0]).kind == "degenerate"
+    poles = gd.Problem(lambda x: 1 / (x[0] ** 2) ** 6 - 1 / (x[0] ** 2) ** 3 + x[1] ** 2, dim=2, bounds=(-2, 2))
+    found = gd.classify(poles, [[2 ** (1 / 6), 0.0], [0.01, 0.0]])
+    assert found.kind[0] == "minimum"
+    assert found.grad_norm[1] > 1e20
 
 
 def test_find_basins_does_not_pay_for_the_kinds(monkeypatch):

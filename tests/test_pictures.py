@@ -229,7 +229,7 @@ def test_more_attractors_than_colours_share_one_in_all_maps():
     maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.4, top)) for top in (2.4, 1.4)]
     figure, _ = gd.plot.basins_grid(maps, color_by="basin")
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[-3:-1] == ["4 more", "other minima (9)"]
+    assert texts[-3:-1] == ["4 more", "others (9)"]
 
 
 def test_a_sweep_marks_the_limits_of_plain_descent(problem):

@@ -108,9 +108,9 @@ def test_long_legends_are_cut_to_the_largest_shares():
     _, ax = draw(synthetic(labels, np.ones((10, 10), int)), max_legend=3, color_by="basin")
     texts = legend_texts(ax)
     assert any("f = 17" in text and "71.0%" in text for text in texts)
-    assert texts[3:] == ["13 more   13.0%", "other minima (14)   14.0%"]
+    assert texts[3:] == ["13 more   13.0%", "others (14)   14.0%"]
     _, ax = draw(synthetic(labels[:2], np.ones((2, 10), int)), max_legend=3, color_by="basin")
-    assert legend_texts(ax)[3:] == ["13 more   65.0%", "other minima (4)   20.0%"]
+    assert legend_texts(ax)[3:] == ["13 more   65.0%", "others (4)   20.0%"]
 
 
 def test_minima_are_marked(himmelblau):
@@ -247,7 +247,7 @@ def test_the_other_minima_are_drawn_without_shades():
     image, small = pixels(ax).transpose(1, 0, 2), np.isin(found.labels, [3, 18, 19, 17])
     grey = np.round(255 * style.rgb(style.OTHER_COLOUR))
     assert np.array_equal((image == grey).all(axis=-1), small)
-    assert legend_texts(ax)[-1] == "other minima (4)   8.0%"
+    assert legend_texts(ax)[-1] == "others (4)   8.0%"
 
 
 def test_a_map_is_frozen(himmelblau):

@@ -187,11 +187,12 @@ def matched(own: Basins, theirs: Basins) -> tuple[NDArray[np.int64], NDArray[np.
     number = np.full(len(own), -1, dtype=np.int64)
     if len(own) and len(theirs):
         tol = np.maximum(own.tol, theirs.tol)
-        reach = max(1.0, float(own.radius.max()), float(theirs.radius.max()))
+        here, there = (each.radius * (each.tol / tol).max() for each in (own, theirs))
+        reach = max(1.0, float(here.max()), float(there.max()))
         pairs = cKDTree(own.x / tol).sparse_distance_matrix(
             cKDTree(theirs.x / tol), reach * (1.0 + 1e-9), p=np.inf, output_type="coo_matrix"
         )
-        allowed = np.maximum(np.maximum(own.radius[pairs.row], theirs.radius[pairs.col]), 1.0) * (1.0 + 1e-9)
+        allowed = np.maximum(np.maximum(here[pairs.row], there[pairs.col]), 1.0) * (1.0 + 1e-9)
         order = np.lexsort((pairs.col, pairs.row, pairs.data))
         taken: set[int] = set()
         for k in order[(pairs.data <= allowed)[order]].tolist():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.basins.clusters import group_points, sort_by_group, split_at_gaps
+from fastgd.basins.clusters import group_points, representatives, sort_by_group, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.basins.separation import separated
+from fastgd.boxes import real_array
 from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.points import described
 
@@ -46,9 +48,10 @@ def find_basins(
         What `minimize` returned, of any batch shape.
     tol : float or array_like of shape (n,), optional
         Tolerance of each coordinate, positive. By default a thousandth of the side of the problem's box;
-        without a box, a thousandth of ``max(1, median(abs(x[j])))`` over the end points. Runs stopped by
-        ``gtol`` end about ``gtol / curvature`` away from their minimum: give a larger `tol` where this is
-        more, and a smaller one where minima lie closer together.
+        without a box, a thousandth of ``max(1, median(abs(x[j])))`` over the end points. Where ends closer
+        together belong to different minima or saddles, as in a very large box, the default is finer: see Notes.
+        Runs stopped by ``gtol`` end about ``gtol / curvature`` away from their minimum: give a larger `tol`
+        where this is more.
     coordinates : callable, optional
         Maps end points of shape (m, n) to the coordinates of shape (m, d) in which they are compared, `tol`
         too. It is for problems whose minima come in continuous families: ``lambda x: problem.value(x)[:,
@@ -72,6 +75,16 @@ def find_basins(
     -----
     RuntimeWarning
         If end points are too blurred to be told apart at `tol`, and a larger one was used for them.
+
+    Notes
+    -----
+    Without `tol` and `coordinates`, and for up to 512 parameters, a group is looked at again where the gradient between
+    two of its ends is steeper than at both. Newton's method, from some of its ends, tells which critical points they
+    mean. Where two points are more than four times as far apart as the ends from them, and no curvature there is zero,
+    the group is split, at a tolerance of at most a sixteenth of their distance that has the ends of one point on one
+    side and those of the other on the other; then its parts are looked at. Ends that were stopped on their way go with
+    the point that they mean or the nearest, and curves and plateaus stay whole. `Basins.tol` is the finest tolerance
+    used.
 
     Examples
     --------
@@ -117,11 +130,16 @@ def find_basins(
             RuntimeWarning,
             stacklevel=levels_to_caller(),
         )
+    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
+    split = False
+    if tol is None and coordinates is None and problem is not None:
+        coarse, eps = width, float(np.finfo(ends.dtype).eps)
+        groups, width = separated(problem, x, steepness, fun, groups, coarse, eps)
+        split = width is not coarse
     k = int(groups.max()) + 1 if groups.size else 0
     order = sort_by_group(groups, k)
     first = np.searchsorted(groups[order], np.arange(k))
-    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
-    chosen = _representatives(groups, order, first, steepness, fun, x)
+    chosen = representatives(groups, order, first, steepness, fun, x)
     noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(1.0, np.abs(fun[chosen]))
     if coordinates is None:
         noise = noise + steepness[chosen] * width.max(initial=0.0)
@@ -133,7 +151,7 @@ def find_basins(
     labels[who] = groups
 
     radius = _radii(compared, chosen, groups, width)
-    nearest = _nearest_known(problem, coordinates, compared, width, ends.dtype)
+    nearest = _nearest_known(problem, coordinates, compared, width, ends.dtype, split)
     counts = np.bincount(groups, minlength=k)
     runs = labels.size
     return Basins(
@@ -182,7 +200,7 @@ def _tolerance(
 ) -> NDArray[np.float64]:
     n = points.shape[1]
     if tol is not None:
-        given = np.asarray(tol, dtype=np.float64)
+        given = real_array(tol, "tol")
         if given.shape not in ((), (n,)):
             raise ValueError(f"tol must be a number or have shape ({n},), got shape {given.shape}")
         if not bool(np.all(np.isfinite(given) & (given > 0))):
@@ -195,29 +213,6 @@ def _tolerance(
         side = np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
         scale = np.where(np.isfinite(side), side, scale)
     return np.maximum(_RELATIVE_TOL * scale, 16 * np.finfo(dtype).eps * size)
-
-
-def _representatives(
-    groups: NDArray[np.int64],
-    order: NDArray[np.intp],
-    first: NDArray[np.intp],
-    steepness: NDArray[np.float64],
-    fun: NDArray[np.float64],
-    x: NDArray[np.float64],
-) -> NDArray[np.intp]:
-    """Return the member of each group with the smallest gradient; ties go by value, then by position."""
-    if first.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    candidates = np.arange(groups.size)
-    for criterion in (steepness, fun, *x.T):
-        at = order if candidates.size == groups.size else candidates
-        best = np.minimum.reduceat(criterion[at], first)
-        candidates = at[criterion[at] == best[groups[at]]]
-        if candidates.size == best.size:
-            break
-        # Candidates stay in the order of their groups, so the groups can be found by bisection.
-        first = np.searchsorted(groups[candidates], np.arange(best.size))
-    return candidates[np.searchsorted(groups[candidates], np.arange(first.size))]
 
 
 def _sorted(
@@ -260,6 +255,7 @@ def _nearest_known(
     points: NDArray[np.float64],
     tol: NDArray[np.float64],
     dtype: np.dtype[Any],
+    split: bool,
 ) -> Callable[[NDArray[np.float64]], NDArray[np.int64]]:
     """Return a function that tells the nearest known minimum of each point within the tolerance, or -1."""
     minima = getattr(problem, "minima", None)
@@ -270,7 +266,7 @@ def _nearest_known(
     minima = np.asarray(minima, dtype=np.float64)
     # A tight tol tells close attractors apart; end points are not more accurate for that.
     if coordinates is None:
-        reach = np.maximum(tol, _tolerance(None, points, problem, dtype))
+        reach = tol if split else np.maximum(tol, _tolerance(None, points, problem, dtype))
     else:
         minima, reach = _mapped(coordinates, minima, "the known minima"), tol
     tree = cKDTree(minima / reach)

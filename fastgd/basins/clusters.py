@@ -68,7 +68,7 @@ def group_points(points: NDArray[np.float64], tol: NDArray[np.float64]) -> tuple
     parts, n_parts, coarsening = _join_cells(columns[:, inside] / tol[:, None], pieces[inside])
     groups = pieces.copy()
     groups[inside] = n_pieces + parts
-    return _dense(groups, n_pieces + n_parts)[0], coarsening
+    return dense(groups, n_pieces + n_parts)[0], coarsening
 
 
 def sort_by_group(groups: NDArray[np.int64], n_groups: int) -> NDArray[np.intp]:
@@ -76,6 +76,29 @@ def sort_by_group(groups: NDArray[np.int64], n_groups: int) -> NDArray[np.intp]:
     # NumPy sorts 16-bit integers by radix, which is several times faster.
     narrow = groups.astype(np.int16) if n_groups <= np.iinfo(np.int16).max else groups
     return np.argsort(narrow, kind="stable")
+
+
+def representatives(
+    groups: NDArray[np.int64],
+    order: NDArray[np.intp],
+    first: NDArray[np.intp],
+    steepness: NDArray[np.float64],
+    fun: NDArray[np.float64],
+    x: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Return the member of each group with the smallest gradient; ties go by value, then by position."""
+    if first.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    candidates = np.arange(groups.size)
+    for criterion in (steepness, fun, *x.T):
+        at = order if candidates.size == groups.size else candidates
+        best = np.minimum.reduceat(criterion[at], first)
+        candidates = at[criterion[at] == best[groups[at]]]
+        if candidates.size == best.size:
+            break
+        # Candidates stay in the order of their groups, so the groups can be found by bisection.
+        first = np.searchsorted(groups[candidates], np.arange(best.size))
+    return candidates[np.searchsorted(groups[candidates], np.arange(first.size))]
 
 
 def split_at_gaps(
@@ -106,7 +129,7 @@ def split_at_gaps(
         edges = ordered[1:][np.diff(ordered) > width]
         if edges.size:
             key, size = _append(key, size, np.searchsorted(edges, column, side="right"), edges.size + 1)
-    return _dense(key, size)
+    return dense(key, size)
 
 
 def _append(
@@ -114,11 +137,11 @@ def _append(
 ) -> tuple[NDArray[np.int64], int]:
     """Append a digit to keys below `size`, renumbering them first where they would overflow."""
     if size > _KEY_LIMIT // base:
-        key, size = _dense(key, size)
+        key, size = dense(key, size)
     return key * base + digit, size * base
 
 
-def _dense(key: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
+def dense(key: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
     """Renumber keys below `size` from 0 without holes, in their order."""
     if size <= 4 * key.size + 1024:
         present = np.zeros(size, dtype=bool)
@@ -151,13 +174,13 @@ def _join_cells(
 ) -> tuple[NDArray[np.int64], int, float]:
     """Join points of one piece by cells that touch: group of each point, count of groups, coarsening."""
     coarsening = 1.0
-    owner, _ = _dense(pieces, int(pieces.max()) + 1)
+    owner, _ = dense(pieces, int(pieces.max()) + 1)
     while True:
         lattice = [_lattice(column / coarsening) for column in scaled]
         key, size = owner, int(owner.max()) + 1
         for digits in lattice:
             key, size = _append(key, size, digits, int(digits.max()) + 1)
-        cell, n_cells = _dense(key, size)
+        cell, n_cells = dense(key, size)
         member = np.empty(n_cells, dtype=np.int64)
         member[cell] = np.arange(cell.size)
         joined = _join_touching(np.stack([digits[member] for digits in lattice]), owner[member])

@@ -21,6 +21,21 @@ DIVERGED = -2
 UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
 SINGLE_ADVICE = "float32 gradients are seldom that exact: a larger gtol, such as 1e-3, or float64; else more max_steps"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
+_NO_SLOPE = ": no slope beyond rounding, so runs stay where they start; other starts, or a smaller box"
+# What tables say of attractors of some kinds, of one and of several
+DOUBTS = {
+    "not critical": (
+        ": its runs were stopped on a slope; lower ftol and gtol",
+        ": their runs were stopped on a slope; lower ftol and gtol",
+    ),
+    "flat": (_NO_SLOPE, _NO_SLOPE),
+    "degenerate": ("", " and may be pieces of one curve or surface of minima: see coordinates= of FUNCTION"),
+}
+NOTES = {
+    "not critical": "runs stopped on a slope", "flat": "no slope beyond rounding",
+    "degenerate": "may be pieces of one curve",
+}  # fmt: skip
+_KINDS_AT_ONCE = 1_000_000  # attractors times the cube of the dimension: a second of work
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
 
@@ -51,7 +66,7 @@ class Basins(Summarized):
     known : ndarray of int64, shape (k,)
         Index into the problem's known minima, or -1.
     tol : ndarray, shape (n,)
-        Tolerance of each coordinate that told attractors apart.
+        Tolerance of each coordinate that told attractors apart; the finest where several did.
     unsettled, diverged : float
         Fractions of all runs with label -1 and -2.
     dtype : str
@@ -127,13 +142,10 @@ class Basins(Summarized):
         of = f" of {self.name}" if self.name else ""
         rest = f", with {self.fractions[limit:].sum():.2%} of the runs"
         lines = [f"{counted(len(self), 'attractor')}{of} from {counted(self.labels.size, 'run')}"]
-        rows = self.rows(limit)
+        kinds = self._kind_texts(min(limit, len(self)))
+        rows = self._rows(kinds[:limit])
         lines += first_lines(COLUMNS, rows, len(self), left=(1, 3), rest=rest)
-        kinds = [row[1] for row in rows]
-        if stopped := kinds.count("not critical"):
-            what = f"{stopped} of these {'is' if stopped == 1 else 'are'} not critical"
-            lines.append(f"{what}: their runs were stopped on a slope; lower ftol and gtol")
-        lines += pieces_lines(kinds, "find_basins")
+        lines += self.doubts()
         if self.unsettled:
             advice = SINGLE_ADVICE if self.dtype == "float32" else UNSETTLED_ADVICE
             lines.append(f"not settled: {self.unsettled:.2%} ({advice})")
@@ -143,19 +155,47 @@ class Basins(Summarized):
 
     def rows(self, limit: int) -> list[tuple[str, ...]]:
         """Return the cells of the first lines of the table, as `COLUMNS` names them."""
-        return [
-            (str(k), kind, *self._figures(k)) for k, kind in enumerate(self._shown_kinds(min(limit, len(self))))
-        ]
+        return self._rows(self._kind_texts(min(limit, len(self)))[:limit])
 
-    def _shown_kinds(self, count: int) -> list[str]:
-        """Tell the kinds of the first attractors: of thousands, a table asks for those of twenty."""
+    def doubts(self) -> list[str]:
+        """Return what the table says below it about attractors that may be none, one line for each kind of doubt."""
+        return doubt_lines(self._kind_texts(min(20, len(self))), len(self), "find_basins")
+
+    def notes(self) -> list[str]:
+        """Return the same in few words, for pictures; nothing where all kinds would take long.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2, dim=2, bounds=(-2, 2))
+        >>> gd.map_basins(ring, gd.GradientDescent(lr=0.05), (16, 16)).basins.notes()
+        ['degenerate: 196 attractors, 100.0% (may be pieces of one curve)']
+        """
+        kinds = np.array(self._kind_texts(min(20, len(self))))
+        if len(kinds) < len(self):
+            return []
+        found = []
+        for kind, why in NOTES.items():
+            some = kinds == kind
+            count = int(np.count_nonzero(some))
+            if count > (kind == "degenerate"):
+                share = self.fractions[some].sum()
+                part = f"{share:.1%}" if share >= 0.001 else "< 0.1%"
+                found.append(f"{kind}: {counted(count, 'attractor')}, {part} ({why})")
+        return found
+
+    def _rows(self, kinds: list[str]) -> list[tuple[str, ...]]:
+        return [(str(k), kind, *self._figures(k)) for k, kind in enumerate(kinds)]
+
+    def _kind_texts(self, needed: int) -> list[str]:
+        """Tell the kinds of all attractors, or of the first that are needed where all would take long."""
         from fastgd.landscape.classification import classify, kind_texts
 
         if self.problem is None:
-            return ["?"] * count
-        if "curvature" in self.__dict__:
-            return kind_texts(self.curvature)[:count]
-        return kind_texts(classify(self.problem, self.x[:count], method="differences"))
+            return ["?"] * needed
+        if "curvature" in self.__dict__ or len(self) * self.x.shape[1] ** 3 <= _KINDS_AT_ONCE:
+            return kind_texts(self.curvature)
+        return kind_texts(classify(self.problem, self.x[:needed], method="differences"))
 
     def _figures(self, index: int) -> tuple[str, ...]:
         low, high = self.intervals[index]
@@ -195,11 +235,26 @@ class Basins(Summarized):
         }  # fmt: skip
 
 
-def pieces_lines(kinds: list[str], function: str) -> list[str]:
-    """Say that several degenerate points may be one curve, as a line, where there are several."""
-    count = kinds.count("degenerate")
-    what = f"{count} of these are degenerate and may be pieces of one curve or surface of minima"
-    return [f"{what}: see coordinates= of {function}"] if count > 1 else []
+def doubt_lines(kinds: list[str], total: int, function: str) -> list[str]:
+    """Say, as lines, how many attractors may be none, and what to do about that.
+
+    Examples
+    --------
+    >>> from fastgd.basins.found import doubt_lines
+    >>> doubt_lines(["minimum", "flat", "flat"], 3, "find_basins")
+    ['2 of these are flat: no slope beyond rounding, so runs stay where they start; other starts, or a smaller box']
+    >>> doubt_lines(["minimum", "not critical"], 5000, "find_basins")
+    ['1 of the first 2 is not critical: its runs were stopped on a slope; lower ftol and gtol']
+    """
+    these = "these" if len(kinds) == total else f"the first {len(kinds):,}"
+    lines = []
+    for kind, (one, several) in DOUBTS.items():
+        count = kinds.count(kind)
+        if count == 1 and one:
+            lines.append(f"1 of {these} is {kind}{one}")
+        if count > 1:
+            lines.append(f"{count:,} of {these} are {kind}{several}")
+    return [line.replace("FUNCTION", function) for line in lines]
 
 
 def _number(value: float) -> str:

@@ -328,6 +328,8 @@ def _print_basins(found: BasinMap) -> None:
         _console().print(table)
     if len(basins) > shown:
         typer.echo(f"and {len(basins) - shown:,} more, with {basins.fractions[shown:].sum():.2%} of the runs")
+    for line in basins.doubts():
+        typer.echo(line)
     if basins.unsettled:
         typer.echo(f"not settled: {basins.unsettled:.2%} (not at rest when they ended: more --max-steps, another --lr)")
     if basins.diverged:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import check_problem
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.guards import unremarkable_points
 from fastgd.landscape.curvature import (
     checked_method,
     extreme_eigenvalues,
@@ -25,13 +26,14 @@ from fastgd.texts import Summarized, counted, first_lines, position_text
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
-KINDS = ("minimum", "saddle", "maximum", "degenerate", "not critical", "undefined")
+KINDS = ("minimum", "saddle", "maximum", "degenerate", "flat", "not critical", "undefined")
 RTOL = {"derived": 1e-10, "differences": 1e-7}
 _DENSE_UP_TO = 512
 _ENDS = 4
 _RESOLUTION = 1e-8
 _NEAR = 1e-3
 _CRITICAL = 1e-2
+_ASIDE = 0.1
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -54,10 +56,13 @@ class Classification(Summarized):
     kind : ndarray of str, shape (*batch,)
         "minimum": all eigenvalues are positive. "maximum": all are negative. "saddle": some are positive and some
         negative, whatever else. "degenerate": some are zero and the rest has one sign, so that second derivatives do
-        not tell. "undefined": the Hessian is not finite, as at a kink. "not critical", whatever the eigenvalues: a
-        zero of the gradient, if there is one, is farther away than a thousandth of the side of the box by Newton's
-        step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not `complete`,
-        the gradient over the largest eigenvalue stands for the step, which may be longer.
+        not tell. "flat": slope and curvature, over a tenth of the side of the box and a hundredth of it aside, change
+        the value by less than the rounding of 1, or of what they change it by elsewhere (at the other points, and at a
+        typical place of the box) if that is less, as on a plateau. "undefined": the Hessian is not finite, as at a
+        kink. "not critical", whatever the
+        eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
+        by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
+        `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer.
     complete : bool
         Whether all eigenvalues were computed.
     """
@@ -80,17 +85,21 @@ class Classification(Summarized):
         r"""Largest learning rate at which gradient descent stays, shape (*batch,): :math:`2 / \lambda_{max}`.
 
         Beyond it the step along the steepest direction overshoots by more than it came from. At a saddle or a
-        maximum it is 0, as descent leaves them at every rate.
+        maximum it is 0, as descent leaves them at every rate. Infinite where there is no curvature, or so little
+        that no finite rate is too large.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            limit = np.where(self.sharpness > 0, 2.0 / self.sharpness, np.inf)
+        curved = self.sharpness > 2.0 / np.finfo(np.float64).max
+        limit = np.divide(2.0, self.sharpness, out=np.full(np.shape(curved), np.inf), where=curved)
         return np.where(np.isnan(self.sharpness), np.nan, np.where(self.index > 0, 0.0, limit))
 
     @property
     def condition(self) -> NDArray[np.float64]:
-        """Largest over smallest absolute eigenvalue, shape (*batch,); NaN unless `complete`."""
+        """Largest over smallest absolute eigenvalue, shape (*batch,); infinite where the latter is as good as none.
+
+        NaN unless `complete`, and where all are zero.
+        """
         size = np.abs(self._all())
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # beyond the largest number is infinite
             return size.max(axis=-1) / size.min(axis=-1)
 
     @property
@@ -229,7 +238,7 @@ def classify(
         eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
         top = largest(eigenvalues)
         far = is_far(np.divide(gradient, top, where=top > 0, out=np.zeros_like(gradient)), problem, flat)
-        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far)
+        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far, is_flat(problem, flat, gradient, top))
     with np.errstate(invalid="ignore"):
         grad_norm = np.abs(gradient).max(axis=1)
     batch = array.shape[:-1]
@@ -325,13 +334,42 @@ def judged(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # A slope where the curvature is as good as none is rounding, or there is no critical point in its reach
         step = from_basis(vectors, in_basis(vectors, gradient) / np.maximum(np.abs(eigenvalues), limit))
-    return kept, kinds_of(kept, kept, limit, is_far(step, problem, points))
+    return kept, kinds_of(kept, kept, limit, is_far(step, problem, points), is_flat(problem, points, gradient, top))
 
 
 def is_far(step: NDArray[np.float64], problem: Problem, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether steps, shape (m, n), lead farther than attractors are told apart by; their length has the units of x."""
     with np.errstate(invalid="ignore"):
         return np.any(np.abs(step) > _CRITICAL * length_scale(problem, points), axis=1)
+
+
+def is_flat(
+    problem: Problem, points: NDArray[np.float64], gradient: NDArray[np.float64], top: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether slope and curvature around points, shape (m, n), change the value by no more than rounding.
+
+    `top`, shape (m, 1), is the largest absolute eigenvalue. The rounding is that of 1, as the tolerances of `minimize`
+    are made for values of that size, or of the largest change at these points and at a typical place, if less.
+    """
+    scale = length_scale(problem, points)
+    places = np.array(unremarkable_points(problem.dim, problem.bounds, 9, spread=1.0))
+
+    def change(slopes: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.abs(slopes * lengths).max(axis=1)
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        around = change(gradient, scale) + 0.5 * top[:, 0] * scale.max(axis=1) ** 2
+        # Many places have a larger one than any end of a descent, and some are near a pole
+        typical = np.median(np.nan_to_num(change(few_gradients(problem, places), length_scale(problem, places))))
+        size = np.max(around, initial=float(typical), where=np.isfinite(around))
+        rounding = float(np.finfo(np.float64).eps) * min(1.0, size)
+        flat = around <= rounding
+        # Where slope and curvature are zero, as at the minimum of a fourth power, a step aside tells
+        asked = np.flatnonzero(flat)
+        aside = _ASIDE * np.cos(np.arange(problem.dim)) * scale[asked]
+        for beside in (points[asked] - aside, points[asked] + aside):
+            flat[asked] &= change(few_gradients(problem, beside), scale[asked]) <= rounding
+    return flat
 
 
 def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -344,10 +382,11 @@ def kinds_of(
     eigenvalues: NDArray[np.float64],
     limit: NDArray[np.float64],
     far: NDArray[np.bool_],
+    flat: NDArray[np.bool_],
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
     """Return kind, index and nullity, each of shape (m,); up to `limit`, shape (m, 1), eigenvalues count as zero.
 
-    Points that are `far` from a zero of the gradient, shape (m,), are not critical.
+    Points that are `far` from a zero of the gradient, shape (m,), are not critical, and others may be `flat`.
     `lowest` holds all eigenvalues up to the first positive one; `eigenvalues` may leave out a middle.
     """
     with np.errstate(invalid="ignore"):
@@ -357,12 +396,13 @@ def kinds_of(
     kind = np.select(
         [
             np.isnan(eigenvalues).any(axis=-1),
+            flat,
             far,
             (index > 0) & rising,
             nullity > 0,
             index > 0,
         ],
-        ["undefined", "not critical", "saddle", "degenerate", "maximum"],
+        ["undefined", "flat", "not critical", "saddle", "degenerate", "maximum"],
         "minimum",
     )
     return kind.astype("<U12"), index.astype(np.int64), nullity.astype(np.int64)

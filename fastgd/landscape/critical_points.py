@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
 from fastgd.basins.clusters import group_points, split_at_gaps
-from fastgd.basins.found import pieces_lines
-from fastgd.boxes import positive_integer
+from fastgd.basins.found import doubt_lines
+from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
     KINDS,
@@ -131,7 +131,7 @@ class CriticalPoints(Summarized):
         inside = " inside the box" if self.boxed else ""
         head = f"{repr(self)[1:-1]}{inside}, from {counted(self.n_starts, 'start')}"
         table = first_lines(columns, rows, len(self), left=(1, 3, 5, 6), rest="; summary(limit=) shows more")
-        return "\n".join([head, *table, *pieces_lines([row[1] for row in rows], "find_critical_points")])
+        return "\n".join([head, *table, *doubt_lines(self.kind.tolist(), len(self), "find_critical_points")])
 
     def _row(self, k: int) -> tuple[str, ...]:
         kind = str(self.kind[k])
@@ -326,7 +326,7 @@ class _Search:
     def width(self, compared: Array) -> Array:
         d = compared.shape[1]
         if self.tol is not None:
-            given = np.asarray(self.tol, dtype=np.float64)
+            given = real_array(self.tol, "tol")
             if given.shape not in ((), (d,)) or not bool(np.all(np.isfinite(given) & (given > 0))):
                 raise ValueError(f"tol must be positive and finite, a number or of shape ({d},), got {self.tol!r}")
             return np.broadcast_to(given, (d,))

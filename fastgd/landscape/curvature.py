@@ -29,6 +29,8 @@ _WEIGHTS = np.array([8.0, -8.0, -1.0, 1.0]) / 12.0
 _BLOCK = 4_000_000
 # Fewer gradients than take this many seconds in plain Python are not worth a compilation.
 _PATIENCE = 0.2
+# Nor is a loop over more numbers than that left to plain Python.
+_MOST_DATA = 20_000
 
 
 def checked_method(problem: Problem, method: str) -> str:
@@ -45,12 +47,17 @@ def checked_method(problem: Problem, method: str) -> str:
     return "derived"
 
 
-def hessians(problem: Problem, points: NDArray[np.float64], method: str) -> NDArray[np.float64]:
-    """Return the Hessians at points of shape (m, n), of shape (m, n, n), by a method that `checked_method` gave."""
+def hessians(
+    problem: Problem, points: NDArray[np.float64], method: str, scale: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the Hessians at points of shape (m, n), of shape (m, n, n), by a method that `checked_method` gave.
+
+    Differences are taken over a part of `scale`, shape (m, n), by default that of `length_scale`.
+    """
     if method == "derived":
         return problem.hessian(points)
     m, n = points.shape
-    step = _STEP * length_scale(problem, points)
+    step = _STEP * (length_scale(problem, points) if scale is None else scale)
     out = np.empty((m, n, n))
     at_once = max(1, _BLOCK // (4 * n * n))
     for first in range(0, m, at_once):
@@ -76,7 +83,7 @@ def length_scale(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.fl
 
 def few_gradients(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the gradients at points of shape (m, n), in plain Python where that takes less than to compile."""
-    if len(points) > 4096:
+    if len(points) > 4096 or sum(np.size(item) for item in problem.data) > _MOST_DATA:
         return problem.gradient(points)
     out = np.empty(points.shape)
     row = np.empty(problem.dim)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHADES = 64
+_MOST_MARKS = 1000
 _LINE = 0.45  # how much darker a line between basins is
 DARKEST = 0.5  # how far the shades of a map go towards black
 VALUE_LABEL = "value where the descent ends"
@@ -50,12 +51,12 @@ def basins(
     """Draw which start leads to which attractor.
 
     Each attractor has a colour, light where few steps were needed and dark where many were, on a logarithmic
-    scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; the legend names
-    position (with two parameters; else the number), value and share of each, unsettled starts are grey and
-    diverged ones black. The first seven colours are those of Okabe and Ito, the next nine Tol's muted set. Where
-    there are more attractors, the sixteen with the largest shares have these colours, and all others one dark
-    grey without shades. Shares count as equal down to four fifths of the largest that is left, and of equal ones
-    the lower value comes first, then the smaller position.
+    scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; of more than a thousand,
+    those with a thousandth of the starts or more. The legend names position (with two parameters; else the number),
+    value and share of each; unsettled starts are grey and diverged ones black. The first seven colours are those of
+    Okabe and Ito, the next nine Tol's muted set. Where there are more attractors, the sixteen with the largest
+    shares have these colours, and all others one dark grey without shades. Shares count as equal down to four
+    fifths of the largest that is left, and of equal ones the lower value comes first, then the smaller position.
 
     Where the sixteen hold less than nine tenths of the starts that settled, colours tell the *value* at which the
     descent ends instead, dark for low ones, up to the value that 98 % of these starts reach. Basins then have no
@@ -71,7 +72,8 @@ def basins(
     out : path, optional
         File to write the figure to; its extension (png, pdf, svg, ...) says the format.
     title : str, optional
-        By default the problem and the optimizer, and where parameters outside the plane are held.
+        By default the problem and the optimizer, where parameters outside the plane are held, and how many attractors
+        may be none or pieces of one, as `Basins.notes` says.
     legend : bool
         Whether to draw the legend and the scale of the steps.
     max_legend : int
@@ -136,8 +138,10 @@ def basins(
         colouring = coloured_like(map, colors_like, color_by)
     low, high = step_range([map])
     draw_map(map, ax, colouring, low, high)
-    lines = [f"{map.problem.name}, {style.optimizer_text(map.optimizer)}", style.held_text(map.at, map.plane)]
-    ax.set_title("\n".join(style.wrapped(line, 60) for line in lines if line) if title is None else title)
+    if title is None:
+        lines = [f"{map.problem.name}, {style.optimizer_text(map.optimizer)}", style.held_text(map.at, map.plane)]
+        title = "\n".join([*(style.wrapped(line, 60) for line in lines if line), *map.basins.notes()])
+    ax.set_title(title)
     if legend:
         _add_legend(map, ax, colouring, max_legend)
         if colouring.limits is not None:
@@ -240,6 +244,8 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
         near = np.all(np.abs(points[:, others] - map.at[others]) <= map.basins.tol[others], axis=1)
     else:
         near = np.ones(len(points), dtype=bool)
+    if np.count_nonzero(near) > _MOST_MARKS:
+        near &= map.basins.fractions >= 1.0 / _MOST_MARKS
     i, j = map.plane
     count = np.count_nonzero(near)
     small, white, black = (7.0, 1.5, 3.0) if count <= 30 else (4.0, 1.5, 3.0) if count <= 150 else (2.5, 0.7, 1.4)

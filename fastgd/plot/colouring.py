@@ -125,7 +125,7 @@ def common_attractors(maps: Sequence[BasinMap]) -> tuple[list[NDArray[np.int64]]
     if not len(points):
         return [np.zeros(0, dtype=np.int64) for _ in maps], points, fun
     # Of several maps a few tolerances, as each attractor is known to about one
-    width = 4.0 * np.max([map.basins.tol for map in maps], axis=0)
+    width = 4.0 * np.min([map.basins.tol for map in maps], axis=0)
     groups, _ = group_points(points, width)
     first = np.array([np.flatnonzero(groups == g)[np.argmin(fun[groups == g])] for g in range(groups.max() + 1)])
     digits = np.round(fun[first], 6)
@@ -171,7 +171,7 @@ def attractor_entries(
         some = rest[np.unique(np.linspace(0, rest.size - 1, min(rest.size, _SAMPLES)).astype(int))]
         entries.append((list(colouring.table[some]), f"{np.count_nonzero(more):,} more{ending(more)}"))
     if other.any():
-        entries.append(([style.OTHER_COLOUR], f"other minima ({np.count_nonzero(other):,}){ending(other)}"))
+        entries.append(([style.OTHER_COLOUR], f"others ({np.count_nonzero(other):,}){ending(other)}"))
     return entries
 
 

@@ -28,7 +28,7 @@ MOST_NUMBERS = 30  # points up to which they are numbered
 KIND_MARKS = (
     ("minimum", "o", style.PALETTE[0]), ("saddle", "X", style.PALETTE[5]), ("maximum", "^", style.PALETTE[2]),
     ("degenerate", "s", style.PALETTE[3]), ("undefined", "P", style.OTHER_COLOUR),
-    ("not critical", "D", style.OTHER_COLOUR), ("", "o", style.PALETTE[1]),
+    ("flat", "p", style.OTHER_COLOUR), ("not critical", "D", style.OTHER_COLOUR), ("", "o", style.PALETTE[1]),
 )  # fmt: skip
 
 

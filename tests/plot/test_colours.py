@@ -55,7 +55,7 @@ def test_of_about_equal_basins_the_lowest_come_first(rastrigin):
     texts = legend_texts(ax)
     assert texts[0].startswith("(0.00, 0.00)   f = 0")
     assert texts[-2].startswith("4 more")
-    assert texts[-1].startswith("other minima (105)")
+    assert texts[-1].startswith("others (105)")
 
 
 def test_of_a_few_starts_more_or_less_nothing_depends():
@@ -256,3 +256,27 @@ def test_marks_of_very_many_attractors_are_small():
         _, ax = gd.plot.basins(map)
         sizes.append(ax.lines[0].get_markersize())
     assert sizes == [10.0, 7.0, 3.9]
+
+
+def test_titles_say_how_many_attractors_may_be_none():
+    """Two of the notes of `Basins.notes`, where a curve is all that is reached, and where runs stop on a slope."""
+    ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2, dim=2, bounds=(-2, 2), name="ring")
+    himmelblau = gd.problems.himmelblau()
+    pieces = gd.map_basins(ring, gd.GradientDescent(lr=0.05), (16, 16))
+    stopped = gd.map_basins(himmelblau, gd.Adam(lr=0.05), (32, 32), ftol=1e-2)
+    clean = gd.map_basins(himmelblau, gd.Adam(lr=0.05), (8, 8))
+    lines = [gd.plot.basins(map)[1].get_title().splitlines() for map in (pieces, stopped, clean)]
+    assert lines[0][1] == f"degenerate: {len(pieces.basins)} attractors, 100.0% (may be pieces of one curve)"
+    loose = stopped.basins.kind == "not critical"
+    share = stopped.basins.fractions[loose].sum()
+    assert lines[1][1] == f"not critical: {loose.sum()} attractors, {share:.1%} (runs stopped on a slope)"
+    assert lines[2] == ["himmelblau, Adam, lr 0.05"]
+
+
+def test_of_thousands_of_attractors_only_frequent_ones_are_marked():
+    well = gd.Problem(lambda x: -np.exp(-(x[0] ** 2) - x[1] ** 2), dim=2, bounds=(-20, 20))
+    map = gd.map_basins(well, gd.Adam(lr=0.05), (64, 64))
+    assert len(map.basins) > 3000
+    _, ax = gd.plot.basins(map)
+    marked = {tuple(np.round(line.get_xydata()[0], 3) + 0.0) for line in ax.lines}
+    assert marked == {(0.0, 0.0)}

@@ -1,0 +1,251 @@
+"""Critical points that a tolerance is too coarse to tell apart.
+
+The default tolerance is a part of the box, and a box may be so large that several minima lie within it. Newton's
+method then knows better: of an end point it tells which critical point is meant, and how far away that is. Where two
+ends of one group mean two points that lie much farther apart than the ends from them, the group is split, at a
+tolerance that follows from the distance of the two. It stays one where the ends are
+
+- near one point, or all on a curve or a plateau: a point is meant only where no curvature is zero;
+- stopped on their way: then they are not near what they mean;
+- blurred, so that no tolerance has one point's ends on one side and the other's on the other.
+
+Usual groups are tight, and are passed over by the gradient between two of their ends: where a function is quadratic,
+this is not larger than at both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.basins.clusters import dense, group_points, representatives, sort_by_group
+
+Array = NDArray[np.float64]
+
+_BETWEEN = 0.382  # no midpoint: between symmetric minima, the gradient is zero in the middle
+_STEEPER = 2.0
+# How much farther apart than the ends from them two points must be, and how much finer than that the tolerance is
+_FARTHER = 4.0
+_FINER = 16.0
+_COARSEST_TO_NEXT = 8.0
+_DENSE_UP_TO = 512
+_WORK_LIMIT = 1e9  # points looked at, times the cube of the dimension
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Which critical point each end means, in tolerances."""
+
+    point: Array
+    reach: Array  # of the end from it
+    flat: NDArray[np.bool_]  # some curvature is zero, so there is no such point
+
+
+def separated(
+    problem: Any, points: Array, steepness: Array, fun: Array, groups: NDArray[np.int64], tol: Array, eps: float
+) -> tuple[NDArray[np.int64], Array]:
+    """Split groups in which ends mean different critical points.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was minimized.
+    points : ndarray, shape (m, n)
+        Ends.
+    steepness, fun : ndarray, shape (m,)
+        Largest component of the gradient, and the value there.
+    groups : ndarray of int64, shape (m,)
+        Group of each end, numbered from 0 without holes.
+    tol : ndarray, shape (n,)
+        The tolerance that made the groups.
+    eps : float
+        Relative accuracy of the ends.
+
+    Returns
+    -------
+    groups : ndarray of int64, shape (m,)
+        Groups, numbered from 0 without holes.
+    tol : ndarray, shape (n,)
+        The finest tolerance that was needed; `tol` where no group was split.
+    """
+    if groups.size == 0 or points.shape[1] > _DENSE_UP_TO:
+        return groups, tol
+    ends = _Ends(problem, points, steepness, fun, tol, eps)
+    leaves = groups.copy()
+    count = int(groups.max()) + 1
+    fineness = np.ones(count)  # of the tolerance in each group as it was
+    look = np.ones(count, dtype=bool)
+    while look.any():
+        members = np.flatnonzero(look[leaves])
+        begin = count
+        for inside, finer, pieces in ends.splits(members, dense(leaves[members], count)[0]):
+            leaves[inside] = count + pieces
+            count += int(pieces.max()) + 1
+            group = groups[inside[0]]
+            fineness[group] = min(fineness[group], finer)
+        look = np.arange(count) >= begin
+    if fineness.min() == 1.0:
+        return groups, tol
+    return ends.settled(groups, leaves, fineness), tol * fineness.min()
+
+
+@dataclass(frozen=True)
+class _Ends:
+    problem: Any
+    points: Array
+    steepness: Array
+    fun: Array
+    tol: Array
+    eps: float
+
+    def splits(
+        self, members: NDArray[np.intp], groups: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.intp], float, NDArray[np.int64]]]:
+        """Return the groups that are to be split: members, at what part of the tolerance, and piece of each."""
+        witnesses = self.witnesses(members, groups)
+        doubtful = np.flatnonzero(self.steep_between(witnesses))
+        size = np.bincount(groups)[doubtful]
+        most = int(_WORK_LIMIT / (witnesses.shape[1] * self.points.shape[1] ** 3))
+        # Of too many, the largest, by whatever else does not depend on the order of the runs
+        first = self.points[witnesses[doubtful, 0]]
+        doubtful = doubtful[np.lexsort([*first.T[::-1], -size])[:most]]
+        if doubtful.size == 0:
+            return []
+        asked = witnesses[doubtful]
+        meant = self.meant(self.points[asked.ravel()])
+        order = sort_by_group(groups, len(witnesses))
+        bounds = np.searchsorted(groups[order], np.arange(len(witnesses) + 1))
+        found = []
+        for row, group in enumerate(doubtful):
+            part = slice(row * asked.shape[1], (row + 1) * asked.shape[1])
+            apart = _apart(Meant(meant.point[part], meant.reach[part], meant.flat[part]))
+            if np.isfinite(apart).any():
+                inside = np.sort(members[order[bounds[group] : bounds[group + 1]]])
+                found += self.pieces(inside, asked[row], apart, meant.reach[part])
+        return found
+
+    def witnesses(self, members: NDArray[np.intp], groups: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Return four members of each group: the calmest, those farthest from it, and the farthest from one of them."""
+        points, steepness, fun = self.points[members], self.steepness[members], self.fun[members]
+        count = int(groups.max()) + 1
+        order = sort_by_group(groups, count)
+        first = np.searchsorted(groups[order], np.arange(count))
+        with np.errstate(invalid="ignore"):
+            calm = steepness <= (np.bincount(groups, weights=steepness) / np.bincount(groups))[groups]
+
+        def farthest(start: NDArray[np.intp], among: Any) -> NDArray[np.intp]:
+            distance = np.zeros(len(members))
+            for column, width in zip(points.T, self.tol, strict=True):
+                np.maximum(distance, np.abs(column - column[start][groups]) / width, out=distance)
+            return representatives(groups, order, first, np.where(among, -distance, 1.0), fun, points)
+
+        calmest = representatives(groups, order, first, steepness, fun, points)
+        calm_one = farthest(calmest, calm)
+        chosen = [calmest, farthest(calmest, True), calm_one, farthest(calm_one, calm)]
+        return members[np.stack(chosen, axis=1)]
+
+    def steep_between(self, witnesses: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Tell groups with a point between two witnesses that is steeper than both."""
+        from fastgd.landscape.curvature import few_gradients
+
+        doubtful = np.zeros(len(witnesses), dtype=bool)
+        for a, b in ((0, 2), (0, 1), (2, 3)):
+            one, other = self.points[witnesses[:, a]], self.points[witnesses[:, b]]
+            resolution = 64.0 * self.eps * (np.abs(one) + np.abs(other))
+            asked = np.flatnonzero(~doubtful & np.any(np.abs(one - other) > resolution, axis=1))
+            if asked.size:
+                between = one[asked] + _BETWEEN * (other[asked] - one[asked])
+                with np.errstate(invalid="ignore"):
+                    slope = np.abs(few_gradients(self.problem, between)).max(axis=1)
+                limit = np.maximum(*(self.steepness[witnesses[asked, k]] for k in (a, b)))
+                doubtful[asked] = slope > _STEEPER * limit
+        return doubtful
+
+    def meant(self, points: Array) -> Meant:
+        """Return the critical points that ends of shape (m, n) mean."""
+        from fastgd.landscape.classification import RTOL
+        from fastgd.landscape.curvature import checked_method, few_gradients, hessians, length_scale
+        from fastgd.landscape.stationary import Derivatives, polish
+
+        problem = self.problem
+        source = checked_method(problem, "auto")
+
+        def second(x: Array) -> Array:
+            # A box that holds many minima within a thousandth of its side says nothing about steps of differences
+            return hessians(problem, x, source, np.minimum(length_scale(problem, x), np.maximum(1.0, np.abs(x))))
+
+        derivatives = Derivatives(lambda x: few_gradients(problem, x), second, RTOL[source])
+        with np.errstate(all="ignore"):
+            x, error, _, values = polish(derivatives, points)
+            size = np.abs(values)
+            flat = ~(size.min(axis=1) > RTOL[source] * size.max(axis=1)) | ~np.isfinite(error)
+            reach = np.abs((x - points) / self.tol).max(axis=1) + error / self.tol.min()
+        flat |= ~np.isfinite(reach)
+        return Meant(np.where(flat[:, None], points, x) / self.tol, np.where(flat, np.inf, reach), flat)
+
+    def pieces(
+        self, inside: NDArray[np.intp], asked: NDArray[np.intp], apart: Array, reach: Array
+    ) -> list[tuple[NDArray[np.intp], float, NDArray[np.int64]]]:
+        """Split one group by the coarsest tolerance that has ends of different points in different pieces."""
+        finer = float(apart.min()) / _FINER
+        one, other = np.nonzero(np.isfinite(apart))
+        where = np.searchsorted(inside, asked)
+        x = self.points[inside]
+        while finer > max(reach[np.isfinite(reach)].min(), 64.0 * self.eps * float(np.abs(x / self.tol).max())):
+            pieces, coarsening = group_points(x, finer * self.tol)
+            if coarsening > 1.0:
+                return []
+            if np.any(pieces[where[one]] != pieces[where[other]]):
+                return [(inside, finer, pieces)]
+            finer /= _COARSEST_TO_NEXT
+        return []
+
+    def settled(self, groups: NDArray[np.int64], leaves: NDArray[np.int64], fineness: Array) -> NDArray[np.int64]:
+        """Return the final groups: of the leaves of a group that was split, those that mean the same are joined."""
+        from scipy.spatial import cKDTree
+
+        members = np.flatnonzero(fineness[groups] < 1.0)
+        parts, count = dense(leaves[members], int(leaves.max()) + 1)
+        order = sort_by_group(parts, count)
+        first = np.searchsorted(parts[order], np.arange(count))
+        x = self.points[members]
+        calmest = representatives(parts, order, first, self.steepness[members], self.fun[members], x)
+        meant = self.meant(x[calmest])
+        group = groups[members[calmest]]
+        sure = meant.reach <= fineness[group]
+        # What means a point that others are nearer to was stopped on its way, and goes with the nearest of them.
+        name = np.full(count, -1, dtype=np.int64)
+        kinds = ((sure, meant.point, 0.5 * fineness[group]), (meant.flat, x[calmest] / self.tol, np.ones(count)))
+        made = 0
+        for which, where, width in kinds:
+            some = np.flatnonzero(which)
+            if some.size:
+                # In units of each group's width, and groups far apart from each other
+                placed = np.column_stack([where[some] / width[some, None], 2.0 * group[some]])
+                joined, _ = group_points(placed, np.ones(placed.shape[1]))
+                name[some] = made + joined
+                made += int(joined.max()) + 1
+        for lost in np.unique(group[name < 0]):
+            known = np.flatnonzero(sure & (group == lost))
+            late = np.flatnonzero((name < 0) & (group == lost))
+            if known.size == 0:
+                name[late] = made
+                made += 1
+                continue
+            known = known[np.lexsort(meant.point[known].T[::-1])]
+            ends = x[calmest[late]] / self.tol
+            name[late] = name[known[cKDTree(meant.point[known]).query(ends, p=np.inf)[1]]]
+        out = groups.copy()
+        out[members] = int(groups.max()) + 1 + name[parts]
+        return dense(out, int(out.max()) + 1)[0]
+
+
+def _apart(meant: Meant) -> Array:
+    """Return the distances of points that are certainly two, shape (q, q); infinite for others."""
+    distance = np.abs(meant.point[:, None] - meant.point[None]).max(axis=2)
+    with np.errstate(invalid="ignore"):
+        certain = distance > _FARTHER * (meant.reach[:, None] + meant.reach[None])
+    return np.where(certain & (distance > 0), distance, np.inf)
