@@ -31,6 +31,7 @@ _MOST_POINTS = 400
 _MOST_RUNS = 20_000
 _RESOLVED = 2000
 _FLOOR = 1e-16
+_DASHES = ("-", "--", "-.", ":")
 _REACHED = 1e-10  # of the spread of all values, or of the value where they are all equal
 
 
@@ -115,7 +116,8 @@ def convergence(
             if not many:
                 ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
-            ax.plot(steps, middle, color=colour, linewidth=1.6, label=name)
+            # One median may lie on another
+            ax.plot(steps, middle, _DASHES[k % len(_DASHES)], color=colour, linewidth=1.6, label=name)
     for ax, label in zip(axes, ("value above the lowest", "largest gradient component"), strict=True):
         ax.set_yscale("log")
         ax.set_xlabel("step")

@@ -50,8 +50,9 @@ def grid_lines(ax: Axes) -> None:
 
 def name_sides(ax: Axes, plane: tuple[int, ...]) -> None:
     """Write which parameters run to the right and up."""
-    ax.set_xlabel(f"x[{plane[0]}]")
-    ax.set_ylabel(f"x[{plane[1]}]")
+    away = 8.0 if hasattr(ax, "zaxis") else None  # from the numbers, which in space do not push the names away
+    ax.set_xlabel(f"x[{plane[0]}]", labelpad=away)
+    ax.set_ylabel(f"x[{plane[1]}]", labelpad=away)
 
 
 def held_text(at: NDArray[np.float64], plane: tuple[int, ...]) -> str:

@@ -142,8 +142,7 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     side = Side(name, values)
     shown = np.sort(style.ranked(found.basins.counts)[:_MOST_IN_LEGEND])
     all_series = _series(found, shown, side.order)
-    draw = _draw_points if side.values.size == 1 else _draw_curves
-    draw(axes, side, all_series)
+    interval = (_draw_points if side.values.size == 1 else _draw_curves)(axes, side, all_series)
     axes[0].set_ylabel("share of starts (%)")
     top = _end_of_shares(axes[0].dataLim.y1)
     axes[0].set_ylim(-0.02 * top, 1.02 * top)
@@ -155,6 +154,8 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     axes[0].set_xlabel("")
     style.plain_log_ticks(axes[1].yaxis)
     handles, texts = axes[0].get_legend_handles_labels()
+    if shown.size and shown.size <= _MOST_INTERVALS:
+        handles, texts = [*handles, interval], [*texts, "95 % intervals"]
     # On a new figure beside both axes, as a long legend would push them apart
     where: dict[str, Any] = {"loc": "outside right upper"} if new else _BESIDE
     (figure if new else axes[0]).legend(
@@ -183,7 +184,10 @@ def _series(found: BasinSweep, shown: NDArray[np.intp], order: NDArray[np.intp])
     return series
 
 
-def _draw_curves(axes: NDArray[Any], side: Side, all_series: list[Series]) -> None:
+def _draw_curves(axes: NDArray[Any], side: Side, all_series: list[Series]) -> Any:
+    """Draw shares and steps against the values; returns what stands for the intervals in a legend."""
+    from matplotlib.patches import Patch
+
     # Between few values a line is a guess, so they are marked
     mark = {"marker": "o", "markersize": 4} if side.values.size <= _FEW else {}
     for each in all_series:
@@ -192,10 +196,13 @@ def _draw_curves(axes: NDArray[Any], side: Side, all_series: list[Series]) -> No
         axes[0].plot(side.values, each.share, label=each.text, linewidth=1.6, **each.look, **mark)
         if each.steps is not None:
             axes[1].plot(side.values, each.steps, linewidth=1.6, **each.look, **mark)
+    return Patch(color="0.5", alpha=0.25, linewidth=0)
 
 
-def _draw_points(axes: NDArray[Any], side: Side, all_series: list[Series]) -> None:
+def _draw_points(axes: NDArray[Any], side: Side, all_series: list[Series]) -> Any:
     """Draw what comes of one value, side by side around it, as points at one place would hide each other."""
+    from matplotlib.lines import Line2D
+
     low, high = side.ends
     places = low + (high - low) * (np.arange(len(all_series)) + 1.0) / (len(all_series) + 1.0)
     for at, each in zip(places, all_series, strict=True):
@@ -204,6 +211,7 @@ def _draw_points(axes: NDArray[Any], side: Side, all_series: list[Series]) -> No
         axes[0].errorbar(at, each.share, beyond, capsize=3, label=each.text, **look)
         if each.steps is not None:
             axes[1].plot(at, each.steps, **look)
+    return Line2D([], [], color="0.5", marker="|", markersize=12, linestyle="none")
 
 
 def _mark_limits(
