@@ -242,6 +242,8 @@ def test_runs_of_one_value_are_a_level_line(value):
     assert any(float(text.get_text().replace("\N{MINUS SIGN}", "-")) == value for text in ax.get_yticklabels())
     logged = gd.plot.waterfall(runs, log=True)[1]
     assert np.ptp(logged.lines[0].get_ydata()) == 0
+    above = gd.plot.waterfall(runs, log=True, best=value - 3.0)[1]  # a better value is known
+    assert above.get_ylim()[0] < 3.0 < above.get_ylim()[1]
 
 
 def test_a_waterfall_of_one_run_is_a_line():
@@ -314,6 +316,7 @@ def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     assert axes[0].get_title() == "himmelblau, GradientDescent"
     (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
     assert text.startswith("largest rate that\nstays at each")
+    assert figure.legends[0].get_texts()[-1].get_text() == "95 % intervals"
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
     figure, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]

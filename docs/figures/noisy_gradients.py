@@ -102,12 +102,12 @@ def main() -> None:
     left.set_title("ten parameters: ten exact steps would do", fontsize="medium")
     table = [finals(noise, runs) for noise in NOISES]
     at = np.concatenate([[NOISES[1] / 100.0], NOISES[1:]])
-    sizes = (7, 4, 4, 4)  # without noise the first two end at one place
+    sizes = (8, 4, 4, 4)  # of the marks without noise, where the first two end at one place
     for name, colour, marker, size in zip(
         table[0], (looks[0], looks[5], looks[3], looks[2]), "os^D", sizes, strict=True
     ):
         middle = [max(float(np.median(row[name])), 1e-31) for row in table]
-        right.loglog(at[1:], middle[1:], marker + "-", color=colour, markersize=size, label=name)
+        right.loglog(at[1:], middle[1:], marker + "-", color=colour, markersize=4, label=name)
         right.loglog(at[:1], middle[:1], marker, color=colour, markersize=size)
         print(name, " ".join(f"{m:.1e}" for m in middle))
     ticks = [1e-10, 1e-7, 1e-4, 1e-1]

@@ -199,7 +199,7 @@ def draw_surface(
     if not finite.all():
         _shade_floor(ax, grid[..., i], grid[..., j], values)
     style.name_sides(ax, (i, j))
-    ax.set_zlabel("log10(1 + f - lowest)" if log else "value")
+    ax.set_zlabel("log10(1 + f - lowest)" if log else "value", labelpad=8.0)
     return figure, ax, lowest
 
 

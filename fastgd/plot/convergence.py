@@ -268,7 +268,7 @@ def waterfall(
             ax.plot(share, shown, ".", color=colour, markersize=4)
     if log:
         ax.set_yscale("log")
-        ax.set_ylim(0.3 * floor, 1e4 * floor if flat else None)
+        ax.set_ylim(0.3 * floor, 1e4 * floor if as_low_as(highest, reference) else None)
         ax.set_ylabel("final value above the lowest")
     else:
         ax.set_ylabel("final value")
