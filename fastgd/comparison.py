@@ -24,7 +24,7 @@ from fastgd.texts import counted, table_lines
 
 __all__ = ["Comparison", "Contestant", "compare"]
 
-ACCURACY = 1e-6  # of the global minimum's value, relative to max(|value|, 1)
+ACCURACY = 1e-6  # of a minimum's value, relative to max(|value|, 1)
 COLUMNS = (
     ("optimizer", "optimizer"), ("global", "global"), ("global_interval", "95 % interval"), ("elsewhere", "elsewhere"),
     ("elsewhere_interval", "95 % interval"), ("settled", "settled"), ("values", "values/run"),
@@ -348,7 +348,7 @@ def compare(
 
     def contestant(key: str, name: str) -> Contestant:
         own = basins[key]
-        at_global = own.fun <= lowest + ACCURACY * max(abs(lowest), 1.0)
+        at_global = as_low_as(own.fun, lowest)
         settled = own.labels >= 0
         found = settled & (at_global[np.where(settled, own.labels, 0)] if len(own) else False)
         met = None if reference is None else basin_agreement(own, basins["reference"])
@@ -366,6 +366,19 @@ def lowest_value(problem: Problem, basins: Mapping[str, Basins]) -> float:
         return float(np.min(problem.value(problem.minima)))
     values = [float(each.fun.min()) for each in basins.values() if len(each)]
     return min(values, default=float("nan"))
+
+
+def as_low_as(values: Any, lowest: float) -> Any:
+    """Tell which values count as equal to the lowest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.comparison import as_low_as
+    >>> as_low_as(np.array([-70.0, -69.99995, -69.9]), -70.0)
+    array([ True,  True, False])
+    """
+    return values <= lowest + ACCURACY * max(abs(lowest), 1.0)
 
 
 def named_optimizers(optimizers: Any) -> dict[str, Method]:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 import matplotlib
 import numpy as np
@@ -61,7 +62,7 @@ def test_ends_tell_how_a_run_ended(problem):
     _, ax = gd.plot.trajectories(runs)
     assert runs.status.tolist() == [2, 2, 3] or runs.status.tolist() == [0, 2, 3]
     markers = [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1][1::2]
-    assert markers[1:] == ["s", "X"]
+    assert (markers[0], markers[2]) == ("s", "X")  # in the order of the rates
 
 
 def test_paths_on_a_surface(recorded):
@@ -92,6 +93,51 @@ def test_a_moving_picture(recorded, tmp_path):
         gd.plot.animation(recorded, tmp_path / "way.avi")
     with pytest.raises(ValueError, match="frames must be"):
         gd.plot.animation(recorded, tmp_path / "way.gif", frames=1)
+
+
+def test_a_moving_picture_of_one_parameter_goes_along_the_graph(tmp_path):
+    from PIL import Image
+
+    wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + 0.3 * x[0], dim=1, bounds=(-2, 2), name="wells")
+    runs = {name: gd.minimize(wells, [[-1.8], [1.9]], rule, record=every, max_steps=30)
+            for name, rule, every in (("plain", PLAIN, 1), ("Adam", ADAM, 3))}  # fmt: skip
+    heard: list[tuple[int, int]] = []
+    file = gd.plot.animation(runs, tmp_path / "wells.gif", frames=4, progress=lambda *a: heard.append(a))
+    assert heard == [(k, 4) for k in range(1, 5)]
+    with Image.open(file) as movie:
+        assert movie.n_frames == 4
+        blue, orange = (np.array([int(code[k : k + 2], 16) for k in (1, 3, 5)]) for code in style.PALETTE[:2])
+        means = []
+        for k in range(4):
+            movie.seek(k)
+            picture = np.asarray(movie.convert("RGB"), dtype=float)[:-60]  # without the legend
+            where = [np.argwhere(np.abs(picture - colour).max(axis=-1) < 40) for colour in (blue, orange)]
+            means.append([at[:, 0].mean() for at in where])
+    # Rows count from the top, and both come down, each along a wall
+    assert (np.diff(means, axis=0)[0] > 0).all()
+
+
+def test_moving_pictures_of_results_recorded_at_other_distances(problem, monkeypatch, tmp_path):
+    from fastgd.plot import movies
+
+    seen = []
+
+    class Writer:
+        def saving(self, figure, path, dpi):
+            self.ax = figure.axes[0]
+            return nullcontext()
+
+        def grab_frame(self):
+            heads = [line.get_xydata()[0] for line in self.ax.lines if line.get_marker() == "o"]
+            seen.append((int(self.ax.get_title().split()[-1].replace(",", "")), heads))
+
+    monkeypatch.setattr(movies, "movie_writer", lambda target, fps: Writer())
+    runs = {str(every): gd.minimize(problem, [[0.0, 0.0]], PLAIN, record=every, max_steps=24) for every in (1, 4)}
+    gd.plot.animation(runs, tmp_path / "way.gif")
+    assert [step for step, _ in seen] == list(range(len(seen)))
+    for step, heads in seen:
+        if step % 4 == 0:
+            np.testing.assert_allclose(heads[0], heads[1])
 
 
 def test_without_ffmpeg_an_mp4_is_refused_and_a_gif_is_named(recorded, tmp_path):
@@ -180,6 +226,36 @@ def test_a_waterfall_keeps_every_step_of_a_million_runs():
     assert legend_texts(logged) == ["a", "b"]
 
 
+@pytest.mark.parametrize("value", [0.0, -7.0, 500.0])
+def test_runs_of_one_value_are_a_level_line(value):
+    bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 + value, dim=2, bounds=(-2, 2), name="bowl")
+    runs = gd.minimize(bowl, bowl.sample(50, seed=0), ADAM)
+    assert np.ptp(runs.fun) > 0
+    figure, ax = gd.plot.waterfall(runs)
+    line = ax.lines[0]
+    assert line.get_xdata()[[0, -1]].tolist() == [0, 100]
+    heights = ax.transAxes.inverted().transform(ax.transData.transform(line.get_xydata()))[:, 1]
+    assert np.ptp(heights) < 1e-5
+    assert ax.get_title() == f"bowl, 50 runs, all at {value:g}"
+    figure.canvas.draw()
+    assert ax.yaxis.get_offset_text().get_text() == ""
+    assert any(float(text.get_text().replace("\N{MINUS SIGN}", "-")) == value for text in ax.get_yticklabels())
+    logged = gd.plot.waterfall(runs, log=True)[1]
+    assert np.ptp(logged.lines[0].get_ydata()) == 0
+    above = gd.plot.waterfall(runs, log=True, best=value - 3.0)[1]  # a better value is known
+    assert above.get_ylim()[0] < 3.0 < above.get_ylim()[1]
+
+
+def test_a_waterfall_of_one_run_is_a_line():
+    runs = gd.minimize(gd.problems.himmelblau(), [[0.0, 0.0]], ADAM)
+    _, ax = gd.plot.waterfall(runs)
+    assert ax.lines[0].get_xdata().tolist() == [0, 100]
+    assert ax.get_title() == "himmelblau, 1 run, all at 0"
+    values, none = np.array([0.0, 0.0, np.nan]), np.zeros(3, dtype=np.int8)
+    parted = gd.Result(np.zeros((3, 2)), values, values, none.astype(int), none, None, gd.problems.himmelblau())
+    assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs"
+
+
 def test_learning_rates_say_how_each_went():
     bowl = gd.Problem(lambda x: x[0] ** 2, dim=1, bounds=(-11, 11), name="square")
     figure, axes = gd.plot.learning_rates(bowl, [10.0], PLAIN, [0.01, 0.3, 0.95, 1.1], max_steps=30)
@@ -240,6 +316,7 @@ def test_a_sweep_marks_the_limits_of_plain_descent(problem):
     assert axes[0].get_title() == "himmelblau, GradientDescent"
     (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
     assert text.startswith("largest rate that\nstays at each")
+    assert figure.legends[0].get_texts()[-1].get_text() == "95 % intervals"
     by_adam = gd.sweep_basins(problem, ADAM, {"lr": [0.01, 0.1]}, n_starts=100)
     figure, axes = gd.plot.sweep(by_adam)
     assert not [line for line in axes[0].lines if line.get_linestyle() == ":"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -66,3 +67,31 @@ def test_rules_without_a_closed_form_say_none():
 def test_a_curvature_that_is_no_number_is_refused(curvature):
     with pytest.raises(TypeError, match="curvature"):
         gd.GradientDescent(lr=1.0).largest_stable_rate(curvature)
+
+
+@pytest.mark.parametrize(("rule", "text"), [
+    (gd.GradientDescent(lr=1, weight_decay=0.1), r"$2 / (\lambda_{\max} + w)$ with weight decay $w$"),
+    (gd.Momentum(lr=1), r"$2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$"),
+    (
+        gd.Momentum(lr=1, dampening=0.1),
+        r"$2\,(1 + \mu) / ((1 - d)\,\lambda_{\max})$ with momentum $\mu$, dampening $d$",
+    ),
+    (gd.Momentum(lr=1, averaged=True), r"$2\,(1 + \mu) / ((1 - \mu)\,\lambda_{\max})$ with momentum $\mu$"),
+    (
+        gd.Nesterov(lr=1, weight_decay=1),
+        r"$2\,(1 + \mu) / ((1 + 2 \mu)\,(\lambda_{\max} + w))$ with momentum $\mu$, weight decay $w$",
+    ),
+])  # fmt: skip
+def test_formulas_name_their_letters(rule, text):
+    assert rule.stable_rate().text == text
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_formula_is_that_of_the_number(name):
+    rule = RULES[name]
+    formula = rule.stable_rate().text.split("$")[1]
+    for latex, python in ((r"\lambda_{\max}", "curvature"), (r"\mu", "mu"), (r"\,", " * ")):
+        formula = formula.replace(latex, python)
+    formula = re.sub(r"(\d) mu", r"\1 * mu", formula)
+    letters = {"mu": getattr(rule, "momentum", None), "d": getattr(rule, "dampening", None), "w": rule.weight_decay}
+    assert eval(formula, {}, {"curvature": 3.0, **letters}) == pytest.approx(rule.largest_stable_rate(3.0), rel=1e-12)

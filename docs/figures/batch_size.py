@@ -93,7 +93,7 @@ def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 400
     file = Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parent.parent / "_static" / "batch-size.png")
     problem, looks = line(), gd.plot.style.PALETTE
-    figure = Figure(figsize=(10.8, 4.0), layout="constrained")
+    figure = Figure(figsize=(10.8, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3, sharey=True)
     colours = {1: looks[5], 8: looks[0], 64: looks[2], SAMPLES: "#000000"}
     for (size, colour), style in zip(colours.items(), ("-", "--", "-.", ":"), strict=True):
@@ -110,8 +110,9 @@ def main() -> None:
         drawn = [floors(problem, lr, size, seeds, replace=True) for lr in rates]
         shuffled = [floors(problem, lr, size, seeds, replace=False) for lr in rates]
         fine = np.geomspace(rates[0], rates[-1], 100)
-        middle.loglog(rates, drawn, marker, color=colours[size], markersize=5, label=f"batch {size}, independent")
-        middle.loglog(rates, shuffled, marker, color=colours[size], markersize=5, fillstyle="none", label="in epochs")
+        for values, fill, how in ((drawn, "full", "independent"), (shuffled, "none", "in epochs")):
+            look = {"color": colours[size], "markersize": 5, "fillstyle": fill}
+            middle.loglog(rates, values, marker, label=f"batch {size}, {how}", **look)
         middle.loglog(fine, theory(problem, fine, size), color=colours[size], linewidth=1)
         expected = theory(problem, rates, size)
         print(f"batch {size}, over theory: independent {np.round(drawn / expected, 2)}")
@@ -128,7 +129,7 @@ def main() -> None:
     left.set_ylim(1e-8, 20.0)
     for ax in (left, middle, right):
         ax.grid(alpha=0.3, linewidth=0.6)
-        ax.legend(fontsize="x-small", loc="lower left" if ax is not middle else "lower right")
+        ax.legend(fontsize="small", loc="lower left" if ax is not middle else "lower right")
     figure.savefig(file, dpi=160)
 
 

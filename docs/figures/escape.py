@@ -75,7 +75,7 @@ def main() -> None:
     panels = figure.subplots(2, 2, sharey=True)
     cases = (
         (off_saddle, np.geomspace(2e-3, 0.5, 13), f"off a saddle within {SADDLE_STEPS} steps"),
-        (out_of_well, np.geomspace(0.5, 5.0, 13), f"out of a poor minimum within {WELL_STEPS} steps"),
+        (out_of_well, np.geomspace(0.5, 5.0, 13), f"out of a poor minimum within {WELL_STEPS:,} steps"),
     )
     for (escaped, noise, title), (left, right) in zip(cases, panels, strict=True):
         draw_line(left, noise, escaped(noise=noise[:, None], seed=seeds), color="#0072B2", marker="o", label="fastgd")

@@ -93,7 +93,7 @@ def main() -> None:
     for noise, colour, marker in zip(SHOWN, (looks[0], looks[2], looks[1], looks[5]), "osD^", strict=True):
         found = searched(noise, runs)
         path = np.nanmedian(excess(found.trace), axis=0)[: N + 4]
-        name = "exact" if noise == 0 else f"noise {noise:g}"
+        name = "exact" if noise == 0 else f"noise {gd.plot.style.tick_text(noise)}"
         left.semilogy(path, marker + "-", color=colour, markersize=4, label=name)
         lost = np.nanmedian(conjugacy(found.trace), axis=0)
         print(f"noise {noise:g}: after {N} steps {path[N]:.1e}, largest cosines {np.round(lost[: N - 1], 3)}")
@@ -102,10 +102,13 @@ def main() -> None:
     left.set_title("ten parameters: ten exact steps would do", fontsize="medium")
     table = [finals(noise, runs) for noise in NOISES]
     at = np.concatenate([[NOISES[1] / 100.0], NOISES[1:]])
-    for name, colour, marker in zip(table[0], (looks[0], looks[5], looks[3], looks[2]), "os^D", strict=True):
+    sizes = (8, 4, 4, 4)  # of the marks without noise, where the first two end at one place
+    for name, colour, marker, size in zip(
+        table[0], (looks[0], looks[5], looks[3], looks[2]), "os^D", sizes, strict=True
+    ):
         middle = [max(float(np.median(row[name])), 1e-31) for row in table]
         right.loglog(at[1:], middle[1:], marker + "-", color=colour, markersize=4, label=name)
-        right.loglog(at[:1], middle[:1], marker, color=colour, markersize=4)
+        right.loglog(at[:1], middle[:1], marker, color=colour, markersize=size)
         print(name, " ".join(f"{m:.1e}" for m in middle))
     ticks = [1e-10, 1e-7, 1e-4, 1e-1]
     right.set_xticks([at[0], *ticks], ["none", *(f"$10^{{{round(math.log10(t))}}}$" for t in ticks)])

@@ -54,8 +54,9 @@ def draw(ratio: np.ndarray, steps: np.ndarray, rates: tuple[np.ndarray, np.ndarr
     above = ax.imshow(lost, origin="lower", extent=extent, cmap="Oranges", vmin=0, vmax=2.7, aspect="auto")
     ax.set_xlabel("learning rate of the output layer, log$_{10}$")
     ax.set_ylabel("learning rate of the hidden layer, log$_{10}$")
-    figure.colorbar(below, ax=ax, label="converged: last losses over the first, log$_{10}$", shrink=0.8)
+    # The first one stands outside, so in the order of the picture the last one comes first
     figure.colorbar(above, ax=ax, label="not converged: steps until then, log$_{10}$", shrink=0.8)
+    figure.colorbar(below, ax=ax, label="converged: last losses over the first, log$_{10}$", shrink=0.8)
     figure.savefig(file, dpi=160)
 
 

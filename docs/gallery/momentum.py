@@ -22,7 +22,7 @@ optimizers = {
     "heavy ball": gd.Momentum(lr=4 / (np.sqrt(steep) + np.sqrt(flat)) ** 2, momentum=best),
     "Nesterov": gd.Nesterov(lr=1 / steep, momentum=(np.sqrt(k) - 1) / (np.sqrt(k) + 1)),
 }
-problem = gd.Problem(valley, dim=2, bounds=[(-6, 2), (-3, 3)])
+problem = gd.Problem(valley, dim=2, bounds=[(-6, 2), (-4, 4)])
 runs = {name: gd.minimize(problem, [[-5.0, -2.0]], rule, record=1) for name, rule in optimizers.items()}
 gd.plot.trajectories(runs, out=OUT / "momentum-paths.png", title="a valley with curvatures 0.1 and 2")
 gd.plot.convergence(runs, out=OUT / "momentum-convergence.png", title="one run of each")

@@ -183,7 +183,7 @@ def swept_rule(found: BasinSweep) -> Any:
     None where it has no known `largest_stable_rate` at the attractors.
     """
     optimizer = found.optimizer
-    if optimizer.largest_stable_rate(1.0) is None:
+    if optimizer.stable_rate() is None:
         return None
     # The curvature of an attractor is that found at one of the values, but a decay moves the minimum itself.
     if "weight_decay" in found.over:

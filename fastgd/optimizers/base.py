@@ -14,6 +14,8 @@ from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
 from fastgd.searches import LineSearch
 
+from .stable_rate import StableRate
+
 if TYPE_CHECKING:
     from .state import State
 
@@ -141,8 +143,23 @@ class Method:
         """What may vary from run to run, by name."""
         return {}
 
+    def stable_rate(self) -> StableRate | None:
+        """What `largest_stable_rate` computes, with its formula for pictures; None where no closed form is known."""
+        return None
+
     def largest_stable_rate(self, curvature: Any) -> Any:
-        """The rate below which the method stays at a minimum, where a closed form is known; else None.
+        r"""The rate below which the method stays at a minimum of largest curvature :math:`\lambda`.
+
+        .. math::
+
+            \text{gradient descent:} \quad \frac{2}{\lambda + w}, \qquad
+            \text{momentum:} \quad \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}, \qquad
+            \text{Nesterov:} \quad \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
+
+        with weight decay w, momentum :math:`\mu` and dampening d, for which :math:`\mu` stands where momentum is
+        `averaged`.  It is the limit of small steps near the minimum at a constant rate; a run from afar may need a
+        smaller one.  With weight decay the minimum is that of :math:`f(x) + w |x|^2 / 2`.  Noise, batches and clipping
+        are left out.
 
         Parameters
         ----------
@@ -152,9 +169,28 @@ class Method:
         Returns
         -------
         float, ndarray or None
-            Broadcast with the hyperparameters.  `lr` itself plays no part.
+            Broadcast with the hyperparameters, in which `lr` plays no part.  Infinite where :math:`\lambda + w` is 0, 0
+            where it is negative.  None where no closed form is known, as for all other rules and where a line search
+            chooses the rate.
+
+        Raises
+        ------
+        TypeError
+            If the curvature is no number and no array of numbers.
+
+        References
+        ----------
+        B. T. Polyak, Introduction to Optimization, Optimization Software, New York 1987.
+
+        Examples
+        --------
+        >>> import fastgd as gd
+        >>> rules = gd.GradientDescent(lr=1), gd.Momentum(lr=1, momentum=0.5), gd.Nesterov(lr=1, momentum=0.5)
+        >>> [float(rule.largest_stable_rate(4.0)) for rule in rules]
+        [0.5, 0.75, 0.375]
         """
-        return None
+        real, limit = real_array(curvature, "curvature"), self.stable_rate()
+        return None if limit is None else limit.at(real)
 
     def search(self, length: int) -> Search | None:
         """The line search and the directions in so many parameters, for methods that have them."""

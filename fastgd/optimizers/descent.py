@@ -7,79 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastgd.boxes import real_array
 from fastgd.jit.masks import select
 from fastgd.searches import LineSearch
 
 from .base import Optimizer, Rule, Search, decayed_by, hyper
 from .line_search import last_fall, steepest
+from .stable_rate import StableRate
 
 __all__ = ["GradientDescent", "Momentum", "Nesterov"]
 
 
-class KnownLimit:
-    """A rule of which is known up to which rate it stays at a minimum."""
-
-    weight_decay: Any
-
-    def _stable_product(self) -> Any:
-        """The largest rate times the curvature, at which one of the factors of a step is -1."""
-        raise NotImplementedError
-
-    def largest_stable_rate(self, curvature: Any) -> Any:
-        r"""The rate below which the rule stays at a minimum of largest curvature :math:`\lambda`.
-
-        .. math::
-
-            \text{gradient descent:} \quad \frac{2}{\lambda + w}, \qquad
-            \text{momentum:} \quad \frac{2\,(1 + \mu)}{(1 - d)\,(\lambda + w)}, \qquad
-            \text{Nesterov:} \quad \frac{2\,(1 + \mu)}{(1 + 2 \mu)\,(\lambda + w)}
-
-        with weight decay w, momentum :math:`\mu` and dampening d, for which :math:`\mu` stands where momentum is
-        `averaged`.  It is the limit of small steps near the minimum at a constant rate; a run from afar may need a
-        smaller one.  With weight decay the minimum is that of :math:`f(x) + w |x|^2 / 2`.  Noise, batches and clipping
-        are left out.
-
-        Parameters
-        ----------
-        curvature : float or array_like
-            Largest eigenvalue of the Hessian there, such as `fastgd.Classification.sharpness`.
-
-        Returns
-        -------
-        float, ndarray or None
-            Broadcast with the hyperparameters, in which `lr` plays no part.  Infinite where :math:`\lambda + w` is 0, 0
-            where it is negative.  None where a line search chooses the rate.
-
-        Raises
-        ------
-        TypeError
-            If the curvature is no number and no array of numbers.
-
-        References
-        ----------
-        B. T. Polyak, Introduction to Optimization, Optimization Software, New York 1987.
-
-        Examples
-        --------
-        >>> import fastgd as gd
-        >>> float(gd.GradientDescent(lr=0.1).largest_stable_rate(4.0))
-        0.5
-        >>> float(gd.Momentum(lr=0.1, momentum=0.5).largest_stable_rate(4.0))
-        0.75
-        >>> float(gd.Nesterov(lr=0.1, momentum=0.5).largest_stable_rate(4.0))
-        0.375
-        """
-        product, total = self._stable_product(), real_array(curvature, "curvature") + self.weight_decay
-        if product is None:
-            return None
-        with np.errstate(divide="ignore", invalid="ignore"):
-            limit = np.where(total > 0, product / total, np.where(total < 0, 0.0, np.inf))
-        return np.where(np.isnan(total), np.nan, limit)[()]
-
-
 @dataclass(frozen=True, eq=False)
-class GradientDescent(KnownLimit, Optimizer):
+class GradientDescent(Optimizer):
     r"""Gradient descent, :math:`x \leftarrow x - \eta\, g`.
 
     Parameters
@@ -129,8 +68,8 @@ class GradientDescent(KnownLimit, Optimizer):
         """The line search along -g, if the rate is one."""
         return Search(self.lr, steepest(length), last_fall, restart=1) if isinstance(self.lr, LineSearch) else None
 
-    def _stable_product(self) -> Any:
-        return None if isinstance(self.lr, LineSearch) else 2.0
+    def stable_rate(self) -> StableRate | None:
+        return None if isinstance(self.lr, LineSearch) else StableRate(2.0, self.weight_decay, "2")
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -146,7 +85,7 @@ class GradientDescent(KnownLimit, Optimizer):
 
 
 @dataclass(frozen=True, eq=False)
-class Momentum(KnownLimit, Optimizer):
+class Momentum(Optimizer):
     r"""Gradient descent with momentum, the heavy ball.
 
     .. math:: b \leftarrow \mu\, b + (1 - d)\, g, \qquad x \leftarrow x - \eta\, b
@@ -209,11 +148,17 @@ class Momentum(KnownLimit, Optimizer):
         if self.bias_correction and not self.averaged:
             raise ValueError("Momentum: bias_correction=True is for the averaged form: write averaged=True too")
 
-    def _stable_product(self) -> Any:
+    def stable_rate(self) -> StableRate:
         # Along an eigenvector a step multiplies the error by the roots of z² - (1 + μ - η (1 - d) (λ + w)) z + μ.
-        part = 1.0 - np.asarray(self.momentum if self.averaged else self.dampening)
+        momentum, dampening = np.asarray(self.momentum), np.asarray(self.dampening)
+        letters, below = {"momentum": r"\mu"}, ""
+        if self.averaged:
+            dampening, below = momentum, r"(1 - \mu)"
+        elif dampening.any():
+            letters["dampening"], below = "d", "(1 - d)"
         with np.errstate(divide="ignore"):
-            return 2.0 * (1.0 + np.asarray(self.momentum)) / part
+            product = 2.0 * (1.0 + momentum) / (1.0 - dampening)
+        return StableRate(product, self.weight_decay, r"2\,(1 + \mu)", below, letters)
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)
@@ -253,7 +198,7 @@ class Momentum(KnownLimit, Optimizer):
 
 
 @dataclass(frozen=True, eq=False)
-class Nesterov(KnownLimit, Optimizer):
+class Nesterov(Optimizer):
     r"""Nesterov's accelerated gradient.
 
     The gradient is taken ahead, where the momentum is about to carry the point (``look_ahead=True``):
@@ -296,10 +241,11 @@ class Nesterov(KnownLimit, Optimizer):
     weight_decay: Any = hyper(0.0)
     look_ahead: bool = False
 
-    def _stable_product(self) -> Any:
+    def stable_rate(self) -> StableRate:
         # Along an eigenvector by the roots of z² - (1 + μ) q z + μ q, with q = 1 - η (λ + w).
         momentum = np.asarray(self.momentum)
-        return 2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum)
+        product = 2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum)
+        return StableRate(product, self.weight_decay, r"2\,(1 + \mu)", r"(1 + 2 \mu)", {"momentum": r"\mu"})
 
     def rule(self) -> Rule:
         decayed = decayed_by(self.weight_decay)

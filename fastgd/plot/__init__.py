@@ -11,10 +11,11 @@ from fastgd.plot.convergence import convergence, waterfall
 from fastgd.plot.disconnectivity import disconnectivity
 from fastgd.plot.grids import basins_grid, basins_stack
 from fastgd.plot.layers import layer_gradients
+from fastgd.plot.movies import animation
 from fastgd.plot.rates import learning_rates, schedules
 from fastgd.plot.slices import line, plane
 from fastgd.plot.sweeps import sweep
-from fastgd.plot.trajectories import animation, trajectories
+from fastgd.plot.trajectories import trajectories
 
 __all__ = [
     "animation", "basins", "basins_grid", "basins_stack", "compare", "contour", "convergence", "disconnectivity",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap
 from fastgd.basins.clusters import group_points
+from fastgd.comparison import as_low_as
 from fastgd.plot import style
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _limits(counts: NDArray[np.int64], fun: Array) -> tuple[float, float] | None
     order = np.argsort(fun, kind="stable")
     reached = np.cumsum(counts[order]) >= 0.98 * counts.sum()
     low, high = float(fun[order[0]]), float(fun[order[int(np.argmax(reached))]])
-    return (low, high) if high - low > 1e-6 * max(1.0, abs(low), abs(high)) else None
+    return None if as_low_as(high, low) else (low, high)
 
 
 def _map_of_values() -> Any:

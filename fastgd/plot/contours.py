@@ -51,7 +51,8 @@ def contour(
 
     Bands of equal area show valley floors and high walls alike, where values span many powers of ten; further bands go
     down into narrow minima. The bands are shades of grey, the lowest darkest, so that colours are free for what is
-    drawn on top; the first and the last one go on below and above the scale.
+    drawn on top; the first and the last one go on below and above the scale. Where the function has no finite value, as
+    beyond the logarithm of a negative number, lines are hatched, and a legend says so.
 
     Parameters
     ----------
@@ -111,6 +112,7 @@ def contour(
             known[:, i], known[:, j], "+", color="white", markersize=10, markeredgewidth=1.8,
             path_effects=style.edges((4.2, "black")),
         )  # fmt: skip
+    style.legend_below(ax)
     style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
     target.save(figure)
@@ -131,7 +133,7 @@ def surface(
     view: tuple[float, float] = (35.0, -60.0),
     title: str | None = None,
 ) -> tuple[Figure, Any]:
-    """Draw a landscape from the side.
+    """Draw a landscape from the side; below where the function has no finite value the floor is grey.
 
     Parameters
     ----------
@@ -175,6 +177,7 @@ def surface(
     target = figures.target(out, tight=ax is None)
     figure, ax, _ = draw_surface(problem, ax, problem.grid(shape, plane, at, bounds), plane, log)
     ax.view_init(*view)
+    style.legend_below(ax)
     ax.set_title(problem.name if title is None else title)
     target.save(figure)
     return figure, ax
@@ -187,14 +190,32 @@ def draw_surface(
     figure, ax = figures.new_space(ax, (6.8, 5.6))
     i, j = (int(k) % problem.dim for k in plane)
     values = problem.value(grid)
-    lowest = lowest_of(values)
+    lowest, finite = lowest_of(values), np.isfinite(values)
+    height = np.where(finite, lifted(values, lowest, log), np.nan)
     ax.plot_surface(
-        grid[..., i], grid[..., j], lifted(values, lowest, log), cmap="cividis", rstride=1, cstride=1, linewidth=0,
-        antialiased=True, alpha=0.85,
+        grid[..., i], grid[..., j], height, cmap="cividis", rstride=1, cstride=1, linewidth=0, antialiased=True,
+        alpha=0.85,
     )  # fmt: skip
+    if not finite.all():
+        _shade_floor(ax, grid[..., i], grid[..., j], values)
     style.name_sides(ax, (i, j))
-    ax.set_zlabel("log10(1 + f - lowest)" if log else "value")
+    ax.set_zlabel("log10(1 + f - lowest)" if log else "value", labelpad=8.0)
     return figure, ax, lowest
+
+
+def _shade_floor(ax: Any, a: NDArray[np.float64], b: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Shade the floor below where a function has no finite value, with a text for a legend."""
+    bottom, finite = ax.get_zlim()[0], np.isfinite(values)
+    # The surface leaves out the cells of which a corner is missing
+    there = finite[1:, 1:] & finite[:-1, 1:] & finite[1:, :-1] & finite[:-1, :-1]
+    colours = np.where(there[..., None], 0.0, [0.75, 0.75, 0.75, 1.0])
+    ax.plot_surface(
+        a, b, np.full(a.shape, bottom), facecolors=colours, rstride=1, cstride=1, linewidth=0, antialiased=False,
+        shade=False, zorder=0.5,
+    )  # fmt: skip
+    ax.computed_zorder = False  # Matplotlib orders whole surfaces by their middle, and would draw the floor on top
+    ax.set_zlim(bottom=bottom)
+    ax.plot([], [], [], "s", color="0.75", markersize=9, label=style.undefined_look(values)["label"])
 
 
 def lifted(values: NDArray[np.float64], lowest: float, log: bool) -> NDArray[np.float64]:
@@ -244,7 +265,7 @@ def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64]
 def mark_kinds(
     ax: Axes, x: NDArray[np.float64], kinds: NDArray[np.str_], plane: tuple[int, int], grid: NDArray[np.float64]
 ) -> None:
-    """Mark points by their kinds, with a legend below, and with their numbers where they are few."""
+    """Mark points by their kinds, and with their numbers where they are few."""
     shown = in_plane(x, plane, grid)
     for kind, marker, colour in KIND_MARKS:
         some = x[shown & (kinds == kind)][:, plane]
@@ -259,8 +280,6 @@ def mark_kinds(
                 str(k), (x[k, plane[0]], x[k, plane[1]]), (7, 4), textcoords="offset points", fontsize=10,
                 path_effects=style.edges((2.5, "white")),
             )  # fmt: skip
-    if (shown & (kinds != "")).any():
-        style.legend_below(ax)
 
 
 def check_plane(problem: Any) -> None:
@@ -279,14 +298,19 @@ def lowest_of(values: NDArray[np.float64]) -> float:
 def bands(
     figure: Figure, ax: Axes, a: NDArray[np.float64], b: NDArray[np.float64], values: NDArray[np.float64], scale: bool
 ) -> None:
-    """Fill the axes with bands between round levels of a function, ``values[i, j]`` at (a[i], b[j])."""
+    """Fill the axes with bands between round levels of ``values[i, j]`` at (a[i], b[j]); hatched if not finite."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.patches import Rectangle
 
     lowest_of(values)
     finite = values[np.isfinite(values)]
     levels = round_levels(finite, _BANDS)
     greys = ListedColormap([str(grey) for grey in np.linspace(*_SHADES, levels.size + 1)])
     shown = np.ma.masked_invalid(values).T
+    if finite.size < values.size:
+        # Below the bands, which leave out what touches such a point
+        below = style.undefined_look(values)
+        ax.add_patch(Rectangle((a[0], b[0]), a[-1] - a[0], b[-1] - b[0], zorder=0.5, **below))
     norm = BoundaryNorm(levels, greys.N, extend="both")
     filled = ax.contourf(a, b, shown, levels=levels, cmap=greys, norm=norm, extend="both")
     ax.contour(a, b, shown, levels=levels, colors="0.2", linewidths=0.35, linestyles="solid")

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.calls import explain_calls
+from fastgd.comparison import as_low_as
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
 from fastgd.plot import figures, style
 from fastgd.plot.groups import groups, varied
-from fastgd.texts import counted
+from fastgd.texts import counted, decimals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,8 @@ _MOST_POINTS = 400
 _MOST_RUNS = 20_000
 _RESOLVED = 2000
 _FLOOR = 1e-16
+_DASHES = ("-", "--", "-.", ":")
+_REACHED = 1e-10  # of the spread of all values, or of the value where they are all equal
 
 
 @explain_calls()
@@ -112,7 +115,8 @@ def convergence(
             if not many:
                 ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
-            ax.plot(steps, middle, color=colour, linewidth=1.6, label=name)
+            # One median may lie on another
+            ax.plot(steps, middle, _DASHES[k % len(_DASHES)], color=colour, linewidth=1.6, label=name)
     for ax, label in zip(axes, ("value above the lowest", "largest gradient component"), strict=True):
         ax.set_yscale("log")
         ax.set_xlabel("step")
@@ -194,7 +198,8 @@ def waterfall(
     """Draw the final values of all runs in ascending order.
 
     A flat step is a minimum, and its width is the share of runs that found it. As the axis is the share and not the
-    number, and only points that a printed page can tell apart are drawn, a million runs read like a hundred.
+    number, and only points that a printed page can tell apart are drawn, a million runs read like a hundred. Where all
+    values are equal, to a millionth of the larger of 1 and their size, they are a level line, and the title says so.
 
     Parameters
     ----------
@@ -208,7 +213,7 @@ def waterfall(
         The lowest value, from which a logarithmic axis counts; by default the lowest of all runs.
     log : bool
         Whether to draw the distance from `best` on a logarithmic axis, where what is closer than ten digits of the
-        spread counts as reached; else the values themselves.
+        spread, or of the value where all are equal, counts as reached; else the values themselves.
     title : str, optional
         By default the name of the problem.
 
@@ -244,31 +249,41 @@ def waterfall(
     lowest = min(values[0] for values in finals.values() if values.size)
     highest = max(values[-1] for values in finals.values() if values.size)
     reference = lowest if best is None else float(best)
-    floor = 1e-10 * max(highest - reference, 1e-300)
+    flat = bool(as_low_as(highest, lowest))
+    size = max(abs(lowest), 1.0)
+    floor = _REACHED * max(highest - reference, size if flat else 1e-300)
     for k, (name, result) in enumerate(named.items()):
         values, total = finals[name], result.fun.size
         if not values.size:
             continue
         pick = resolved(values)
         shown = np.maximum(values[pick] - reference, floor) if log else values[pick]
+        share = 100.0 * (pick + 1) / total
         colour = style.PALETTE[k % len(style.PALETTE)]
-        ax.plot(100.0 * (pick + 1) / total, shown, drawstyle="steps-pre", color=colour, linewidth=1.6, label=name)
+        # The first run takes its share too
+        steps = np.concatenate([[0.0], share]), np.concatenate([shown[:1], shown])
+        ax.plot(*steps, drawstyle="steps-pre", color=colour, linewidth=1.6, label=name)
         if total <= 200:
-            ax.plot(100.0 * (pick + 1) / total, shown, ".", color=colour, markersize=4)
+            ax.plot(share, shown, ".", color=colour, markersize=4)
     if log:
         ax.set_yscale("log")
-        ax.set_ylim(bottom=0.3 * floor)
+        ax.set_ylim(0.3 * floor, 1e4 * floor if as_low_as(highest, reference) else None)
         ax.set_ylabel("final value above the lowest")
     else:
         ax.set_ylabel("final value")
+        ax.ticklabel_format(axis="y", useOffset=False)
+        if flat:  # or rounding would fill the axis
+            ax.set_ylim(lowest - 0.5 * size, lowest + 0.5 * size)
     ax.set_xlim(0, 100)
     ax.set_xlabel("runs in ascending order (%)")
     style.grid_lines(ax)
     if len(named) > 1:
         ax.legend(frameon=False, loc="upper left")
     first = next(iter(named.values()))
-    count = f"{max(result.fun.size for result in named.values()):,} runs"
-    ax.set_title(f"{getattr(first.problem, 'name', '')}, {count}".strip(", ") if title is None else title)
+    text = f"{getattr(first.problem, 'name', '')}, {counted(max(each.fun.size for each in named.values()), 'run')}"
+    if flat and all(finals[name].size == result.fun.size for name, result in named.items()):
+        text += f", all at {round(lowest, decimals(size, 6)) + 0.0:.6g}"
+    ax.set_title(text.strip(", ") if title is None else title)
     target.save(figure)
     return figure, ax
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fastgd.basins import BasinSweep
 from fastgd.basins.sweep import swept_rule
-from fastgd.comparison import ACCURACY
-from fastgd.optimizers import GradientDescent, Momentum, Nesterov
+from fastgd.comparison import as_low_as
 from fastgd.plot import figures, style
 from fastgd.plot.grids import place_text
+from fastgd.plot.sides import Side
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,10 +33,10 @@ class Panel(NamedTuple):
 
 
 class Stable(NamedTuple):
-    """The largest rates that stay at the lowest minimum: their line, and the rule with the values swept."""
+    """The largest rates that stay at the lowest minimum: their line, and their formula."""
 
     line: tuple[Array, Array]
-    rule: Any
+    formula: str
 
 
 def check_panels(found: BasinSweep, show: Any) -> list[Panel]:
@@ -79,14 +79,13 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
 def lowest_attractors(found: BasinSweep) -> NDArray[np.intp]:
     """Return the numbers of the attractors at the lowest value found."""
     fun = found.basins.fun
-    return np.flatnonzero(fun <= fun[0] + ACCURACY * max(abs(fun[0]), 1.0)) if fun.size else np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(as_low_as(fun, fun[0])) if fun.size else np.zeros(0, dtype=np.intp)
 
 
 def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[Figure, NDArray[Any]]:
     """Draw a heat map for each panel."""
     count = len(panels)
-    columns = min(2, count)
-    rows = -(-count // columns)
+    rows, columns = _arranged(count)
     meaning = f"one for each of show, {count} here"
     figure, axes = figures.new_several(axes, count, (rows, columns), (4.4 * columns, 3.3 * rows + 0.6), meaning)
     sides = [Side(name, values) for name, values in found.over.items()]
@@ -97,45 +96,26 @@ def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[F
         _draw(figure, ax, panel, sides)
         if stable is not None:
             ax.plot(*stable.line, color="white", linestyle=":", linewidth=2.0, path_effects=style.edges((3.4, "black")))
-    formula = limit_text(stable.rule) if stable is not None else ""
+    formula = stable.formula if stable is not None else ""
     _add_legend(figure, formula, any(np.isnan(panel.values).any() for panel in panels))
     return figure, axes
 
 
-class Side:
-    """One axis of the heat maps: its values in order, their cells, and whether it is logarithmic."""
-
-    def __init__(self, name: str, values: Array) -> None:
-        self.label = "learning rate" if name == "lr" else name
-        self.values, self.order = np.unique(values, return_index=True)
-        self.log = geometric(self.values)
-        at = np.log(self.values) if self.log else self.values
-        middle = 0.5 * (at[1:] + at[:-1])
-        alone = 0.1 if self.log else 0.5 * abs(float(at[0])) or 0.5
-        low, high = (2 * at[0] - middle[0], 2 * at[-1] - middle[-1]) if middle.size else (at[0] - alone, at[0] + alone)
-        edges = np.concatenate([[low], middle, [high]])
-        self.edges = np.exp(edges) if self.log else edges
-
-
-def geometric(values: Array) -> bool:
-    """Tell whether ascending values are spaced by ratios rather than by differences.
+def _arranged(count: int) -> tuple[int, int]:
+    """Return rows and columns for so many panels: at most three side by side, with as few places empty as can be.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from fastgd.plot.heat_maps import geometric
-    >>> geometric(np.geomspace(1e-3, 1, 10)), geometric(np.linspace(0.001, 1, 10)), geometric(np.array([0.1, 0.3, 1.0]))
-    (True, False, True)
+    >>> from fastgd.plot.heat_maps import _arranged
+    >>> [_arranged(count) for count in (1, 2, 3, 4, 5)]
+    [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3)]
     """
-    if values.size < 3 or values[0] <= 0:
-        return bool(values.size == 2 and values[0] > 0 and values[1] > 20 * values[0])
-    differences, ratios = np.diff(values), np.diff(np.log(values))
-    return bool(np.std(ratios) / np.mean(ratios) < np.std(differences) / np.mean(differences))
+    columns = min(range(min(3, count), 0, -1) if count <= 3 else (3, 2), key=lambda each: -count % each)
+    return -(-count // columns), columns
 
 
 def _draw(figure: Figure, ax: Any, panel: Panel, sides: list[Side]) -> None:
     from matplotlib.colors import LogNorm, Normalize
-    from matplotlib.ticker import MaxNLocator, NullLocator
 
     x, y = sides
     shown = np.ma.masked_invalid(panel.values[np.ix_(x.order, y.order)]).T
@@ -150,16 +130,8 @@ def _draw(figure: Figure, ax: Any, panel: Panel, sides: list[Side]) -> None:
     bar = figure.colorbar(mesh, ax=ax, label=panel.unit)
     if log:
         style.plain_log_ticks(bar.ax.yaxis)
-    for side, axis in ((x, "x"), (y, "y")):
-        getattr(ax, f"set_{axis}label")(side.label)
-        if side.log:
-            getattr(ax, f"set_{axis}scale")("log")
-        getattr(ax, f"set_{axis}lim")(side.edges[0], side.edges[-1])
-        if side.log:
-            style.plain_log_ticks(getattr(ax, f"{axis}axis"), narrow=True)
-        else:
-            getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-            getattr(ax, f"{axis}axis").set_minor_locator(NullLocator())
+    for side, along in ((x, "x"), (y, "y")):
+        side.write_on(ax, along, (side.edges[0], side.edges[-1]), narrow=True)
     ax.set_title(panel.title, fontsize="medium")
 
 
@@ -183,7 +155,8 @@ def _largest_stable(found: BasinSweep) -> Stable | None:
     order = np.argsort(along)
     # Of several lowest minima, the one that holds longest
     line = np.fmax.reduce(rates, axis=1)[order]
-    return Stable((line, along[order]) if side == 0 else (along[order], line), swept_rule(found))
+    formula = swept_rule(found).stable_rate().text
+    return Stable((line, along[order]) if side == 0 else (along[order], line), formula)
 
 
 def _in_sight(line: tuple[Array, Array], sides: list[Side]) -> bool:
@@ -192,33 +165,6 @@ def _in_sight(line: tuple[Array, Array], sides: list[Side]) -> bool:
         bool(np.nanmin(part) <= side.edges[-1] and np.nanmax(part) >= side.edges[0])
         for part, side in zip(line, sides, strict=True)
     )
-
-
-def limit_text(rule: Any) -> str:
-    r"""Write the largest stable rate as a formula, and what its letters are.
-
-    Examples
-    --------
-    >>> import fastgd as gd
-    >>> from fastgd.plot.heat_maps import limit_text
-    >>> print(limit_text(gd.GradientDescent(lr=1)))
-    $2 / \lambda_{\max}$
-    >>> print(limit_text(gd.Momentum(lr=1)))
-    $2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$
-    """
-    curvature = r"(\lambda_{\max} + w)" if np.any(rule.weight_decay) else r"\lambda_{\max}"
-    decay = ["weight decay $w$"] if np.any(rule.weight_decay) else []
-    if isinstance(rule, GradientDescent):
-        return f"$2 / {curvature}$" + (f" with {decay[0]}" if decay else "")
-    part, letters = "", [r"momentum $\mu$"]
-    if isinstance(rule, Nesterov):
-        part = r"(1 + 2 \mu)"
-    elif isinstance(rule, Momentum) and rule.averaged:
-        part = r"(1 - \mu)"
-    elif isinstance(rule, Momentum) and np.any(rule.dampening):
-        part, letters = "(1 - d)", [*letters, "dampening $d$"]
-    below = rf"({part}\,{curvature})" if part else curvature
-    return rf"$2\,(1 + \mu) / {below}$ with {', '.join(letters + decay)}"
 
 
 def _add_legend(figure: Figure, formula: str, empty: bool) -> None:

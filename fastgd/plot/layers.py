@@ -144,7 +144,7 @@ def depth_colour(layer: int, count: int) -> Any:
     """From dark, near the input, to light."""
     from matplotlib import colormaps
 
-    return colormaps["viridis"](0.9 * layer / max(count - 1, 1))
+    return colormaps["viridis"](0.8 * layer / max(count - 1, 1))
 
 
 def add_scale(figure: Figure, panels: Any, count: int) -> None:

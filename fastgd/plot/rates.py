@@ -21,6 +21,7 @@ from fastgd.plot.convergence import lowest_value
 from fastgd.plot.trajectories import draw_graph, draw_path
 from fastgd.schedules import Schedule
 from fastgd.stopping import Status
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +134,9 @@ def learning_rates(
     last.set_xlabel("step")
     last.set_ylabel("value above the lowest")
     last.grid(True, color="0.9", linewidth=0.6)
-    last.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    # With what the ground of the other panels has a text for
+    handles = [handle for ax in (last, axes[0]) for handle in ax.get_legend_handles_labels()[0]]
+    last.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     rule = style.optimizer_text(optimizer, without=["lr"])
     figure.suptitle(style.wrapped(f"{problem.name}, {rule}", 70) if title is None else title)
     target.save(figure)
@@ -235,9 +238,9 @@ def _panels(count: int) -> tuple[Figure, NDArray[Any]]:
 def _verdict(problem: Any, runs: Any, k: int, line: NDArray[np.float64], steps: int) -> str:
     """Say in a few words how a run went."""
     if runs.status[k] == Status.CONVERGED:
-        return f"there in {runs.nit[k]:,} steps"
+        return f"there in {counted(int(runs.nit[k]), 'step')}"
     with np.errstate(over="ignore", invalid="ignore"):
         rises = not problem.value(line[-1]) <= problem.value(line[0])
     if runs.status[k] == Status.DIVERGED:
-        return f"diverged in {runs.nit[k]:,} steps"
-    return "moving away" if rises else f"not there in {steps:,} steps"
+        return f"diverged in {counted(int(runs.nit[k]), 'step')}"
+    return "moving away" if rises else f"not there in {counted(steps, 'step')}"

@@ -71,6 +71,7 @@ def plane(
         draw_path(ax, (cut.path[:, 0], cut.path[:, 1]), style.PALETTE[5], None, int(Status.CONVERGED))
     else:
         ax.plot(0, 0, "o", color=style.PALETTE[5], markeredgecolor="white", markersize=7)
+    style.legend_below(ax)
     names = ["first direction", "second direction"]
     if cut.explained is not None:
         names = [f"{name} ({share:.1%} of the path)" for name, share in zip(names, cut.explained, strict=True)]

@@ -50,8 +50,9 @@ def grid_lines(ax: Axes) -> None:
 
 def name_sides(ax: Axes, plane: tuple[int, ...]) -> None:
     """Write which parameters run to the right and up."""
-    ax.set_xlabel(f"x[{plane[0]}]")
-    ax.set_ylabel(f"x[{plane[1]}]")
+    away = 8.0 if hasattr(ax, "zaxis") else None  # from the numbers, which in space do not push the names away
+    ax.set_xlabel(f"x[{plane[0]}]", labelpad=away)
+    ax.set_ylabel(f"x[{plane[1]}]", labelpad=away)
 
 
 def held_text(at: NDArray[np.float64], plane: tuple[int, ...]) -> str:
@@ -80,14 +81,33 @@ def plain_log_ticks(axis: Any, narrow: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = axis.get_view_interval()
+    # Numbers side by side take more room than those one above the other
+    across = axis.axis_name == "x"
+    most = 20.0 if narrow else 100.0 if across else 1e3
     if high < 3.0 * low:
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_minor_locator(NullLocator())
-    elif high < (20.0 if narrow else 1e3) * low:
+    elif high < most * low:
         few = high < 10.0 * low and not narrow
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 4.0, 6.0, 8.0) if few else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
+    elif across and not narrow and high < 2e3 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
     axis.set_minor_formatter("")
+
+
+def tick_text(value: float) -> str:
+    """Return a positive number as it stands beside a logarithmic axis.
+
+    Examples
+    --------
+    >>> from fastgd.plot.style import tick_text
+    >>> [tick_text(value) for value in (1e-5, 0.0002, 0.5, 20.0, 100_000.0)]
+    ['1e\u22125', '0.0002', '0.5', '20', '100,000']
+    """
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:g}" if value >= 1e-4 else f"{value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
 
 
 def fit_aspect(ax: Axes, width: float, height: float) -> None:
@@ -95,12 +115,31 @@ def fit_aspect(ax: Axes, width: float, height: float) -> None:
     ax.set_aspect("equal" if 0.4 <= height / width <= 2.5 else "auto")
 
 
+def undefined_look(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Return how to draw where a function has no finite value, and the text for it in a legend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.style import undefined_look
+    >>> [undefined_look(np.array([1.0, other]))["label"] for other in (np.nan, np.inf)]
+    ['not defined', 'infinite']
+    """
+    # At the end of where a function is defined it may be infinite
+    infinite = np.count_nonzero(np.isinf(values)) > np.count_nonzero(np.isnan(values))
+    look = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
+    return {**look, "label": "infinite" if infinite else "not defined"}
+
+
 def legend_below(ax: Any) -> None:
-    """Add a legend below the axes and what is written along them, where it hides nothing."""
+    """Add a legend of what has a text, if anything has, below the axes and what is written along them."""
     from matplotlib.transforms import ScaledTranslation
 
+    texts = ax.get_legend_handles_labels()[1]
+    if not texts:
+        return
     width = ax.get_position().width * ax.figure.figure.get_figwidth()
-    columns = legend_columns(ax.get_legend_handles_labels()[1], width)
+    columns = legend_columns(texts, width)
     # In inches and not in parts of the axes, as the text along small axes is as large as along large ones
     lower = ax.transAxes + ScaledTranslation(0.0, -0.42, ax.figure.dpi_scale_trans)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=lower, ncols=columns, frameon=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,15 @@ from fastgd.basins import BasinSweep
 from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.grids import place_text
-from fastgd.plot.heat_maps import check_panels, draw_heat_maps, limit_text
+from fastgd.plot.heat_maps import check_panels, draw_heat_maps
+from fastgd.plot.sides import Side
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Array = NDArray[np.float64]
+
+_FEW = 15  # values that are marked, each by a point
 _MOST_IN_LEGEND = 12
 _MOST_INTERVALS = 7  # more of them would lie on top of each other
 _BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
@@ -36,7 +40,8 @@ def sweep(
     r"""Draw how the outcome changes with one hyperparameter, or with two.
 
     Over one, lines show the share of starts that come to each attractor, with its 95 % interval where there are up to
-    seven, and the mean steps to it. Over two, heat maps show what `show` names, the first hyperparameter to the right
+    seven, and the mean steps to it; up to fifteen values are marked by points, and of one value alone these stand side
+    by side. Over two, heat maps show what `show` names, the first hyperparameter to the right
     and the second one up; an axis is logarithmic where its values are spaced so.
 
     Over the learning rate, dotted lines mark the largest rate at which the optimizer stays at an attractor, where that
@@ -120,64 +125,114 @@ def sweep(
     return figure, axes
 
 
+class Series(NamedTuple):
+    """What is drawn in one colour: its text in the legend, shares in percent with their intervals, and mean steps."""
+
+    text: str
+    look: dict[str, Any]
+    share: Array
+    interval: Array | None = None
+    steps: Array | None = None
+
+
 def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     new = axes is None
     figure, axes = figures.new_pair(axes, 2, 1, (7.2, 5.6), "for the shares and for the steps", sharex=True)
     ((name, values),) = found.over.items()
-    order = np.argsort(values)
-    values = values[order]
+    side = Side(name, values)
     shown = np.sort(style.ranked(found.basins.counts)[:_MOST_IN_LEGEND])
-    colours = style.colours(found.basins.counts)
-    limits = found.limits if name == "lr" else None
-    for rank, k in enumerate(shown):
-        if shown.size <= _MOST_INTERVALS:
-            low, high = 100.0 * found.intervals[order, k].T
-            axes[0].fill_between(values, low, high, color=colours[k], alpha=0.25, linewidth=0)
-        # Colours after the first seven are like some of these
-        look: dict[str, Any] = {"color": colours[k], "linestyle": "-" if rank < 7 else "--", "linewidth": 1.6}
-        place = place_text(found.basins.x[k], found.basins.x)
-        axes[0].plot(values, 100.0 * found.fractions[order, k], label=place, **look)
-        axes[1].plot(values, found.mean_nit[order, k], **look)
-        if limits is not None:
-            for ax in axes:
-                ax.axvline(limits[k], color=colours[k], linestyle=":", linewidth=1.4)
-    for share, colour, text in (
-        (found.unsettled, style.UNSETTLED_COLOUR, "not settled"), (found.diverged, style.DIVERGED_COLOUR, "diverged"),
-    ):  # fmt: skip
-        if share.any():
-            axes[0].plot(values, 100.0 * share[order], color=colour, label=text, linewidth=1.6)
+    all_series = _series(found, shown, side.order)
+    interval = (_draw_points if side.values.size == 1 else _draw_curves)(axes, side, all_series)
     axes[0].set_ylabel("share of starts (%)")
     top = _end_of_shares(axes[0].dataLim.y1)
     axes[0].set_ylim(-0.02 * top, 1.02 * top)
     axes[1].set_ylabel("mean steps")
     axes[1].set_yscale("log")
-    axes[1].set_xlabel("learning rate" if name == "lr" else name)
-    if values[0] > 0 and values[-1] > 20 * values[0]:
-        from matplotlib.ticker import LogLocator, NullFormatter
-
-        for ax in axes:
-            ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            ax.xaxis.set_major_formatter("{x:g}")
-            ax.xaxis.set_minor_formatter(NullFormatter())
     for ax in axes:
         style.grid_lines(ax)
-        ax.set_xlim(values[0], values[-1])
+        side.write_on(ax, "x", side.ends)
+    axes[0].set_xlabel("")
     style.plain_log_ticks(axes[1].yaxis)
     handles, texts = axes[0].get_legend_handles_labels()
+    if shown.size and shown.size <= _MOST_INTERVALS:
+        handles, texts = [*handles, interval], [*texts, "95 % intervals"]
     # On a new figure beside both axes, as a long legend would push them apart
     where: dict[str, Any] = {"loc": "outside right upper"} if new else _BESIDE
     (figure if new else axes[0]).legend(
         handles, texts, frameon=False, title="the descent ends at", alignment="left", **where
     )
-    if limits is not None and np.any((limits[shown] >= values[0]) & (limits[shown] <= values[-1])):
-        from matplotlib.lines import Line2D
-
-        dotted = Line2D([], [], color="0.3", linestyle=":", linewidth=1.4)
-        text = "largest rate that\nstays at each:\n" + limit_text(found.optimizer).replace(" with ", "\nwith ")
-        where = {"loc": "outside right lower"} if new else _BESIDE
-        (figure if new else axes[1]).legend([dotted], [text], frameon=False, **where)
+    if name == "lr" and found.limits is not None and side.values.size > 1:
+        _mark_limits(figure, axes, side, found, shown, new)
     return figure, axes
+
+
+def _series(found: BasinSweep, shown: NDArray[np.intp], order: NDArray[np.intp]) -> list[Series]:
+    """Return what to draw of a sweep over one hyperparameter, with its values in order."""
+    colours = style.colours(found.basins.counts)
+    series = []
+    for rank, k in enumerate(shown):
+        # Colours after the first seven are like some of these
+        look = {"color": colours[k], "linestyle": "-" if rank < 7 else "--"}
+        interval = 100.0 * found.intervals[order, k] if shown.size <= _MOST_INTERVALS else None
+        place = place_text(found.basins.x[k], found.basins.x)
+        series.append(Series(place, look, 100.0 * found.fractions[order, k], interval, found.mean_nit[order, k]))
+    for share, colour, text in (
+        (found.unsettled, style.UNSETTLED_COLOUR, "not settled"), (found.diverged, style.DIVERGED_COLOUR, "diverged"),
+    ):  # fmt: skip
+        if share.any():
+            series.append(Series(text, {"color": colour, "linestyle": "-"}, 100.0 * share[order]))
+    return series
+
+
+def _draw_curves(axes: NDArray[Any], side: Side, all_series: list[Series]) -> Any:
+    """Draw shares and steps against the values; returns what stands for the intervals in a legend."""
+    from matplotlib.patches import Patch
+
+    # Between few values a line is a guess, so they are marked
+    mark = {"marker": "o", "markersize": 4} if side.values.size <= _FEW else {}
+    for each in all_series:
+        if each.interval is not None:
+            axes[0].fill_between(side.values, *each.interval.T, color=each.look["color"], alpha=0.25, linewidth=0)
+        axes[0].plot(side.values, each.share, label=each.text, linewidth=1.6, **each.look, **mark)
+        if each.steps is not None:
+            axes[1].plot(side.values, each.steps, linewidth=1.6, **each.look, **mark)
+    return Patch(color="0.5", alpha=0.25, linewidth=0)
+
+
+def _draw_points(axes: NDArray[Any], side: Side, all_series: list[Series]) -> Any:
+    """Draw what comes of one value, side by side around it, as points at one place would hide each other."""
+    from matplotlib.lines import Line2D
+
+    low, high = side.ends
+    places = low + (high - low) * (np.arange(len(all_series)) + 1.0) / (len(all_series) + 1.0)
+    for at, each in zip(places, all_series, strict=True):
+        look = {"color": each.look["color"], "marker": "o", "linestyle": "none"}
+        beyond = None if each.interval is None else np.abs(each.interval - each.share[:, None]).T
+        axes[0].errorbar(at, each.share, beyond, capsize=3, label=each.text, **look)
+        if each.steps is not None:
+            axes[1].plot(at, each.steps, **look)
+    return Line2D([], [], color="0.5", marker="|", markersize=12, linestyle="none")
+
+
+def _mark_limits(
+    figure: Figure, axes: NDArray[Any], side: Side, found: BasinSweep, shown: NDArray[np.intp], new: bool
+) -> None:
+    """Mark the largest stable rate of each attractor, and say what the dotted lines are where one is in sight."""
+    from matplotlib.lines import Line2D
+
+    limits, colours = found.limits, style.colours(found.basins.counts)
+    assert limits is not None
+    low, high = side.ends
+    for k in shown:
+        for ax in axes:
+            ax.axvline(limits[k], color=colours[k], linestyle=":", linewidth=1.4)
+            ax.set_xlim(low, high)
+    if np.any((limits[shown] >= low) & (limits[shown] <= high)):
+        dotted = Line2D([], [], color="0.3", linestyle=":", linewidth=1.4)
+        formula = found.optimizer.stable_rate().text.replace(" with ", "\nwith ")
+        text = f"largest rate that\nstays at each:\n{formula}"
+        where: dict[str, Any] = {"loc": "outside right lower"} if new else _BESIDE
+        (figure if new else axes[1]).legend([dotted], [text], frameon=False, **where)
 
 
 def _end_of_shares(largest: float) -> float:

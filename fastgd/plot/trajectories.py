@@ -1,19 +1,15 @@
-"""Paths of descents over their landscape, at rest and moving."""
+"""Paths of descents over their landscape."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.calls import explain_calls
-from fastgd.minimize import reporter
 from fastgd.plot import figures, style
 from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
 from fastgd.plot.groups import groups
@@ -45,7 +41,8 @@ def trajectories(
     A path begins at a ring and ends at a dot where it converged, at a square where the step limit or a stall ended it,
     and at a cross where it diverged. With several results each has a colour; of one alone, each value of a
     hyperparameter, of the batch size or the noise that differs from run to run, up to seven values, and else each path.
-    Where paths that the legend tells apart begin or end at one place, their marks lie within one another.
+    Where paths that the legend tells apart begin or end at one place, their marks lie within one another, and so do
+    lines along one graph.
 
     Parameters
     ----------
@@ -97,178 +94,46 @@ def trajectories(
     target = figures.target(out, tight=ax is None)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
-    if on == "surface" or problem.dim > 1:
+    if on == "surface":
         check_plane(problem)
-    i, j = (int(k) % problem.dim for k in plane)
-    box = sides(problem, paths, (i, j)[: problem.dim]) if bounds is None else bounds
+    sides = sides_of(problem, plane)
+    box = box_around(problem, paths, sides) if bounds is None else bounds
     lowest = 0.0
-    if problem.dim == 1:
-        figure, ax = figures.new_axes(ax, (6.4, 4.2))
-        draw_graph(problem, ax, problem.grid(2, bounds=box)[:, 0])
-    elif on == "contour":
-        figure, ax = contour(problem, ax, bounds=box, plane=plane)
+    if on == "contour":
+        figure, ax = draw_ground(problem, ax, box, sides)
     else:
         figure, ax, lowest = draw_surface(problem, ax, problem.grid((81, 81), plane, None, box), plane, log)
         ax.view_init(35.0, -60.0)
     limits = ax.get_xlim(), ax.get_ylim()
-    drawn = [(line, *look) for line, look in zip(itertools.chain(*paths.values()), _looks(named, paths), strict=True)]
-    places: list[tuple[Array, ...]] = []
-    for (line, _), *_ in drawn:
-        if problem.dim == 1:
-            places.append((line[:, 0], problem.value(line)))
-            continue
-        places.append((line[:, i], line[:, j]))
-        if on == "surface":
-            # A little above the ground, so that the surface does not swallow the line
-            height = lifted(problem.value(line), lowest, log)
-            places[-1] += (height + 0.01 * np.ptp(ax.get_zlim()),)
+    of_each = looks(named, paths)
+    drawn = [(line, *look) for line, look in zip(itertools.chain(*paths.values()), of_each, strict=True)]
+    places = [place(problem, line, sides) for (line, _), *_ in drawn]
+    if on == "surface":
+        # A little above the ground, so that the surface does not swallow the lines
+        above = 0.01 * np.ptp(ax.get_zlim())
+        places = [
+            (*at, lifted(problem.value(line), lowest, log) + above)
+            for at, ((line, _), *_) in zip(places, drawn, strict=True)
+        ]
     labels = [label for _, _, label, _ in drawn if label is not None]
     # Colours without a meaning need not be seen at every mark
     colours = [colour if labels else "" for _, colour, _, _ in drawn]
     near = 0.02 * np.ptp(limits, axis=1)
-    first, last = (_later([np.array([part[k] for part in place[:2]]) for place in places], colours, near)
+    first, last = (_later([np.array([part[k] for part in at[:2]]) for at in places], colours, near)
                    for k in (0, -1))  # fmt: skip
     rings = max(1, *first, *last)
+    widths = line_widths(problem, of_each)
     for k, (_, colour, label, status) in enumerate(drawn):
         wider = min(5.0, 18.0 / rings) * first[k], min(7.0, 18.0 / rings) * last[k]
-        draw_path(ax, places[k], colour, label, status, wider)
+        draw_path(ax, places[k], colour, label, status, wider, widths[k])
     if on == "contour":
         ax.set_xlim(limits[0])
         ax.set_ylim(limits[1])
-    if labels:
-        style.legend_below(ax)
+    style.legend_below(ax)
     head = problem.name if len(named) > 1 else f"{problem.name}, {next(iter(named))}"
     ax.set_title(style.wrapped(f"{head}{_share_text(named, paths)}", 55) if title is None else title)
     target.save(figure)
     return figure, ax
-
-
-@explain_calls()
-def animation(
-    runs: Any,
-    out: str | os.PathLike[str],
-    *,
-    max_paths: int = 20,
-    frames: int = 100,
-    fps: int = 20,
-    tail: int = 30,
-    plane: tuple[int, int] = (0, 1),
-    bounds: Any = None,
-    progress: bool | Callable[[int, int], None] = False,
-) -> Path:
-    """Write a moving picture of recorded runs on their way down.
-
-    Parameters
-    ----------
-    runs : Result, or mapping of str to Result
-        What `minimize` returned with ``record=1`` or more.
-    out : path
-        File to write: ``.gif``, or ``.mp4`` where the program ffmpeg is installed, at the path that Matplotlib's
-        ``rcParams["animation.ffmpeg_path"]`` says.
-    max_paths : int
-        Most paths of each result, evenly chosen.
-    frames : int
-        Most frames, at least 2; runs with more points are shown at even distances.
-    fps : int
-        Frames for each second.
-    tail : int
-        How many points of its way each run trails behind it.
-    plane, bounds
-        As for `trajectories`.
-    progress : bool or callable
-        True shows a bar (needs the extra ``cli``); a callable is called as ``progress(done, total)``.
-
-    Returns
-    -------
-    pathlib.Path
-        Where the file is.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is missing.
-    RuntimeError
-        If an ``.mp4`` is asked for and ffmpeg is not found.
-    TypeError, ValueError
-        If an argument does not fit, or a result has no trace.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import fastgd as gd
-    >>> problem = gd.problems.himmelblau()
-    >>> runs = gd.minimize(problem, problem.sample(5), gd.Momentum(lr=0.01), record=1, max_steps=10)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     gd.plot.animation(runs, f"{folder}/way.gif").name
-    'way.gif'
-    """
-    target = Path(out)
-    if target.suffix.lower() not in (".gif", ".mp4") or not target.parent.is_dir():
-        raise ValueError(f"out must end in .gif or .mp4, in a folder that exists, got {str(out)!r}")
-    if frames < 2 or fps < 1 or tail < 1:
-        raise ValueError(f"frames must be at least 2, fps and tail 1, got {frames!r}, {fps!r} and {tail!r}")
-    writer = movie_writer(target, fps)
-    named, paths = chosen_paths(runs, max_paths)
-    problem = next(iter(named.values())).problem
-    check_plane(problem)
-    i, j = (int(k) % problem.dim for k in plane)
-    box = sides(problem, paths, (i, j)) if bounds is None else bounds
-    figure, ax = contour(problem, bounds=box, plane=plane, scale=False)
-    figure.set_dpi(100)
-    moving = []
-    looks = _looks(named, paths)
-    labels = [label for _, label, _ in looks if label is not None]
-    told = 0
-    for (line, _), (colour, label, _) in zip(itertools.chain(*paths.values()), looks, strict=True):
-        around = style.edges((3.4, "white"), (2.4, "black"))
-        (trail,) = ax.plot([], [], color=colour, linewidth=1.5, label=label, path_effects=around)
-        told += label is not None
-        # Heads drawn later are smaller, so that none hides those below it
-        size = 7 + (12 / len(labels) * (len(labels) - told) if labels else 0)
-        (head,) = ax.plot([], [], "o", color=colour, markeredgecolor="white", markersize=size)
-        moving.append((line, trail, head))
-    if labels:
-        style.legend_below(ax)
-    longest = max(len(line) for line, _, _ in moving)
-    shown = np.unique(np.linspace(0, longest - 1, min(frames, longest)).astype(int))
-    every = {name: int(result.record or 1) for name, result in named.items()}
-    step = next(iter(every.values()))
-    with ExitStack() as stack:
-        report = reporter(progress, len(shown), stack)
-        with writer.saving(figure, str(target), dpi=100):
-            for done, at in enumerate(shown, 1):
-                for line, trail, head in moving:
-                    last = min(int(at), len(line) - 1)
-                    part = line[max(0, last - tail) : last + 1]
-                    trail.set_data(part[:, i], part[:, j])
-                    head.set_data(line[last : last + 1, i], line[last : last + 1, j])
-                ax.set_title(f"{problem.name}, step {at * step:,}")
-                writer.grab_frame()
-                if report is not None:
-                    report(done, len(shown))
-    return target
-
-
-def movie_writer(target: Path, fps: int) -> Any:
-    """Return what writes a file of this extension: Pillow, which Matplotlib brings along, for a GIF; ffmpeg for an MP4.
-
-    Raises
-    ------
-    RuntimeError
-        If ffmpeg is needed and not found.
-    """
-    figures.matplotlib_figure()
-    from matplotlib import animation as movies
-
-    if target.suffix.lower() == ".gif":
-        return movies.PillowWriter(fps=fps)
-    if not movies.FFMpegWriter.isAvailable():
-        raise RuntimeError(
-            f"an .mp4 needs the program ffmpeg, and {movies.FFMpegWriter.bin_path()!r} is not found: write a GIF, "
-            f"out={str(target.with_suffix('.gif'))!r}; or install ffmpeg, or say where it is by "
-            f'matplotlib.rcParams["animation.ffmpeg_path"]'
-        )
-    return movies.FFMpegWriter(fps=fps)
 
 
 def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, list[tuple[Array, int]]]]:
@@ -284,7 +149,7 @@ def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, l
         # Of each value of a hyperparameter as many, whichever axis of the runs it lies along
         alike = [group.runs for group in groups(result, _MOST_COLOURS)] if len(named) == 1 else []
         parts = alike or [np.arange(len(traces))]
-        some = np.sort(np.concatenate([style.evenly(part, max(1, int(max_paths) // len(parts))) for part in parts]))
+        some = np.concatenate([style.evenly(part, max(1, int(max_paths) // len(parts))) for part in parts])
         ends = result.x.reshape(-1, result.x.shape[-1])
         # The last point falls between two recorded ones as a rule.
         paths[name] = [
@@ -293,17 +158,38 @@ def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, l
     return named, paths
 
 
-def sides(problem: Any, paths: dict[str, list[tuple[Array, int]]], plane: tuple[int, int]) -> Array:
-    """Return the sides of the picture: the box, or around the paths where there is none."""
+def sides_of(problem: Any, plane: tuple[int, int]) -> tuple[int, ...]:
+    """Return the parameters that run along the sides of the picture: those of the plane, or the only one."""
+    return tuple(int(k) % problem.dim for k in plane) if problem.dim > 1 else (0,)
+
+
+def box_around(problem: Any, paths: dict[str, list[tuple[Array, int]]], sides: tuple[int, ...]) -> Array:
+    """Return the ends of the sides of the picture: the box, or around the paths where there is none."""
     if problem.bounds is not None:
-        return problem.bounds[list(plane)]
-    points = np.concatenate([line for lines in paths.values() for line, _ in lines])[:, list(plane)]
+        return problem.bounds[list(sides)]
+    points = np.concatenate([line for lines in paths.values() for line, _ in lines])[:, list(sides)]
     low, high = points.min(axis=0), points.max(axis=0)
     side = np.maximum(high - low, 1e-3 * np.maximum(1.0, np.abs(high)))
     return np.stack([low - 0.15 * side, high + 0.15 * side], axis=1)
 
 
-def _looks(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> list[tuple[str, str | None, int]]:
+def draw_ground(
+    problem: Any, ax: Any, box: Any, sides: tuple[int, ...], scale: bool = True
+) -> tuple[Figure, Any]:
+    """Draw what paths are drawn upon: the landscape from above, or the graph of a function of one parameter."""
+    if problem.dim > 1:
+        return contour(problem, ax, bounds=box, plane=(sides[0], sides[1]), scale=scale)
+    figure, ax = figures.new_axes(ax, (6.4, 4.2))
+    draw_graph(problem, ax, problem.grid(2, bounds=box)[:, 0])
+    return figure, ax
+
+
+def place(problem: Any, line: Array, sides: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return where the points of a path are drawn, upon what `draw_ground` draws."""
+    return tuple(line[:, k] for k in sides) if problem.dim > 1 else (line[:, 0], problem.value(line))
+
+
+def looks(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> list[tuple[str, str | None, int]]:
     """Return the colour of each path, its text in the legend, once for each colour with a meaning, and its status."""
     looks: list[tuple[str, str | None, int]] = []
     several = len(named) > 1
@@ -319,6 +205,18 @@ def _looks(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]) -> 
             ))  # fmt: skip
             told.add(label)
     return looks
+
+
+def drawn_after(of_each: list[tuple[str, str | None, int]]) -> NDArray[np.intp]:
+    """Return how many other texts of the legend come after that of each path."""
+    told = np.cumsum([label is not None for _, label, _ in of_each])
+    return told[-1] - told
+
+
+def line_widths(problem: Any, of_each: list[tuple[str, str | None, int]]) -> Array:
+    """Return the width of each path: along the graph of a function all lie on one line, so earlier ones are wider."""
+    after = drawn_after(of_each)
+    return 1.5 + min(3.0, 9.0 / (after.max() + 1)) * after * (problem.dim == 1)
 
 
 def _later(points: list[Array], colours: list[str], near: Array) -> list[int]:
@@ -343,24 +241,31 @@ def _share_text(named: dict[str, Any], paths: dict[str, list[tuple[Array, int]]]
 
 
 def draw_graph(problem: Any, ax: Any, box: Array) -> None:
-    """Draw a function of one parameter between two ends, as what paths are drawn upon."""
+    """Draw a function of one parameter between two ends, hatched where it has no finite value."""
     x = np.linspace(box[0], box[1], 401)
-    ax.plot(x, problem.value(x[:, None]), color="0.6", linewidth=1.2)
+    values = problem.value(x[:, None])
+    finite = np.isfinite(values)
+    ax.plot(x, np.where(finite, values, np.nan), color="0.6", linewidth=1.2)
     ax.set_xlim(box)
     ax.set_ylim(ax.get_ylim())
+    if not finite.all():
+        look = style.undefined_look(values)
+        ax.fill_between(x, 0.0, 1.0, where=~finite, transform=ax.get_xaxis_transform(), zorder=0.5, **look)
     ax.set_xlabel("x[0]")
     ax.set_ylabel("value")
 
 
 def draw_path(
-    ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int, wider: tuple[float, float] = (0, 0)
-) -> None:
-    """Draw one path with its two ends, whose marks may be wider than usual by some points."""
+    ax: Any, line: tuple[Array, ...], colour: str, label: str | None, status: int,
+    wider: tuple[float, float] = (0.0, 0.0), width: float = 1.5,
+) -> None:  # fmt: skip
+    """Draw one path, of a width in points, with its two ends, whose marks may be wider than usual by some."""
     end = {int(Status.CONVERGED): "o", int(Status.DIVERGED): "X"}.get(status, "s")
     last, first = ([part[k : k + 1] if k >= 0 else part[-1:] for part in line] for k in (-1, 0))
-    # The black edge keeps light colours apart from light grey, the white one dark colours from dark grey.
-    around = style.edges((3.4, "white"), (2.4, "black"))
-    ax.plot(*line, color=colour, linewidth=1.5, solid_joinstyle="round", zorder=4, label=label, path_effects=around)
+    ax.plot(
+        *line, color=colour, linewidth=width, solid_joinstyle="round", zorder=4, label=label,
+        path_effects=around_line(width),
+    )  # fmt: skip
     ax.plot(
         *first, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7 + wider[0], markeredgewidth=1.8,
         zorder=5, path_effects=style.edges((4.0, "black")),
@@ -369,3 +274,8 @@ def draw_path(
         *last, end, color=colour, markeredgecolor="black", markersize=8 + wider[1], markeredgewidth=0.9, zorder=5,
         path_effects=style.edges((2.6, "white")),
     )  # fmt: skip
+
+
+def around_line(width: float) -> list[Any]:
+    """Return the edges of a path: the black one keeps light colours apart from light grey, the white one dark ones."""
+    return style.edges((width + 1.9, "white"), (width + 0.9, "black"))

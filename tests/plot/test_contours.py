@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -161,3 +162,70 @@ def test_points_of_another_shape_are_refused(problem):
     runs = gd.minimize(problem, [[0.0, 0.0]], gd.Adam(lr=0.05))
     with pytest.raises(TypeError, match=r"got Result; of the ends of runs give runs\.x"):
         gd.plot.contour(problem, points=runs)
+
+
+@pytest.fixture(scope="module")
+def logs() -> gd.Problem:
+    return gd.Problem(lambda x: np.log(x[0]) ** 2 + x[1] ** 2, dim=2, bounds=[(-1, 3), (-2, 2)], name="logs")
+
+
+def drawn(figure) -> np.ndarray:
+    figure.set_dpi(100)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+
+
+def patch_of(ax, picture, low, high) -> np.ndarray:
+    """The pixels between two points of the axes, without what is at its edges."""
+    (left, bottom), (right, top) = np.sort(ax.transData.transform([low, high]).astype(int), axis=0)
+    return picture[len(picture) - top : len(picture) - bottom, left:right]
+
+
+def test_where_a_function_is_not_defined_lines_are_hatched(logs):
+    figure, ax = gd.plot.contour(logs, scale=False)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not defined"]
+    picture = drawn(figure)
+    outside, inside = (patch_of(ax, picture, *ends) for ends in (
+        ((-0.9, -1.5), (-0.1, 1.5)), ((0.95, -0.05), (1.05, 0.05)),
+    ))  # fmt: skip
+    assert outside.max() == 255
+    assert 0.1 < np.mean(outside.min(axis=-1) < 200) < 0.9  # neither white nor one grey
+    assert np.ptp(inside) < 5
+    assert gd.plot.contour(gd.problems.himmelblau(), shape=11)[1].get_legend() is None
+
+
+def test_the_legend_of_paths_tells_of_it_too(logs):
+    runs = {name: gd.minimize(logs, [[2.5, 1.5]], rule, record=1) for name, rule in
+            (("plain", gd.GradientDescent(lr=0.05)), ("Adam", gd.Adam(lr=0.05)))}  # fmt: skip
+    for on in ("contour", "surface"):
+        _, ax = gd.plot.trajectories(runs, on=on)
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert sorted(texts) == ["Adam", "not defined", "plain"]
+    _, axes = gd.plot.learning_rates(logs, [2.5, 1.5], gd.GradientDescent(lr=0.05), [0.01, 0.1])
+    assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == ["lr 0.01", "lr 0.1", "not defined"]
+    _, ax = gd.plot.plane(gd.random_slice(logs, [0.5, 0.0]))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not defined"]
+
+
+def test_the_graph_of_one_parameter_is_hatched_where_it_is_not_defined():
+    log = gd.Problem(lambda x: np.log(x[0]) ** 2, dim=1, bounds=[(-1, 3)], name="log")
+    runs = gd.minimize(log, [[2.5]], gd.GradientDescent(lr=0.05), record=1)
+    _, ax = gd.plot.trajectories(runs)
+    (area,) = ax.collections
+    x = area.get_paths()[0].vertices[:, 0]
+    assert x.min() == -1
+    assert x.max() == pytest.approx(0.0, abs=0.011)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not defined"]
+
+
+def test_below_a_surface_that_ends_the_floor_is_grey(logs):
+    figure, ax = gd.plot.surface(logs, shape=(41, 41))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not defined"]
+    ground, floor = ax.collections
+    picture = drawn(figure)
+    assert np.mean((picture == 191).all(axis=-1)) > 0.005  # far more than the mark in the legend
+    assert floor.get_zorder() < ground.get_zorder()
+    walled = gd.Problem(lambda x: np.inf if x[0] > 1 else x[0] ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
+    _, ax = gd.plot.surface(walled, shape=(21, 21))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["infinite"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from cases import form
 from matplotlib.figure import Figure
 
 import fastgd as gd
-from fastgd.plot.heat_maps import Side, geometric, limit_text, lowest_attractors
+from fastgd.plot.heat_maps import lowest_attractors
+from fastgd.plot.sides import Side, geometric
 
 RATES, MOMENTA = np.geomspace(2e-3, 0.2, 9), np.linspace(0.0, 0.9, 4)
 
@@ -95,7 +98,7 @@ def test_over_the_rate_the_lines_are_those_of_the_rule():
         at = sorted(line.get_xdata()[0] for line in dotted(axes[0]))
         np.testing.assert_allclose([x for x in at if np.isfinite(x)], limits)
         (text,) = [text.get_text() for text in figure.legends[1].get_texts()]
-        assert text.replace("\n", " ") == f"largest rate that stays at each: {limit_text(rule)}"
+        assert text.replace("\n", " ") == f"largest rate that stays at each: {rule.stable_rate().text}"
         assert "momentum 0.5" in axes[0].get_title()
 
 
@@ -109,7 +112,7 @@ def test_the_legend_has_the_formula_of_the_values_swept():
     np.testing.assert_allclose(line.get_ydata(), [0.0, 0.25, 0.5])
     np.testing.assert_allclose(line.get_xdata(), 3.0 / (4.0 * (1.0 - np.array([0.0, 0.25, 0.5]))), rtol=1e-5)
     text = figure.legends[0].get_texts()[0].get_text()
-    assert text.endswith(limit_text(gd.Momentum(lr=1, dampening=0.1)))
+    assert text.endswith(gd.Momentum(lr=1, dampening=0.1).stable_rate().text)
 
 
 @pytest.mark.parametrize("rule", [gd.GradientDescent(lr=0.1), gd.Momentum(lr=0.1, weight_decay=0.1)])
@@ -128,23 +131,6 @@ def test_titles_of_panels_tell_where_coordinates_are_left_out():
     _, axes = gd.plot.sweep(found, show=[0])
     assert axes[0].get_title().endswith(", ...)")
     assert axes[0].get_title().count(",") == 3
-
-
-@pytest.mark.parametrize(("rule", "text"), [
-    (gd.GradientDescent(lr=1, weight_decay=0.1), r"$2 / (\lambda_{\max} + w)$ with weight decay $w$"),
-    (gd.Momentum(lr=1), r"$2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$"),
-    (
-        gd.Momentum(lr=1, dampening=0.1),
-        r"$2\,(1 + \mu) / ((1 - d)\,\lambda_{\max})$ with momentum $\mu$, dampening $d$",
-    ),
-    (gd.Momentum(lr=1, averaged=True), r"$2\,(1 + \mu) / ((1 - \mu)\,\lambda_{\max})$ with momentum $\mu$"),
-    (
-        gd.Nesterov(lr=1, weight_decay=1),
-        r"$2\,(1 + \mu) / ((1 + 2 \mu)\,(\lambda_{\max} + w))$ with momentum $\mu$, weight decay $w$",
-    ),
-])  # fmt: skip
-def test_formulas(rule, text):
-    assert limit_text(rule) == text
 
 
 def test_cells_are_around_their_values():
@@ -232,3 +218,46 @@ def test_no_panel_is_for_what_never_happened():
     assert titles == ["lowest value reached", "entropy of the outcome", "mean steps"]
     # Axes of one's own are as many, whatever happened
     assert len(gd.plot.sweep(found, Figure().subplots(2, 2))[1]) == 4
+
+
+def test_three_panels_stand_side_by_side_and_four_in_a_square(over_two):
+    def places(count):
+        _, axes = gd.plot.sweep(over_two, show=["lowest", "entropy", "steps", "diverged", 0, 1, 2][:count])
+        spans = [ax.get_subplotspec() for ax in axes]
+        return [(span.rowspan.start, span.colspan.start) for span in spans]
+
+    assert places(3) == [(0, 0), (0, 1), (0, 2)]
+    assert places(4) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert places(6) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_sweep_over_one_value_has_points_side_by_side():
+    problem = gd.problems.himmelblau()
+    found = gd.sweep_basins(problem, gd.GradientDescent(lr=0.1), {"lr": [0.01]}, n_starts=100)
+    figure, axes = gd.plot.sweep(found)
+    shares = [bars.lines[0].get_xydata()[0] for bars in axes[0].containers]
+    np.testing.assert_allclose([share for _, share in shares], 100 * found.fractions[0])
+    low, high = axes[0].get_xlim()
+    assert all(low < left < right < high for (left, _), (right, _) in itertools.pairwise(shares))
+    ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in axes[0].containers]
+    np.testing.assert_allclose(ends, 100 * found.intervals[0], atol=1e-9)
+    np.testing.assert_allclose([line.get_ydata()[0] for line in axes[1].lines], found.mean_nit[0])
+    assert axes[1].get_xticks().tolist() == [0.01]
+    assert not dotted(axes[0])
+    figure.canvas.draw()
+    still = gd.sweep_basins(problem, gd.Momentum(lr=0.01), {"momentum": [0.0]}, n_starts=20)
+    gd.plot.sweep(still)[0].canvas.draw()
+
+
+@pytest.mark.parametrize(("first", "last"), [(1e-5, 0.1), (1e-8, 1.0), (1e-4, 0.5), (1e-3, 1.0), (2e-4, 1e-2)])
+def test_labels_of_the_swept_axis_do_not_touch(first, last):
+    over = {"lr": np.geomspace(first, last, 30)}
+    found = gd.sweep_basins(form(1.0, 2.0), gd.GradientDescent(lr=0.1), over, n_starts=5, max_steps=50)
+    figure, axes = gd.plot.sweep(found)
+    figure.canvas.draw()
+    low, high = axes[1].get_xlim()
+    ticks = zip(axes[1].get_xticks(), axes[1].get_xticklabels(), strict=True)
+    boxes = [label.get_window_extent() for at, label in ticks if low <= at <= high]
+    assert 3 <= len(boxes) <= 10
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))

@@ -121,3 +121,13 @@ def test_paths_of_one_parameter_lie_on_the_graph():
     assert (ax.get_xlim(), ax.get_ylabel()) == ((-2.0, 2.0), "value")
     with pytest.raises(ValueError, match="at least two parameters"):
         gd.plot.trajectories(runs, on="surface")
+
+
+def test_along_one_graph_earlier_paths_are_wider():
+    double = gd.Problem(lambda x: (x[0] ** 2 - 1.0) ** 2, dim=1, bounds=(-2, 2))
+    rules = [gd.GradientDescent(lr=rate) for rate in (0.01, 0.02, 0.05)]
+    runs = {str(rule.lr): gd.minimize(double, [[-1.8]], rule, record=1) for rule in rules}
+    _, ax = gd.plot.trajectories(runs)
+    widths = [line.get_linewidth() for line in ax.lines if line.get_label() in runs]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
