@@ -49,7 +49,7 @@ def make_scan(threads: int) -> DeviceKernel:
         if i == 0:
             total[0] = before
 
-    return DeviceKernel(scan, f"scan {threads}")
+    return DeviceKernel(scan, f"{threads} threads scan")
 
 
 @functools.cache
@@ -76,5 +76,5 @@ def make_place(threads: int) -> DeviceKernel:
         if alive > 0:
             order[offsets[cuda.blockIdx.x] + shared[lane] - 1] = i
 
-    return DeviceKernel(place, f"place {threads}")
+    return DeviceKernel(place, f"{threads} threads place")
 
