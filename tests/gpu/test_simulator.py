@@ -105,6 +105,26 @@ def test_a_point_that_is_not_finite_is_kept_back():
     assert np.isfinite(found.x).all()
 
 
+def test_runs_without_an_end_have_met_an_exception():
+    """A thread whose function raises ends on the spot; the simulator raises instead, so a status is taken away here."""
+    from fastgd.engine import devices
+    from fastgd.engine.cuda import job
+
+    whole = job.Job.finish
+
+    def lossy(self, room, low, high):
+        yield from whole(self, room, low, high)
+        self.arrays.status[2] = -1
+
+    expected = scalar_cpu(plan_of(gd.Adam(lr=0.4)))
+    with mock.patch.object(job.Job, "finish", lossy):
+        with pytest.raises(gd.DeviceError, match=rf"bowl: its functions raised an exception in 1 of {RUNS} runs"):
+            devices.run(plan_of(gd.Adam(lr=0.4)), "cuda", 1)
+        with mock.patch.object(devices, "AUTO_RUNS", 1):
+            found = devices.run(plan_of(gd.Adam(lr=0.4)), "auto", 1)  # goes to the CPU, which would raise it
+    np.testing.assert_array_equal(found.status, expected.status)
+
+
 def test_data_of_a_problem():
     starts = WEIGHTED.sample(RUNS, seed=1)
     for dtype in (np.float64, np.float32):

@@ -13,13 +13,13 @@ from numba import cuda
 
 from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
-from fastgd.errors import Interrupted
+from fastgd.errors import DeviceError, Interrupted
 from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, on_device_of, require, simulated
 from fastgd.jit.cuda_arrays import filled
 from fastgd.jit.targets import lanes_or_scalar
 from fastgd.stopping import Status, count_ended
 
-from .compaction import make_place, make_scan
+from .compaction import make_count, make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
 from .memory import Buffers, allocate, device_array, device_data
 
@@ -117,6 +117,7 @@ class Job:
             self.kernels.draw.compile((room.indices, 0, room.drawn))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
         self.kernels.ends.compile(self.ends_arguments(room, runs, out))
+        make_count().compile((new[2], runs, room.survivors))
         make_scan(self.scan_threads).compile((room.survivors, runs, room.offsets, room.total.device))
         make_place(self.threads).compile((new[2], runs, room.offsets, room.order))
 
@@ -132,7 +133,7 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors, (room.indices, room.drawn), room.working,
+            self.limits, self.written(out), (room.indices, room.drawn), room.working,
         )  # fmt: skip
 
     def ends_arguments(self, room: Buffers, runs: int, out: Arrays) -> tuple[Any, ...]:
@@ -162,6 +163,7 @@ class Job:
             kernels.burst.launch(
                 blocks, threads, stream, *self.burst_arguments(room, old, new, order, slots, (t, last), out)
             )
+            make_count().launch(blocks, threads, stream, new[2], slots, room.survivors)
             make_scan(self.scan_threads).launch(
                 1, self.scan_threads, stream, room.survivors, blocks, room.offsets, room.total.device
             )
@@ -233,6 +235,8 @@ class Job:
         ------
         MemoryError
             If the GPU's memory does not suffice for the smallest chunk, or for the threads' own arrays.
+        DeviceError
+            If the problem's functions raise exceptions.
         """
         plan, size, told = self.plan, self.plan.runs, 0
         each, reserved = Buffers.bytes_a_run(plan, self.kernels.layout), self.reserved()
@@ -249,6 +253,7 @@ class Job:
             parts = deque((k, min(k + size, high)) for low, high in left for k in range(low, high, size))
             try:
                 self.all_chunks(rooms, parts, left, heard)
+                self.check_all_ended()
                 return self.arrays
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -259,6 +264,16 @@ class Job:
             cuda.synchronize()
             del rooms
             size = max(WARP, size // 2)
+
+    def check_all_ended(self) -> None:
+        """Raise DeviceError if runs have no status: their threads ended by an exception, which a GPU cannot tell of."""
+        status = self.arrays.status
+        lost = np.count_nonzero((status.copy_to_host() if self.plan.on_gpu else status) == Status.NOT_RUN)
+        if lost:
+            raise DeviceError(
+                f"{self.plan.problem.name}: its functions raised an exception in {lost} of {self.plan.runs} runs; "
+                'device="cpu" tells which, and on a GPU a function should return math.nan instead'
+            )
 
     def reserved(self) -> int:
         """Bytes of local memory that CUDA reserves for all threads that the GPU can hold at a time."""
