@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd as gd
-from fastgd.jit.exchange import as_like, library_of, on_gpu
+from fastgd.jit.exchange import as_like, device_of, interface_of, library_of, on_gpu
 
 
 class Interface:
@@ -53,9 +53,11 @@ def test_arrays_of_the_host_of_other_libraries_are_starts_as_before():
 
 
 def test_a_result_becomes_an_array_of_the_callers_library(monkeypatch):
-    made = []
+    made, waited = [], []
+    copied = types.SimpleNamespace(block_until_ready=lambda: waited.append(True) or "jax's")
     stand_in = types.SimpleNamespace(
-        asarray=lambda array: made.append(array) or "cupy's", as_tensor=lambda array, device: ("torch's", device)
+        asarray=lambda array: made.append(array) or "cupy's", as_tensor=lambda array, device: ("torch's", device),
+        array=lambda array, copy: made.append((array, copy)) or copied,
     )
     for name in ("cupy", "torch", "jax.numpy"):
         monkeypatch.setitem(sys.modules, name, stand_in)
@@ -65,11 +67,52 @@ def test_a_result_becomes_an_array_of_the_callers_library(monkeypatch):
 
     array = np.zeros(3)
     assert as_like(array, of("cupy")) == "cupy's"
-    assert as_like(array, of("jaxlib.xla")) == "cupy's"
+    assert as_like(array, of("jaxlib.xla")) == "jax's"  # a copy that is there before the memory is given back
+    assert waited == [True]
     assert as_like(array, of("torch", device="cuda:1")) == ("torch's", "cuda:1")
-    assert made == [array, array]
+    assert made == [array, (array, True)]
     assert as_like(array, of("unheard_of")) is array
     assert library_of(of("jaxlib.xla")) == "jax"
+
+
+def test_which_gpu_an_array_lies_on():
+    class Second(DLPack):
+        def __dlpack_device__(self):
+            return self.kind, 1
+
+    context = types.SimpleNamespace(device=types.SimpleNamespace(id=2))
+    memory = types.SimpleNamespace(context=context)
+    numbas = type("DeviceNDArray", (), {"__module__": "numba.cuda.cudadrv.devicearray", "gpu_data": memory})()
+    assert [device_of(array) for array in (DLPack(2), Second(2), numbas, Interface())] == [0, 1, 2, None]
+
+
+@pytest.mark.parametrize(("handle", "stream"), [(0, 1), (7, 7)])
+def test_a_tensors_interface_names_the_stream_that_pytorch_works_in(monkeypatch, handle, stream):
+    """PyTorch itself names none, and 0 is ambiguous."""
+    asked = []
+    cuda = types.SimpleNamespace(
+        current_stream=lambda device: asked.append(device) or types.SimpleNamespace(cuda_stream=handle)
+    )
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    said = Interface.__cuda_array_interface__
+    tensor = type("Tensor", (), {
+        "__module__": "torch", "detach": lambda self: self, "device": "cuda:1",
+        "__cuda_array_interface__": {**said, "version": 2},
+    })()  # fmt: skip
+    assert interface_of(tensor) == {**said, "stream": stream}
+    assert asked == ["cuda:1"]
+    assert interface_of(Interface()) is said
+    assert interface_of(DLPack(2)) is None
+
+
+def test_an_array_of_jax_is_waited_for():
+    waited = []
+    array = type("ArrayImpl", (), {
+        "__module__": "jaxlib._jax", "block_until_ready": lambda self: waited.append(self),
+        "__cuda_array_interface__": Interface.__cuda_array_interface__,
+    })()  # fmt: skip
+    assert interface_of(array) is Interface.__cuda_array_interface__
+    assert waited == [array]
 
 
 def test_starts_on_a_gpu_where_there_is_none():

@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import cuda
 
+from fastgd.jit import cuda as jit_cuda
 from fastgd.jit.cuda import simulated
 
 # Results a clock cycle of one multiprocessor, by compute capability: CUDA C++ Programming Guide, "Arithmetic
@@ -63,9 +64,7 @@ def operations(ptx: str, dtype: str) -> int:
 
 def free_memory() -> float:
     gc.collect()
-    if not simulated():
-        cuda.current_context().deallocations.clear()
-    return cuda.current_context().get_memory_info().free
+    return jit_cuda.free_memory()
 
 
 def timed(call: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:

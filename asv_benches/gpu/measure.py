@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import statistics
 import time
@@ -32,6 +33,7 @@ CASES: dict[str, tuple[Callable[[], gd.Problem], Callable[[], Any], float]] = {
 }  # fmt: skip
 LARGEST_STARTS = 4e9  # bytes: what is made on the host and sent over
 TARGET_SECONDS = 0.4  # of a measured call
+Say = Callable[[str], None]
 
 
 class Clock:
@@ -42,6 +44,25 @@ class Clock:
 
     def left(self) -> float:
         return self.end - time.monotonic()
+
+
+def left_out(what: str) -> dict[str, Any]:
+    """In place of a row that the time or the memory does not suffice for."""
+    return {"left_out": what}
+
+
+def affordable(call: Callable[[int], Any], size: int, least: int, calls: int, clock: Clock) -> int:
+    """The size, halved until so many calls of it fit into the time, judged by one call of the least; 0 if none does."""
+    least = min(size, least)
+    call(least)  # which compiles
+    start = time.monotonic()
+    call(least)
+    each = (time.monotonic() - start) / least
+    while calls * each * size > clock.left():
+        if size == least:
+            return 0
+        size = max(least, size // 2)
+    return size
 
 
 def starts_on_gpu(runs: int, dim: int, box: float, dtype: str) -> Any:
@@ -63,18 +84,18 @@ def burst_operations(problem: gd.Problem, optimizer: Any, dtype: str) -> int | N
     return card.operations(compiled[0].library.get_asm_str(), dtype) if compiled else None
 
 
-def steps(sizes: list[int], dtypes: list[str], clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def steps(sizes: list[int], dtypes: list[str], clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """Nanoseconds per step of one run, starts and results on the GPU, for every case, dtype and number of runs."""
     for case, (make_problem, make_optimizer, box) in CASES.items():
         problem, optimizer = make_problem(), make_optimizer()
         for dtype in dtypes:
-            each = 1e-9
+            each, name = 1e-9, f"{case} {dtype}"
             for runs in sizes:
                 size = runs * problem.dim * np.dtype(dtype).itemsize
-                if size > min(LARGEST_STARTS, card.free_memory() / 8) or clock.left() < 20:
-                    say(f"left out: {case} {dtype} with {runs:,} runs")
+                if size > min(LARGEST_STARTS, card.free_memory() / 8) or clock.left() < 10:
+                    yield left_out(f"{name} with {runs:,} runs")
                     continue
-                say(f"{case} {dtype} with {runs:,} runs")
+                say(f"{name} with {runs:,} runs")
                 x0 = starts_on_gpu(runs, problem.dim, box, dtype)
                 count = 8 if simulated() else int(np.clip(TARGET_SECONDS / (each * runs), 128, 20_000))
 
@@ -107,11 +128,15 @@ def step_and_copy(count: int, dtype: str) -> tuple[float, float]:
     return taken, copied
 
 
-def in_place(parameters: int, dtypes: list[str], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def in_place(parameters: int, dtypes: list[str], clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """Adam's step on one large array: bytes a second, beside a copy from device to device of as many."""
     for dtype in dtypes:
         size = np.dtype(dtype).itemsize
-        count = int(min(parameters, card.free_memory() / (10 * size)))
+        fits = int(min(parameters, card.free_memory() / (10 * size)))
+        count = affordable(lambda some: step_and_copy(some, dtype), fits, 1 << 20, 2, clock)  # noqa: B023
+        if not count:
+            yield left_out(f"the step in place, {dtype}")
+            continue
         say(f"the step in place on {count:,} parameters, {dtype}")
         taken, copied = step_and_copy(count, dtype)
         step_rate, copy_rate = 10 * 7 * size * count / taken, 10 * 2 * size * count / copied
@@ -121,22 +146,23 @@ def in_place(parameters: int, dtypes: list[str], say: Callable[[str], None]) -> 
         }  # fmt: skip
 
 
-def crossover(sizes: list[int], clock: Clock, say: Callable[[str], None]) -> dict[str, Any]:
-    """Seconds of a whole call to 1e-6, arrays of NumPy, on both devices; and the size from which the GPU is faster."""
-    problem, optimizer, found = gd.problems.himmelblau(), gd.Adam(lr=0.05), []
-    gd.minimize(problem, problem.sample(100), optimizer, device="cuda")
-    gd.minimize(problem, problem.sample(100), optimizer, device="cpu")
+def crossover(sizes: list[int], clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
+    """Seconds of a whole call to 1e-6, arrays of NumPy, on both devices."""
+    problem, optimizer, last = gd.problems.himmelblau(), gd.Adam(lr=0.05), 0.0
+    for device in ("cuda", "cpu"):
+        start = time.monotonic()
+        gd.minimize(problem, problem.sample(min(sizes)), optimizer, device=device)  # which compiles
+        last = max(last, (time.monotonic() - start) / 4)
     for runs in sizes:
-        if clock.left() < 20:
-            break
+        if 4 * 6 * last > clock.left():  # four times as many runs, three calls on each device
+            yield left_out(f"{runs:,} runs")
+            continue
         say(f"GPU against CPU with {runs:,} runs")
         x0 = problem.sample(runs, seed=1)
         gpu, _ = card.timed(lambda: gd.minimize(problem, x0, optimizer, device="cuda"))  # noqa: B023
         cpu, _ = card.timed(lambda: gd.minimize(problem, x0, optimizer, device="cpu"))  # noqa: B023
-        found.append({"runs": runs, "gpu_seconds": gpu, "cpu_seconds": cpu})
-    slower = [row["runs"] for row in found if row["gpu_seconds"] >= row["cpu_seconds"]]
-    faster = [row["runs"] for row in found if not slower or row["runs"] > max(slower)]
-    return {"rows": found, "gpu_faster_from": min(faster, default=None)}
+        last = max(gpu, cpu)
+        yield {"runs": runs, "gpu_seconds": gpu, "cpu_seconds": cpu}
 
 
 def digits() -> gd.FiniteSum:
@@ -153,17 +179,30 @@ DRAWN: dict[str, tuple[Callable[[], gd.Problem], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def stochastic(runs: int, clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def stochastic(most: int, clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """Nanoseconds per step of one run with mini-batches and noise, on both devices, which draw the same.
 
     What a call does besides its steps, such as the value of all samples at every end, is taken off by a second call of
     twice the steps.
     """
-    for case, (make_problem, options) in DRAWN.items():
-        if clock.left() < 30:
-            say(f"left out: {case}")
+    for k, (case, (make_problem, options)) in enumerate(DRAWN.items()):
+        if clock.left() < 5:
+            yield left_out(case)
             continue
         problem, optimizer = make_problem(), gd.GradientDescent(lr=0.01)
+
+        def some(count: int) -> gd.Result:
+            x0 = problem.sample(count, seed=0, method="normal")  # noqa: B023
+            steps = 1 if simulated() else 20
+            return gd.minimize(
+                problem, x0, optimizer, max_steps=steps, gtol=None, device="cpu", **options  # noqa: B023
+            )
+
+        share = Clock(clock.left() / (len(DRAWN) - k))
+        runs = affordable(some, most, 1024, 12, share)  # on the CPU, which is slower; the GPU takes as long at most
+        if not runs:
+            yield left_out(case)
+            continue
         x0, row, found = problem.sample(runs, seed=0, method="normal"), {"case": case, "runs": runs}, {}
         for device, count in (("cuda", 100), ("cpu", 20)):
             say(f"{case} on {device}, {runs:,} runs")
@@ -182,28 +221,43 @@ def stochastic(runs: int, clock: Clock, say: Callable[[str], None]) -> Iterator[
         yield row
 
 
-def whole_map(side: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """A square map of Himmelblau's function under Adam to 1e-6: the descents, and with the basins found."""
+def whole_map(side: int, clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
+    """A square map of Himmelblau's function under Adam to 1e-6, from starts of the host and from starts on the GPU."""
     problem, optimizer = gd.problems.himmelblau(), gd.Adam(lr=0.05)
+
+    def some(runs: int) -> gd.Result:
+        return gd.minimize(problem, problem.grid((math.isqrt(runs),) * 2), optimizer, gtol=1e-6, device="cuda")
+
+    side = math.isqrt(affordable(some, side * side, 1 << 16, 5, clock))
+    if not side:
+        yield left_out("the map")
+        return
     say(f"a map of {side} x {side}")
     x0 = problem.grid((side, side))
     seconds, runs = card.timed(lambda: gd.minimize(problem, x0, optimizer, gtol=1e-6, device="cuda"), 2)
     there = cuda.to_device(x0)
     resident, _ = card.timed(lambda: gd.minimize(problem, there, optimizer, gtol=1e-6, device="cuda"), 2)
-    return {
+    yield {
         "side": side, "seconds": seconds, "seconds_on_gpu": resident, "success": float(runs.success.mean()),
         "mean_steps": float(runs.nit.mean()),
     }  # fmt: skip
 
 
-def flow(runs: int, say: Callable[[str], None]) -> dict[str, Any]:
+def flow(most: int, clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """The gradient flow of Himmelblau's function to 1e-6, arrays of NumPy."""
     problem = gd.problems.himmelblau()
+
+    def some(runs: int) -> gd.Result:
+        return gd.minimize(problem, problem.sample(runs, seed=1), gd.GradientFlow(), device="cuda")
+
+    runs = affordable(some, most, 1 << 12, 3, clock)
+    if not runs:
+        yield left_out("the flow")
+        return
     say(f"the gradient flow of {runs:,} starts")
     x0 = problem.sample(runs, seed=1)
-    gd.minimize(problem, x0[:2], gd.GradientFlow(), device="cuda")
     seconds, found = card.timed(lambda: gd.minimize(problem, x0, gd.GradientFlow(), device="cuda"), 2)
-    return {
+    yield {
         "flow_starts": runs, "seconds": seconds, "success": float(found.success.mean()),
         "ns_per_gradient": seconds * 1e9 / float(found.njev.sum()),
     }  # fmt: skip
@@ -217,14 +271,14 @@ def seconds_of_steps(problem: gd.Problem, x0: Any, count: int) -> float:
     return card.timed(call)[0]
 
 
-def layouts(lengths: list[int], clock: Clock, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def layouts(lengths: list[int], clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """Nanoseconds per step and parameter of Adam on Rosenbrock's function, in a thread's own memory and in place."""
     from fastgd.engine.cuda import job
 
     chosen = job.IN_PLACE_BYTES
     for length in lengths:
-        if clock.left() < 20:
-            say(f"left out: the layouts with {length:,} parameters")
+        if clock.left() < 10:
+            yield left_out(f"the layouts with {length:,} parameters")
             continue
         say(f"both layouts with {length:,} parameters")
         problem, count = gd.problems.rosenbrock(dim=length), 2 if simulated() else 256
@@ -265,22 +319,22 @@ JOBS = [
 ]  # fmt: skip
 
 
-def peers(runs: int, clock: Clock, say: Callable[[str], None]) -> list[Row]:
+def peers(runs: int, clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
     """Rows against JAX and PyTorch on the same card, each in a process of its own; float64."""
-    rows, servers = [], {}
+    servers: dict[str, Server] = {}
     os.environ |= {"PEER_DEVICE": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     try:
         for name, peer, case, target in JOBS:
             row = Row(f"{case}, {runs:,} runs", peer, "ns/step", target=target)
-            rows.append(row)
             absent = [need for need in NEEDS[name] if not importlib.util.find_spec(need)]
             if absent:
                 row.missing = f"{absent[0]} not installed"
             elif simulated():
                 row.missing = "simulated"
-            elif clock.left() < 30:
+            elif clock.left() < 15:
                 row.missing = "no time left"
             if row.missing:
+                yield row.as_json()
                 continue
             say(f"{peer}: {case}")
             try:
@@ -290,10 +344,36 @@ def peers(runs: int, clock: Clock, say: Callable[[str], None]) -> list[Row]:
             except RuntimeError as error:
                 row.missing = str(error)
                 servers.pop(name, None)
+                yield row.as_json()
                 continue
             row.peers.append(answer["seconds"] / answer["work"] * 1e9)
             row.ours.append(statistics.median(ours_beside_peers(case, runs) for _ in range(3)) * 1e9)
+            yield row.as_json()
     finally:
         for server in servers.values():
             server.close()
-    return rows
+
+
+def section(name: str, sizes: dict[str, Any], clock: Clock, say: Say) -> Iterator[dict[str, Any]]:
+    """The rows of a section of the report, each as soon as it is measured."""
+    dtypes = ["float64", "float32"]
+    if name == "card":
+        yield card.facts()
+    elif name == "map":
+        yield from whole_map(sizes["side"], clock, say)
+    elif name == "in_place":
+        yield from in_place(sizes["parameters"], dtypes, clock, say)
+    elif name == "steps":
+        yield from steps(sizes["runs"], dtypes, clock, say)
+    elif name == "crossover":
+        yield from crossover(sizes["crossover"], clock, say)
+    elif name == "flow":
+        yield from flow(sizes["flow_runs"], clock, say)
+    elif name == "stochastic":
+        yield from stochastic(sizes["stochastic_runs"], clock, say)
+    elif name == "layouts":
+        yield from layouts(sizes["lengths"], clock, say)
+    elif name == "peers":
+        yield from peers(sizes["peer_runs"], clock, say)
+    else:
+        raise ValueError(f"there is no section {name!r}")

@@ -17,7 +17,7 @@ from fastgd.optimizers import Engine, Method, Rule, register
 from fastgd.points import is_real
 from fastgd.problem import Problem
 from fastgd.result import Result
-from fastgd.stopping import STIFF, Status, StopTests
+from fastgd.stopping import STIFF, Status, StopTests, count_ended
 
 from .one_by_one import OneByOne
 from .runs import Ends, Task, is_good, make_task, result_of
@@ -198,6 +198,21 @@ def ends_of(arrays: Arrays) -> Ends:
     return ends
 
 
+def ends_on_gpu(arrays: Any) -> Ends | None:
+    """The loop's arrays on a GPU, if all runs have come to their ends there and none goes on elsewhere."""
+    from fastgd.jit.cuda_arrays import zeros
+
+    if count_ended(arrays.status.copy_to_host()) < len(arrays.status):
+        return None
+    x, fun, norm, nit, status, *_, gradients = arrays
+    return Ends(x, fun, norm, nit, status, zeros(gradients.shape, np.int64, gradients), gradients)
+
+
+def taken_home(arrays: Any) -> Arrays:
+    """Arrays of the host, of those that lie on a GPU as well."""
+    return Arrays(*(each if isinstance(each, np.ndarray) else each.copy_to_host() for each in arrays))
+
+
 class FlowEngine:
     """Starts abreast by the explicit pair, and what is stiff, or asked for, one by one by SciPy's integrators."""
 
@@ -206,8 +221,8 @@ class FlowEngine:
     def takes_gpu(self, optimizer: GradientFlow) -> bool:
         return optimizer.method == "rk"
 
-    def plan(self, *arguments: Any) -> Task:
-        return make_task(*arguments)
+    def plan(self, problem: Any, x0: Any, optimizer: GradientFlow, *rest: Any) -> Task:
+        return make_task(problem, x0, optimizer, *rest, takes_gpu=self.takes_gpu(optimizer))
 
     def result(self, task: Task, ends: Ends) -> Result:
         return result_of(task, ends)
@@ -219,11 +234,14 @@ class FlowEngine:
             self.reference.fill(task, ends, np.arange(task.runs), lambda k: (starts[k], limit), threads, report)
             return ends
         try:
-            ends = ends_of(devices.run(plan_of(task), device, threads, report))
+            arrays = devices.run(plan_of(task), device, threads, report)
         except Interrupted as interruption:
-            ends = ends_of(interruption.partial)
+            ends = ends_of(taken_home(interruption.partial))
             ends.forget(ends.status == STIFF)
             raise ends.interrupted() from None
+        if task.on_gpu and (there := ends_on_gpu(arrays)):
+            return there
+        ends = ends_of(taken_home(arrays))
         try:
             self.one_by_one(task, ends, threads, report)
         except KeyboardInterrupt:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts
+from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, settled
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
-from fastgd.jit.exchange import on_gpu
+from fastgd.jit.exchange import as_like, on_gpu
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
@@ -24,7 +24,10 @@ LARGEST = float(np.finfo(np.float64).max)
 
 
 class Ends(NamedTuple):
-    """A result's arrays over all runs in a row: x of shape (runs, n), the others of shape (runs,)."""
+    """A result's arrays over all runs in a row: x of shape (runs, n), the others of shape (runs,).
+
+    Those of a flow on a GPU lie there.
+    """
 
     x: np.ndarray
     fun: np.ndarray
@@ -67,9 +70,15 @@ class Task:
 
     problem: Problem
     optimizer: Any
-    starts: np.ndarray  # broadcasts with batch + (n,)
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
     batch: tuple[int, ...]
     stop: StopTests
+    origin: Any = None  # what was given as starts, whose library's arrays the result's are to be if it lies on a GPU
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the starts lie on a GPU, and the results are to lie there too."""
+        return not isinstance(self.starts, np.ndarray)
 
     @property
     def runs(self) -> int:
@@ -82,9 +91,11 @@ class Task:
 
 def make_task(
     problem: Any, x0: Any, optimizer: Method, stop: StopTests, seed: Any, dtype: Any, record: Any, average: Any,
-    draws: Mapping[str, Any],
+    draws: Mapping[str, Any], *, takes_gpu: bool = False,
 ) -> Task:  # fmt: skip
     """Check the arguments of `fastgd.minimize`, and refuse those that only the loop over update rules honours.
+
+    Starts on a GPU are refused unless the method `takes_gpu`.
 
     Raises
     ------
@@ -100,7 +111,7 @@ def make_task(
             raise ValueError(f"{argument}={value!r} cannot be honoured by {name}: leave it out; it is for update rules")
     if checked_dtype(dtype) != np.dtype(np.float64):
         raise ValueError(f"dtype must be float64 for {name}, which computes in no other, got {np.dtype(dtype)}")
-    if on_gpu(x0):
+    if on_gpu(x0) and not takes_gpu:
         raise TypeError(f"x0 must lie in the host's memory for {name}, got an array on a GPU: copy it there first")
     starts = checked_starts(x0, problem.dim, np.dtype(np.float64))
     samples = problem.samples if isinstance(problem, FiniteSum) else None
@@ -109,7 +120,7 @@ def make_task(
         raise ValueError(f"{name} cannot honour {given}: leave it out; draws are for update rules")
     shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
     batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
-    return Task(problem, optimizer, starts, batch, stop)
+    return Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, x0)
 
 
 def is_good(x: np.ndarray, bound: float) -> bool:
@@ -117,9 +128,21 @@ def is_good(x: np.ndarray, bound: float) -> bool:
     return float(np.abs(x).max()) <= min(bound, LARGEST)  # a NaN is the maximum, and compares as false
 
 
+def there(task: Task, ends: Ends) -> Iterator[Any]:
+    """The arrays on the GPU that the starts lie on; some runs may have come to their ends on the CPU."""
+    from fastgd.jit.cuda_arrays import sent
+
+    for array in ends:
+        yield sent(array, task.starts) if isinstance(array, np.ndarray) else array
+
+
 def result_of(task: Task, ends: Ends) -> Result:
-    """The arrays in the batch's shape."""
+    """The arrays in the batch's shape, and on the GPU if the starts lie there."""
+    if task.on_gpu:
+        ends = Ends(*there(task, ends))
     shaped: dict[str, Any] = {
-        name: array.reshape(task.batch + array.shape[1:]) for name, array in zip(Ends._fields, ends, strict=True)
+        name: array.reshape(*task.batch, *array.shape[1:]) for name, array in zip(Ends._fields, ends, strict=True)
     }
+    if task.on_gpu:
+        shaped = {name: as_like(array, task.origin) for name, array in shaped.items()}
     return Result(**shaped, problem=task.problem, optimizer=task.optimizer)

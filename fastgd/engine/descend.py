@@ -53,6 +53,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     _, watch = make_memory(parts, shape)
     state_of, best_of, control_of = views.state, views.best, views.control
     hyper_of, average_of, slope_of = views.hyper, views.average, views.working[0]
+    kept_of = views.working[shape.working - 1]  # the gradient's own place, unless `Plan.working` has one more
 
     @inlined
     def finish(control, runs, status, t):
@@ -93,7 +94,7 @@ def make_step(parts: Parts, shape: Shape, views: Views) -> Callable:
                 on = without(on, stuck)
             watch(seen_now, x, hyper_of(hypers, b), data)
 
-        sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)
+        sampled(x, y, g, kept_of(scratch, b), s, c, on, control, t, k, table, drawn, data)
         clip(g, c)
         size, change = update_all((lanes(0.0), lanes(0.0)), c, on, x, y, g, s)
 

@@ -33,7 +33,7 @@ def run(plan: Plan, device: str, threads: int, report: Callable[[int, int], None
     Raises
     ------
     DeviceError
-        If the GPU was asked for and cannot be used.
+        If the GPU was asked for and cannot be used, or the problem's functions raise exceptions there.
     Interrupted
         On Ctrl-C, with the arrays in `partial`.
     """

@@ -245,7 +245,10 @@ def make_place(draws: Draws) -> Callable:
 
 
 def make_batch(draws: Draws, length: int) -> Callable:
-    """``batch(x, g, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t into `g`."""
+    """``batch(x, g, kept, on, control, t, k, table, drawn, data)``: the mean gradient over the samples of step t.
+
+    It is written to `g`.  Where runs have batch sizes of their own, `kept` is room for as many numbers.
+    """
     add, add_from_table = draws.add, sum_of(draws.add, draws.add_four, from_table)
 
     @inlined
@@ -260,7 +263,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
             g[i] = g[i] * scale
 
     @inlined
-    def of_all_runs(x, g, on, control, t, k, table, drawn, data):
+    def of_all_runs(x, g, kept, on, control, t, k, table, drawn, data):
         size = drawn[BATCH]
         cleared(g)
         add_from_table(x, (table, k), size, g, *data)
@@ -273,7 +276,7 @@ def make_batch(draws: Draws, length: int) -> Callable:
         next_places = make_places(draws)
 
         @inlined
-        def of_each_run(x, g, on, control, t, k, table, drawn, data):
+        def of_each_run(x, g, kept, on, control, t, k, table, drawn, data):
             size, seed = drawn[BATCH], control[SEED]
             places = scratch(control, GROUP)
             cleared(g)
@@ -286,21 +289,21 @@ def make_batch(draws: Draws, length: int) -> Callable:
             divided(g, size)
 
         @inlined
-        def of_runs_alike(x, g, on, control, t, k, table, drawn, data):
+        def of_runs_alike(x, g, kept, on, control, t, k, table, drawn, data):
             alike = on & (control[SEED] == table[len(table) - 1, 0])
             if any_lane(alike) and not any_lane(without(on, alike)):  # where no run goes on, the table may be empty
-                of_all_runs(x, g, on, control, t, k, table, drawn, data)
+                of_all_runs(x, g, kept, on, control, t, k, table, drawn, data)
             else:
-                of_each_run(x, g, on, control, t, k, table, drawn, data)
+                of_each_run(x, g, kept, on, control, t, k, table, drawn, data)
 
         return of_runs_alike if draws.alike else of_each_run
 
     next_place = make_place(draws)
 
     @inlined
-    def of_own_size(x, g, on, control, t, k, table, drawn, data):
+    def of_own_size(x, g, kept, on, control, t, k, table, drawn, data):
         seed, size = control[SEED], control[SIZE]
-        places, kept = scratch(control, GROUP), scratch(g, length)
+        places = scratch(control, GROUP)
         cleared(g)
         j = 0
         while any_lane(on & (j < size)):
@@ -357,13 +360,13 @@ def make_noise(length: int, place: int) -> Callable:
 
 
 def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_place: int) -> Callable:
-    """``sampled(x, y, g, s, c, on, control, t, k, table, drawn, data)``: the gradient of the step into `g`.
+    """``sampled(x, y, g, kept, s, c, on, control, t, k, table, drawn, data)``: the gradient of the step into `g`.
 
     ``look_ahead(x, y, s, c)`` gives the point at which the rule wants it.
     """
 
     @inlined
-    def as_it_is(x, y, g, s, c, on, control, t, k, table, drawn, data):
+    def as_it_is(x, y, g, kept, s, c, on, control, t, k, table, drawn, data):
         return None
 
     if draws is None:
@@ -372,16 +375,16 @@ def make_sampled(draws: Draws | None, length: int, look_ahead: Callable, noise_p
     noise = make_noise(length, noise_place)
 
     @inlined
-    def with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
+    def with_noise(x, y, g, kept, s, c, on, control, t, k, table, drawn, data):
         noise(g, control, t, c)
 
     @inlined
-    def of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data):
-        batch(look_ahead(x, y, s, c), g, on, control, t, k, table, drawn, data)
+    def of_batch(x, y, g, kept, s, c, on, control, t, k, table, drawn, data):
+        batch(look_ahead(x, y, s, c), g, kept, on, control, t, k, table, drawn, data)
 
     @inlined
-    def of_batch_with_noise(x, y, g, s, c, on, control, t, k, table, drawn, data):
-        of_batch(x, y, g, s, c, on, control, t, k, table, drawn, data)
+    def of_batch_with_noise(x, y, g, kept, s, c, on, control, t, k, table, drawn, data):
+        of_batch(x, y, g, kept, s, c, on, control, t, k, table, drawn, data)
         noise(g, control, t, c)
 
     if batch is None:

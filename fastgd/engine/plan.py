@@ -24,9 +24,9 @@ from fastgd.stopping import Status, StopTests
 
 from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
-from .starts import checked_batch, checked_dtype, checked_starts
+from .starts import checked_batch, checked_dtype, checked_starts, settled
 
-__all__ = ["Arrays", "Plan", "make_plan"]
+__all__ = ["Arrays", "Plan", "make_plan", "memory_limit"]
 
 
 ALIKE = 16  # runs for each seed from which it pays to look for blocks of runs with one seed
@@ -162,8 +162,13 @@ class Plan:
 
     @property
     def working(self) -> int:
-        """Points of working memory that a step takes besides the next one."""
-        return FLOW_POINTS if self.flow else 1
+        """Points of working memory that a step takes besides the next one.
+
+        The first is the gradient.  Where batch sizes differ from run to run, another keeps what `draws` puts back.
+        """
+        if self.flow:
+            return FLOW_POINTS
+        return 1 if self.sampling is None or not self.sampling.own_sizes else 2
 
     @property
     def own_steps(self) -> bool:
@@ -310,8 +315,7 @@ def make_plan(
     if sampling is not None:
         shapes["batch_size"] = np.shape(sampling.batch_size) if sampling.own_sizes else ()  # type: ignore[arg-type]
     batch = checked_batch(starts, shapes)
-    if not isinstance(starts, np.ndarray) and starts.shape != (*batch, problem.dim):
-        starts = starts.copy_to_host()  # what is repeated for many runs is small
+    starts = settled(starts, batch, problem.dim)
     plan = Plan(
         problem, optimizer, starts, batch, rule, search, schedule, clips, average, tuple(numbers.values()), stop, kind,
         None if record is None else int(record), seeds, sampling,

@@ -9,7 +9,7 @@ import numpy as np
 from fastgd.boxes import check_unmasked
 from fastgd.jit.exchange import on_gpu
 
-__all__ = ["checked_batch", "checked_dtype", "checked_starts"]
+__all__ = ["checked_batch", "checked_dtype", "checked_starts", "settled"]
 
 
 # From arrays of other kinds to numbers
@@ -63,15 +63,25 @@ def not_real(x0: Any) -> str:
 
 def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
     """The starts as Numba's device array, without a copy."""
-    from fastgd.jit.cuda_arrays import adopt, count_not_finite
+    from fastgd.jit.cuda import on_device_of
+    from fastgd.jit.cuda_arrays import adopt, count_not_finite, wait_for
 
-    starts = adopt(x0, "x0")
-    check_shape(tuple(starts.shape), dim)
-    if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
-        raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
-    if bad := count_not_finite(starts, kind):
-        raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
-    return starts
+    with on_device_of(x0):
+        starts = adopt(x0, "x0")
+        check_shape(tuple(starts.shape), dim)
+        if starts.dtype.kind != "f" or starts.dtype.itemsize not in (4, 8):
+            raise TypeError(f"x0 on a GPU must have dtype float64 or float32, got {starts.dtype}")
+        wait_for(starts)
+        if bad := count_not_finite(starts, kind):
+            raise ValueError(f"x0 must be finite (in {kind}), got {bad} numbers that are not")
+    return starts.bind()  # to no stream: what its library was asked to do is done
+
+
+def settled(starts: Any, batch: tuple[int, ...], dim: int) -> Any:
+    """The starts; those on a GPU that are broadcast are taken home, as what is repeated for many runs is small."""
+    if isinstance(starts, np.ndarray) or starts.shape == (*batch, dim):
+        return starts
+    return starts.copy_to_host()
 
 
 def check_shape(shape: tuple[int, ...], dim: int) -> None:

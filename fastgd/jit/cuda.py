@@ -6,9 +6,11 @@ thread by thread in plain Python.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import pickle
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,14 +21,21 @@ from numba.core import config
 from fastgd.errors import DeviceError
 
 from .cache import environment, fingerprint, load, store
+from .exchange import device_of, on_gpu
 from .options import interpreted
 
-__all__ = ["DeviceKernel", "is_out_of_memory", "library_of", "missing", "ptx_of", "require", "simulated"]
+__all__ = [
+    "DeviceKernel", "device_number", "free_memory", "is_out_of_memory", "library_of", "missing", "on_device_of",
+    "ptx_of", "require", "simulated",
+]  # fmt: skip
 
 INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
 
 # fma: products and sums are fused where the source is lowered (`jit/operators.py`), as on the CPU, and nowhere else
 NVVM_OPTIONS = {"opt": 3, "fma": 0}
+
+# What makes machine code of a kernel: by Numba's own wheel, and those of CUDA 13 and of CUDA 12
+TOOLS = ("numba-cuda", "cuda-core", "nvidia-nvvm", "nvidia-nvjitlink", "nvidia-cuda-nvcc-cu12", "nvidia-nvjitlink-cu12")
 
 
 def simulated() -> bool:
@@ -50,17 +59,73 @@ def missing() -> str | None:
     try:
         count = len(cuda.gpus)
     except Exception as error:  # the driver's own errors are of many classes
-        said = " ".join(str(error).split()).strip(" :") or type(error).__name__
-        return f"no CUDA driver answers ({said}); install NVIDIA's driver, and see that nvidia-smi lists the GPU"
+        return f"no CUDA driver answers ({said(error)}); install NVIDIA's driver, and see that nvidia-smi lists the GPU"
     if count == 0:
         return "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"
     return None
 
 
+def said(error: BaseException) -> str:
+    """An error of the driver in one line."""
+    return " ".join(str(error).split()).strip(" :") or type(error).__name__
+
+
+def refused() -> str | None:
+    """Why the GPU takes no work at present, as where another process has it for itself; None where it does."""
+    from numba import cuda
+
+    try:
+        cuda.current_context()
+    except Exception as error:  # the driver's own errors are of many classes
+        return f"the GPU takes no work ({said(error)}); see in nvidia-smi which processes use it"
+    return None
+
+
 def require() -> None:
     """Raise DeviceError unless a GPU can be used."""
-    if reason := missing():
+    if reason := missing() or refused():
         raise DeviceError(f'device="cuda": {reason}; or use device="cpu"')
+
+
+def device_number() -> int:
+    """Which GPU is the current one."""
+    from numba import cuda
+
+    return 0 if simulated() else int(cuda.get_current_device().id)
+
+
+def on_device_of(x: Any) -> contextlib.AbstractContextManager[Any]:
+    """Within this context the GPU that an array lies on is the current one; one of the host changes nothing."""
+    if simulated() or not on_gpu(x):
+        return contextlib.nullcontext()
+    require()
+    from numba import cuda
+
+    number = device_of(x)
+    return contextlib.nullcontext() if number is None else cuda.gpus[number]
+
+
+def free_memory() -> float:
+    """Bytes of the current GPU's memory that an allocation may take, those included that Numba has yet to give back."""
+    from numba import cuda
+
+    context = cuda.current_context()
+    if pending := getattr(getattr(context, "memory_manager", None), "deallocations", None):
+        pending.clear()
+    try:
+        return float(context.get_memory_info().free)
+    except NotImplementedError:  # by some memory managers that Numba can be given
+        return math.inf
+
+
+@functools.cache
+def toolchain() -> dict[str, str]:
+    """The versions of those of `TOOLS` that are installed."""
+    found = {}
+    for name in TOOLS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -72,13 +137,15 @@ def library_of(function: Callable, types: Sequence[Any], capability: tuple[int, 
     """Compile a kernel for argument types and a compute capability; return Numba's compile result."""
     from numba.core import types as numba_types
     from numba.cuda.compiler import compile_cuda, kernel_fixup
+    from numba.cuda.core.compiler_lock import global_compiler_lock
 
     options = dict(NVVM_OPTIONS)
-    result = compile_cuda(function, numba_types.void, tuple(types), nvvm_options=options, cc=capability)
-    library = result.library
-    entry = library.get_function(result.fndesc.llvm_func_name)
-    library._entry_name = entry.name
-    kernel_fixup(entry, False)
+    with global_compiler_lock:
+        result = compile_cuda(function, numba_types.void, tuple(types), nvvm_options=options, cc=capability)
+        library = result.library
+        entry = library.get_function(result.fndesc.llvm_func_name)
+        library._entry_name = entry.name
+        kernel_fixup(entry, False)
     return result
 
 
@@ -117,15 +184,24 @@ class DeviceKernel:
         self.dispatcher.add_overload(self.stored(types, capability) or self.built(types, capability), types)
 
     def name(self, types: Sequence[Any], capability: tuple[int, ...]) -> str:
-        version = importlib.metadata.version("numba-cuda")
-        return fingerprint(self.key, environment(), str(types), capability, version, sorted(NVVM_OPTIONS.items()))
+        made_by = sorted(NVVM_OPTIONS.items()), sorted(toolchain().items())
+        return fingerprint(self.key, environment(), str(types), capability, made_by)
 
     def stored(self, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
-        """The kernel as it was stored, or None."""
+        """The kernel as it was stored, or None, as where the driver does not take it."""
         from numba.cuda.dispatcher import _Kernel
 
         content = None if self.key.startswith("unnamed") else load(self.name(types, capability), "cubin")
-        return None if content is None else _Kernel._rebuild(**pickle.loads(content))
+        if content is None:
+            return None
+        try:
+            kernel = _Kernel._rebuild(**pickle.loads(content))
+            kernel.bind()
+        except Exception as error:  # the driver's own errors are of many classes, and so are those of a pickle
+            if is_out_of_memory(error):
+                raise MemoryError(f"the GPU has no memory for the kernel: {said(error)}") from error
+            return None
+        return kernel
 
     def built(self, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
         """The kernel compiled and assembled, and stored."""
@@ -141,11 +217,17 @@ class DeviceKernel:
             kernel.bind()  # which assembles it, so that there is machine code to store
         except Exception as error:  # the driver's own errors are of many classes
             if is_out_of_memory(error):
-                raise
-            raise DeviceError(f"the GPU's driver does not take the compiled kernel: {error}") from error
+                raise MemoryError(f"the GPU has no memory for the kernel: {said(error)}") from error
+            raise DeviceError(f"the GPU's driver does not take the compiled kernel: {said(error)}") from error
         if not self.key.startswith("unnamed"):
             store(self.name(types, capability), "cubin", dumps(kernel._reduce_states()))
         return kernel
+
+    def local_bytes(self) -> int:
+        """What a thread takes of the memory that CUDA reserves for all threads that the GPU can hold at a time."""
+        if simulated():
+            return 0
+        return max((kernel.local_mem_per_thread for kernel in self.dispatcher.overloads.values()), default=0)
 
     def launch(self, blocks: int, threads: int, stream: Any, *arguments: Any) -> None:
         """Put a launch into the stream."""

@@ -13,9 +13,9 @@ import numba
 import numpy as np
 from numba import cuda
 
-from fastgd.jit.cuda import DeviceKernel, simulated
-from fastgd.jit.cuda_arrays import adopt
-from fastgd.jit.exchange import as_like, library_of, on_gpu
+from fastgd.jit.cuda import DeviceKernel, on_device_of, simulated
+from fastgd.jit.cuda_arrays import adopt, common_stream, settle
+from fastgd.jit.exchange import as_like, device_of, library_of, on_gpu
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes, row_view
 from fastgd.jit.targets import named
@@ -118,13 +118,15 @@ class DeviceStepper:
             squares = make_device_squares(limit, dtype, stepper.count, self.threads)
             self.squares = DeviceKernel(squares, f"{key} squares")
 
-    def run(self, kernel: DeviceKernel, target: Any, source: Any, state: Any, c: tuple[float, ...]) -> None:
+    def run(
+        self, kernel: DeviceKernel, target: Any, source: Any, state: Any, c: tuple[float, ...], stream: Any
+    ) -> None:
         size = target.size
         if size:
             blocks = -(-size // (self.threads * EACH))
-            kernel.launch(blocks, self.threads, 0, flat(target), flat(source), state, size, c)
+            kernel.launch(blocks, self.threads, stream, flat(target), flat(source), state, size, c)
 
-    def factor(self, sources: list[Any], c: tuple[float, ...]) -> float:
+    def factor(self, sources: list[Any], c: tuple[float, ...], stream: Any) -> float:
         """What the gradients are multiplied by, for their norm to be within the limit at the end of `c`."""
         assert self.squares is not None
         for scale in (1.0, 2.0**-600):  # the squares of large finite numbers overflow
@@ -132,8 +134,8 @@ class DeviceStepper:
             for source in sources:
                 blocks = min(SUMS, max(1, -(-source.size // self.threads)))
                 sums = cuda.device_array((blocks,), np.float64)
-                self.squares.launch(blocks, self.threads, 0, flat(source), source.size, c, scale, sums)
-                total += float(sums.copy_to_host().sum()) if source.size else 0.0
+                self.squares.launch(blocks, self.threads, stream, flat(source), source.size, c, scale, sums)
+                total += float(fetched(sums, stream).sum()) if source.size else 0.0
             if not math.isinf(total):
                 break
         norm, limit = math.sqrt(total) / scale, c[-1]
@@ -154,21 +156,40 @@ def flat(array: Any) -> Any:
     return array.reshape(array.size)
 
 
-def listed(x: Any, name: str, written: bool = False) -> tuple[list[Any], bool]:
-    """The arrays of an argument, as Numba's; TypeError where they cannot be what is `written` to."""
+def fetched(array: Any, stream: Any) -> np.ndarray:
+    """The numbers of an array that a kernel in this stream writes."""
+    if stream:
+        stream.synchronize()
+    return array.copy_to_host()
+
+
+def first_of(x: Any) -> Any:
+    """The array that tells on which GPU the others have to lie."""
+    return next(iter(x), None) if isinstance(x, (list, tuple)) else x
+
+
+def listed(x: Any, name: str, written: bool = False, beside: Any = None) -> tuple[list[Any], bool]:
+    """The arrays of an argument, as Numba's; TypeError where they cannot be what is `written` to.
+
+    They have to lie on the GPU that the array `beside` lies on.
+    """
     is_list = isinstance(x, (list, tuple))
     arrays = list(x) if is_list else [x]
+    here = None if beside is None or simulated() else device_of(beside)
     for k, array in enumerate(arrays):
         if written and library_of(array) == "jax":
             raise TypeError(f"{place_of(name, k, is_list)} must be writable, and arrays of JAX never change; use optax")
         if not on_gpu(array):
             kind = type(array).__name__
             raise TypeError(f"{place_of(name, k, is_list)} must lie on the GPU, as x does, got {kind} of the host")
-    return [adopt(array, place_of(name, k, is_list)) for k, array in enumerate(arrays)], is_list
+        there = None if here is None else device_of(array)
+        if there is not None and there != here:
+            raise ValueError(f"{place_of(name, k, is_list)} must lie on GPU {here}, as x does, got one on GPU {there}")
+    return [adopt(array, place_of(name, k, is_list), written) for k, array in enumerate(arrays)], is_list
 
 
-def matched(x: Any, name: str, state: State, written: bool = False) -> list[Any]:
-    arrays, is_list = listed(x, name, written)
+def matched(x: Any, name: str, state: State, beside: Any, written: bool = False) -> list[Any]:
+    arrays, is_list = listed(x, name, written, beside)
     check_shapes(arrays, is_list, name, state)
     return arrays
 
@@ -188,10 +209,11 @@ def check_apart(arrays: list[Any], message: str) -> None:
 
 def init(optimizer: Optimizer, x: Any) -> State:
     """See `Optimizer.init`."""
-    arrays, is_list = listed(x, "x", written=True)
-    check_dtypes(arrays, is_list)
-    state = new_state(optimizer, arrays, is_list)
-    to_gpu(state)
+    with on_device_of(first_of(x)):
+        arrays, is_list = listed(x, "x", written=True, beside=first_of(x))
+        check_dtypes(arrays, is_list)
+        state = new_state(optimizer, arrays, is_list)
+        to_gpu(state)
     return state
 
 
@@ -214,44 +236,56 @@ def to_host(state: State) -> None:
             state.put(k, row)
 
 
+def fetched_block(block: Any) -> np.ndarray:
+    """The numbers of an array of state; the step that writes them may be under way, in any stream."""
+    with on_device_of(block):
+        cuda.synchronize()
+        return block.copy_to_host()
+
+
 def step(optimizer: Optimizer, x: Any, grad: Any, state: State, value: float | None) -> None:
     """See `Optimizer.step`."""
-    kernels = device_stepper(optimizer, state)
-    targets, sources = matched(x, "x", state, written=True), matched(grad, "grad", state)
-    check_apart(targets, "x: its arrays must not overlap in memory, or parameters would be updated twice")
-    for target, source in zip(targets, sources, strict=True):
-        check_apart([target, source], "grad must not share memory with x; pass a copy")
-    kernels.stepper.check_value(value)
-    to_gpu(state)
-    table, memory = kernels.stepper.table(state, None if value is None else float(value))
-    c = tuple(table[0, :, 0].tolist())
-    if kernels.squares is not None:
-        c = (*c[:-1], kernels.factor(sources, c))
-    for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
-        kernels.run(kernels.update, target, source, blocks, c)
+    kernels, beside = device_stepper(optimizer, state), first_of(x)
+    with on_device_of(beside):
+        targets, sources = matched(x, "x", state, beside, written=True), matched(grad, "grad", state, beside)
+        check_apart(targets, "x: its arrays must not overlap in memory, or parameters would be updated twice")
+        for target, source in zip(targets, sources, strict=True):
+            check_apart([target, source], "grad must not share memory with x; pass a copy")
+        kernels.stepper.check_value(value)
+        to_gpu(state)
+        table, memory = kernels.stepper.table(state, None if value is None else float(value))
+        c, stream = tuple(table[0, :, 0].tolist()), common_stream([*targets, *sources])
+        if kernels.squares is not None:
+            c = (*c[:-1], kernels.factor(sources, c, stream))
+        for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
+            kernels.run(kernels.update, target, source, blocks, c, stream)
+        settle(beside)
     state.t += 1
     state.memory = memory
 
 
 def probe(optimizer: Optimizer, x: Any, state: State, out: Any) -> Any:
     """See `Optimizer.probe`."""
-    kernels = device_stepper(optimizer, state)
-    sources = matched(x, "x", state)
-    if kernels.look is None and out is None:
-        return x
-    if out is None:
-        targets = [cuda.device_array(array.shape, array.dtype) for array in sources]
-    else:
-        targets = matched(out, "out", state, written=True)
-        for target, source in zip(targets, sources, strict=True):
-            check_apart([target, source], "out must not share memory with x; pass a copy")
-    to_gpu(state)
-    table, _ = kernels.stepper.table(state)
-    for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
-        if kernels.look is None:
-            target.copy_to_device(source)
+    kernels, beside = device_stepper(optimizer, state), first_of(x)
+    with on_device_of(beside):
+        sources = matched(x, "x", state, beside)
+        if kernels.look is None and out is None:
+            return x
+        if out is None:
+            targets = [cuda.device_array(array.shape, array.dtype, stream=array.stream) for array in sources]
         else:
-            kernels.run(kernels.look, target, source, blocks, tuple(table[0, :, 0].tolist()))
+            targets = matched(out, "out", state, beside, written=True)
+            for target, source in zip(targets, sources, strict=True):
+                check_apart([target, source], "out must not share memory with x; pass a copy")
+        to_gpu(state)
+        table, _ = kernels.stepper.table(state)
+        c, stream = tuple(table[0, :, 0].tolist()), common_stream([*targets, *sources])
+        for target, source, blocks in zip(targets, sources, state.blocks, strict=True):
+            if kernels.look is None:
+                target.copy_to_device(source, stream=stream)
+            else:
+                kernels.run(kernels.look, target, source, blocks, c, stream)
+        settle(beside)
     if out is not None:
         return out
     given = list(x) if state.is_list else [x]

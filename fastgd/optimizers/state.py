@@ -61,7 +61,9 @@ class State:
     def apart(self, k: int) -> np.ndarray:
         """The state of the parameters of array `k`, one row for each slot, in new memory or a view of the old."""
         if self.on_gpu:
-            return self.blocks[k].copy_to_host()[: self.slots]
+            from . import cuda
+
+            return cuda.fetched_block(self.blocks[k])[: self.slots]
         blocks, size = self.blocks[k], int(np.prod(self.shapes[k], dtype=np.int64))
         return blocks.transpose(1, 0, 2).reshape(self.slots, len(blocks) * blocks.shape[2])[:, :size]
 

@@ -14,7 +14,7 @@ def small_launches():
     """Blocks of few threads and launches of few steps: several of both, and survivors that move."""
     from fastgd.engine.cuda import job
 
-    with mock.patch.object(job, "THREADS", 2), mock.patch.object(job, "STEPS", 5):
+    with mock.patch.multiple(job, THREADS=2, STEPS=5, LONG=np.inf):
         yield
 
 

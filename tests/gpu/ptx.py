@@ -51,10 +51,10 @@ def no_device(capability: tuple[int, int]) -> Iterator[None]:
     """Compile for a capability where no device answers."""
     from numba import cuda
 
-    device = types.SimpleNamespace(compute_capability=capability)
+    device = types.SimpleNamespace(compute_capability=capability, id=0)
     stand_ins = {
         "device_array": np.empty, "pinned_array": np.empty, "to_device": np.array, "stream": lambda: 0,
-        "event": lambda: None,
+        "event": lambda: None, "get_current_device": lambda: device,
     }  # fmt: skip
     with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device), contextlib.ExitStack() as stack:
         for name, stand_in in stand_ins.items():

@@ -219,6 +219,21 @@ def test_nothing_is_fused_but_what_the_source_fuses():
     assert plain.count("fma.rn.f64") == 0
 
 
+def test_functions_that_raise_end_their_thread_and_no_block_waits_for_it():
+    def fun(x):
+        if x[0] > 2.0:
+            raise ValueError("too large")
+        return x[0] * x[0]
+
+    def grad(x, out):
+        out[0] = 2.0 * x[0]
+
+    kernels = ptx.kernels_of(ptx.plan_of(gd.Problem(fun, grad, dim=1), gd.Adam(), patience=3), (9, 0), width=1)
+    for source in (kernels["burst"], kernels["ends"]):
+        assert "bar." not in source
+        assert "barrier" not in source
+
+
 def test_single_precision_computes_in_single_precision():
     """Constants of Python and coefficients are float64; a number beside them stays what it is."""
     burst = ptx.kernels_of(ptx.plan_of(HIMMELBLAU, optimizer_of("adam"), dtype=np.float32), (9, 0))["burst"]
@@ -240,13 +255,14 @@ def test_division_and_root_are_rounded_as_ieee_asks():
 def test_the_kernels_that_all_plans_share(table):
     import numba
 
-    from fastgd.engine.cuda.compaction import make_place, make_scan
+    from fastgd.engine.cuda.compaction import make_count, make_place, make_scan
     from fastgd.jit.cuda import ptx_of
     from fastgd.jit.cuda_arrays import make_counter
 
     counts, tags, order = np.zeros(4, np.int64), np.zeros((1, 2, 32), np.int32), np.zeros(4, np.int32)
     for kernel, arguments in (
-        (make_scan(1024), (counts, 4, counts, counts)), (make_place(128), (tags, 4, counts, order)),
+        (make_count(), (tags, 4, counts)), (make_scan(1024), (counts, 4, counts, counts)),
+        (make_place(128), (tags, 4, counts, order)),
         (make_counter(), (np.zeros(4), 4, 1e300, counts)),
     ):  # fmt: skip
         source = ptx_of(kernel.function, [numba.typeof(argument) for argument in arguments], (9, 0))

@@ -70,6 +70,49 @@ def test_the_flow_in_chunks_with_stiff_runs_and_its_progress():
     assert np.all(gpu.nit[stiff] > 30)
 
 
+def test_a_flow_whose_starts_lie_on_the_gpu_stays_there():
+    from numba import cuda
+
+    starts = np.vstack([STARTS, [[3.0, 2.0]]]).reshape(2, 3, 2)
+    options = {"max_steps": 40, "gtol": 1e-3}
+    host = gd.minimize(BOWL, starts, gd.GradientFlow(1e-5, 1e-7), device="cpu", **options)
+    given = cuda.to_device(starts)
+    copied = type(given).copy_to_host
+    with mock.patch.object(type(given), "copy_to_host", autospec=True, side_effect=copied) as home:
+        runs = gd.minimize(BOWL, given, gd.GradientFlow(1e-5, 1e-7), **options)
+        assert not any(call.args[0].dtype == np.float64 for call in home.call_args_list)
+    for name in ("x", "fun", "grad_norm", "nit", "status", "nfev", "njev"):
+        found = getattr(runs, name)
+        assert type(found) is type(given)
+        np.testing.assert_array_equal(found.copy_to_host(), getattr(host, name), err_msg=name)
+    with pytest.raises(TypeError, match="x0 must lie in the host's memory for GradientFlow"):
+        gd.minimize(BOWL, given, gd.GradientFlow(method="LSODA"))
+    with pytest.raises(TypeError, match="x0 must lie in the host's memory for SciPyCG"):
+        gd.minimize(BOWL, given, gd.SciPyCG())
+    with pytest.raises(ValueError, match='device="cpu" takes no starts that lie on a GPU'):
+        gd.minimize(BOWL, given, gd.GradientFlow(), device="cpu")
+
+
+def test_stiff_runs_from_starts_on_the_gpu_come_back_to_it():
+    from numba import cuda
+
+    steep = gd.Problem(steep_value, steep_gradient, dim=2, name="steep")
+    starts, flow = np.array([[0.0, 0.0], [1.0, 1.0]]), gd.GradientFlow(1e-5, 1e-7)
+    host, runs = (gd.minimize(steep, x0, flow, max_steps=60) for x0 in (starts, cuda.to_device(starts)))
+    assert host.nit[1] > 30
+    for name in ("x", "fun", "grad_norm", "nit", "status", "nfev", "njev"):
+        np.testing.assert_array_equal(getattr(runs, name).copy_to_host(), getattr(host, name), err_msg=name)
+
+    def progress(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(gd.Interrupted, match="interrupted after 1 of 2 runs") as caught:
+        gd.minimize(steep, cuda.to_device(starts), flow, max_steps=60, progress=progress)
+    partial = caught.value.partial
+    assert partial.status.copy_to_host().tolist() == [0, -1]
+    assert np.isnan(partial.x.copy_to_host()[1]).all()
+
+
 def test_an_interrupted_flow_has_no_stiff_runs():
     steep = gd.Problem(steep_value, steep_gradient, dim=2, name="steep")
 

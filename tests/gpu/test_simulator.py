@@ -105,6 +105,26 @@ def test_a_point_that_is_not_finite_is_kept_back():
     assert np.isfinite(found.x).all()
 
 
+def test_runs_without_an_end_have_met_an_exception():
+    """A thread whose function raises ends on the spot; the simulator raises instead, so a status is taken away here."""
+    from fastgd.engine import devices
+    from fastgd.engine.cuda import job
+
+    whole = job.Job.finish
+
+    def lossy(self, room, low, high):
+        yield from whole(self, room, low, high)
+        self.arrays.status[2] = -1
+
+    expected = scalar_cpu(plan_of(gd.Adam(lr=0.4)))
+    with mock.patch.object(job.Job, "finish", lossy):
+        with pytest.raises(gd.DeviceError, match=rf"bowl: its functions raised an exception in 1 of {RUNS} runs"):
+            devices.run(plan_of(gd.Adam(lr=0.4)), "cuda", 1)
+        with mock.patch.object(devices, "AUTO_RUNS", 1):
+            found = devices.run(plan_of(gd.Adam(lr=0.4)), "auto", 1)  # goes to the CPU, which would raise it
+    np.testing.assert_array_equal(found.status, expected.status)
+
+
 def test_data_of_a_problem():
     starts = WEIGHTED.sample(RUNS, seed=1)
     for dtype in (np.float64, np.float32):
@@ -149,7 +169,7 @@ def test_memory_that_does_not_suffice_halves_the_chunk():
         mock.patch.object(memory, "device_array", side_effect=RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")),
         pytest.raises(MemoryError, match="the GPU has no memory for 32 runs"),
     ):
-        memory.allocate(lambda size: memory.device_array((size,), float), 300, 1000)
+        memory.allocate(lambda size: memory.device_array((size,), float), 300, (1000, 1000))
 
 
 def test_an_error_that_is_not_of_memory_is_raised_at_once():
@@ -162,7 +182,7 @@ def test_an_error_that_is_not_of_memory_is_raised_at_once():
         raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
 
     with pytest.raises(RuntimeError, match="ILLEGAL_ADDRESS"):
-        memory.allocate(broken, 300, 1000)
+        memory.allocate(broken, 300, (1000, 1000))
     assert len(calls) == 1
 
 
@@ -201,11 +221,68 @@ def test_an_interruption_leaves_chunks_alone_that_have_not_begun():
     np.testing.assert_array_equal(found.x[ended], scalar_cpu(expected).x[ended])
 
 
-def test_sums_that_a_thread_has_no_room_to_put_back_are_refused():
+def test_memory_that_gives_out_between_launches_halves_the_chunk_and_goes_on():
+    """As where the threads' own arrays find no room; runs of chunks that had ended are not run again."""
+    from fastgd.engine.cuda import job, memory
+
+    plan = plan_of(gd.GradientDescent(lr=0.01), starts=BOWL.sample(200, seed=2), max_steps=12, gtol=5.0)
+    whole, lows, told = job.Job.finish, [], []
+
+    def scarce(self, room, low, high):
+        lows.append(low)
+        if high - low > 40 and low >= 128:
+            raise RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] Call to cuLaunchKernelEx results in an error")
+        return whole(self, room, low, high)
+
+    with mock.patch.object(job.Job, "finish", scarce), mock.patch.object(memory, "CHUNK_RUNS", 64):
+        found = on_gpu(plan, lambda done, total: told.append(done))
+    expected = scalar_cpu(plan)
+    for name in ("x", "fun", "grad_norm", "nit", "status"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    assert lows.count(0) == lows.count(64) == 1
+    assert lows.count(128) == 2
+    assert set(lows) == {0, 64, 128, 160, 192}
+    assert told == sorted(told)
+    assert told[-1] == 200
+    with (
+        mock.patch.object(job.Job, "finish", side_effect=RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")),
+        pytest.raises(MemoryError, match="the GPU's memory does not suffice for 2 parameters"),
+    ):
+        on_gpu(plan)
+
+
+@pytest.mark.parametrize("problem", [BOWL, LINE], ids=lambda problem: problem.name)
+def test_launches_that_take_long_become_short(problem):
+    """What a launch takes changes no number; a sum over samples begins with a launch of one step."""
     from fastgd.engine.cuda import job
 
-    with mock.patch.object(job, "LOCAL_BYTES", 8), pytest.raises(gd.DeviceError, match="batch sizes of each run's own"):
-        gd.minimize(LINE, np.ones((3, 2)), gd.Adam(), device="cuda", batch_size=[1, 2, 3], max_steps=2)
+    spans = []
+    arguments = job.Job.burst_arguments
+
+    def watched(self, room, old, new, order, slots, span, out):
+        spans.append(span)
+        return arguments(self, room, old, new, order, slots, span, out)
+
+    plan, lengths = plan_of(gd.GradientDescent(lr=1e-4), problem=problem, gtol=None, max_steps=20), []
+    for long in (0.0, np.inf):
+        spans.clear()
+        with mock.patch.object(job, "LONG", long), mock.patch.object(job.Job, "burst_arguments", watched):
+            assert_same(plan)
+        lengths.append([last - first for first, last in spans if last - first and (first, last) != (0, 1)][:5])
+    assert lengths[0] == ([5, 2] + [1] * 3 if problem is BOWL else [1] * 5)
+    assert lengths[1] == ([5, 5, 5, 5] if problem is BOWL else [2, 4, 5, 5, 3])
+
+
+def test_batch_sizes_of_their_own_keep_their_sums_in_working_memory():
+    """So no thread has to have room for them, and runs of any number of parameters may have them."""
+    from fastgd.engine.cuda import job
+
+    options = {"problem": LINE, "gtol": None, "max_steps": 6}
+    own, one = (plan_of(gd.Adam(lr=0.1), batch_size=size, **options) for size in (np.arange(1, RUNS + 1), 3))
+    assert own.working == one.working + 1
+    with mock.patch.object(job, "IN_PLACE_BYTES", 0):
+        assert job.Job(own, 1).kernels.layout.working == job.Job(one, 1).kernels.layout.working + 2
+        assert_same(own)
 
 
 def test_the_order_of_the_survivors_does_not_change():

@@ -1,8 +1,7 @@
 """Moving the survivors of a launch together, in the order they had.
 
-Each block of threads has counted its own (see `kernels.make_burst_kernel`).  A sum over the counts tells where a
-block's survivors begin, and a sum within the block where each one goes: no atomic operation, so the order never depends
-on which block ran first.
+Each block of threads counts its own.  A sum over the counts tells where a block's survivors begin, and a sum within the
+block where each one goes: no atomic operation, so the order never depends on which block ran first.
 """
 
 from __future__ import annotations
@@ -16,7 +15,23 @@ from fastgd.jit.cuda import DeviceKernel
 
 from .kernels import TAG_RUN, WARP
 
-__all__ = ["make_place", "make_scan"]
+__all__ = ["make_count", "make_place", "make_scan"]
+
+
+@functools.cache
+def make_count() -> DeviceKernel:
+    """``count(tags, slots, counts)``: how many survivors each block of threads has."""
+
+    def count(tags, slots, counts):
+        i = cuda.grid(1)
+        alive = numba.int32(0)
+        if i < slots and tags[i // WARP, TAG_RUN, i % WARP] >= 0:
+            alive = numba.int32(1)
+        total = cuda.syncthreads_count(alive)
+        if cuda.threadIdx.x == 0:
+            counts[cuda.blockIdx.x] = total
+
+    return DeviceKernel(count, "survivors count")
 
 
 @functools.cache
@@ -49,7 +64,7 @@ def make_scan(threads: int) -> DeviceKernel:
         if i == 0:
             total[0] = before
 
-    return DeviceKernel(scan, f"scan {threads}")
+    return DeviceKernel(scan, f"{threads} threads scan")
 
 
 @functools.cache
@@ -76,5 +91,5 @@ def make_place(threads: int) -> DeviceKernel:
         if alive > 0:
             order[offsets[cuda.blockIdx.x] + shared[lane] - 1] = i
 
-    return DeviceKernel(place, f"place {threads}")
+    return DeviceKernel(place, f"{threads} threads place")
 

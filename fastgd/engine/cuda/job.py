@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,11 +14,12 @@ from numba import cuda
 from fastgd.engine.cpu import block_rows, parts_of, shape_of
 from fastgd.engine.plan import Arrays, Plan
 from fastgd.errors import DeviceError, Interrupted
-from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, require, simulated
+from fastgd.jit.cuda import DeviceKernel, is_out_of_memory, on_device_of, require, simulated
+from fastgd.jit.cuda_arrays import filled
 from fastgd.jit.targets import lanes_or_scalar
 from fastgd.stopping import Status, count_ended
 
-from .compaction import make_place, make_scan
+from .compaction import make_count, make_place, make_scan
 from .kernels import WARP, make_sources_of_kernels
 from .memory import Buffers, allocate, device_array, device_data
 
@@ -29,10 +31,12 @@ OWN_STEPS = 16  # passes of a launch where runs count their own steps, of which 
 STEPS = 64  # of a launch: reading and writing a run's numbers then costs a few of them
 TABLE_PLACES = 1 << 20  # samples that the steps of a launch look up in a table, where all runs see the same
 FULL = 7 / 8  # of the threads of a launch busy; with fewer the survivors are moved together
-
-LOCAL_BYTES = 512 << 10  # of a thread: CUDA's limit
+# Seconds of a launch from which the next ones take fewer steps: until it ends Ctrl-C has to wait, and so has the screen
+# of a card that draws one, whose driver ends launches of several seconds
+LONG = 0.2
 IN_PLACE_BYTES = 16 << 10  # of a run: with more it steps in global memory. A default, no measurement
 
+Part = tuple[int, int]  # a chunk: its first run, and the one after its last
 KERNELS: dict[tuple[str, bool], Any] = {}
 
 
@@ -67,7 +71,7 @@ def kernels_of(plan: Plan, bare: bool) -> Kernels:
 class Flight:
     """A chunk in flight: its buffers, its runs, and the steps that remain."""
 
-    def __init__(self, room: Buffers, part: tuple[int, int], steps: Iterator[int]) -> None:
+    def __init__(self, room: Buffers, part: Part, steps: Iterator[int]) -> None:
         self.room, self.part, self.steps = room, part, steps
         self.begun = False  # until then the room holds the results of the chunk before
 
@@ -85,12 +89,6 @@ class Job:
 
     def __init__(self, plan: Plan, width: int) -> None:
         self.plan = plan
-        kept = plan.length * plan.dtype.itemsize  # of a sum that ends before its neighbours', see `draws`
-        if plan.sampling is not None and plan.sampling.own_sizes and kept > LOCAL_BYTES:
-            raise DeviceError(
-                f"batch sizes of each run's own take {kept:,} bytes of memory for {plan.length} parameters, and "
-                f'a thread of a GPU has room for {LOCAL_BYTES:,}; use one batch_size for all runs, or device="cpu"'
-            )
         self.kernels = kernels_of(plan, bare=width == 1)
         self.data = device_data(plan)
         self.limits = tuple(float(v) if isinstance(v, float) else int(v) for v in plan.stop.limits(plan.dtype))
@@ -119,6 +117,9 @@ class Job:
             self.kernels.draw.compile((room.indices, 0, room.drawn))
         self.kernels.burst.compile(self.burst_arguments(room, old, new, room.order, runs, (0, 1), out))
         self.kernels.ends.compile(self.ends_arguments(room, runs, out))
+        make_count().compile((new[2], runs, room.survivors))
+        make_scan(self.scan_threads).compile((room.survivors, runs, room.offsets, room.total.device))
+        make_place(self.threads).compile((new[2], runs, room.offsets, room.order))
 
     def written(self, out: Arrays) -> tuple[Any, ...]:
         """What a burst writes of a result: x, nit, status, average, trace, evaluations."""
@@ -132,7 +133,7 @@ class Job:
     ) -> tuple[Any, ...]:
         return (
             old, new, order, slots, room.table, room.hyper_device, self.data, (*span, self.most), self.record,
-            self.limits, self.written(out), room.survivors, (room.indices, room.drawn), room.working,
+            self.limits, self.written(out), (room.indices, room.drawn), room.working,
         )  # fmt: skip
 
     def ends_arguments(self, room: Buffers, runs: int, out: Arrays) -> tuple[Any, ...]:
@@ -149,9 +150,11 @@ class Job:
             blocks, threads, stream, starts, room.hyper_device, new, room.identity, self.written(out), runs
         )
         t, alive, slots, order = 0, runs, runs, room.identity
+        pace = 1 if self.plan.sums else self.steps  # a sum over many samples may take long
         while t < self.most and alive:
-            last = min(t + self.steps, self.most)
+            last = min(t + pace, self.most)
             old, new = new, old
+            launched = time.perf_counter()
             if room.shared is not None:
                 kernels.fill.launch(-(-self.steps // threads), threads, stream, room.shared, room.table, t, last)
             if self.plan.shared_size:
@@ -160,6 +163,7 @@ class Job:
             kernels.burst.launch(
                 blocks, threads, stream, *self.burst_arguments(room, old, new, order, slots, (t, last), out)
             )
+            make_count().launch(blocks, threads, stream, new[2], slots, room.survivors)
             make_scan(self.scan_threads).launch(
                 1, self.scan_threads, stream, room.survivors, blocks, room.offsets, room.total.device
             )
@@ -167,6 +171,11 @@ class Job:
             room.event.record(stream)
             yield 0
             room.event.synchronize()
+            took = time.perf_counter() - launched
+            if took > LONG:
+                pace = max(1, pace // 2)
+            elif took < LONG / 4:
+                pace = min(self.steps, 2 * pace)
             ended = alive - int(room.total.host[0])
             alive, t, order = alive - ended, last, room.identity
             if 0 < alive <= FULL * slots:
@@ -212,34 +221,78 @@ class Job:
         for pair, target in wanted:
             target[...] = pair.host[:runs]
         if self.plan.flow:
-            yield count_ended(self.arrays.status[low:high])
+            yield self.ended(low, high)
+
+    def ended(self, low: int, high: int) -> int:
+        """How many of the runs from `low` to `high` have come to an end."""
+        status = self.arrays.status[low:high]
+        return count_ended(status.copy_to_host() if self.plan.on_gpu else status)
 
     def run(self, report: Callable[[int, int], None] | None) -> Arrays:
-        """Run all chunks, and return the results.
+        """Run all chunks, and return the results; where the memory does not suffice, smaller chunks take what is left.
 
         Raises
         ------
         MemoryError
             If the GPU's memory does not suffice for the smallest chunk, or for the threads' own arrays.
+        DeviceError
+            If the problem's functions raise exceptions.
         """
-        try:
-            return self.all_chunks(report)
-        except Exception as error:
-            if is_out_of_memory(error) and not isinstance(error, MemoryError):
-                many = self.plan.length
-                raise MemoryError(f"the GPU's memory does not suffice for {many} parameters: {error}") from error
-            raise
+        plan, size, told = self.plan, self.plan.runs, 0
+        each, reserved = Buffers.bytes_a_run(plan, self.kernels.layout), self.reserved()
+        left = [(0, plan.runs)]
 
-    def all_chunks(self, report: Callable[[int, int], None] | None) -> Arrays:
-        plan = self.plan
-        each = Buffers.bytes_a_run(plan, self.kernels.layout)
-        rooms, size = allocate(self.room, plan.runs, each)
-        parts = iter([(low, min(low + size, plan.runs)) for low in range(0, plan.runs, size)])
+        def heard(done: int) -> None:
+            nonlocal told
+            if report is not None and done > told:  # runs that have to be run again have been told of
+                told = done
+                report(done, plan.runs)
+
+        while True:
+            rooms, size = allocate(self.room, plan.runs, each, reserved, size)
+            parts = deque((k, min(k + size, high)) for low, high in left for k in range(low, high, size))
+            try:
+                self.all_chunks(rooms, parts, left, heard)
+                self.check_all_ended()
+                return self.arrays
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size <= WARP:
+                    many = plan.length
+                    raise MemoryError(f"the GPU's memory does not suffice for {many} parameters: {error}") from error
+            cuda.synchronize()
+            del rooms
+            size = max(WARP, size // 2)
+
+    def check_all_ended(self) -> None:
+        """Raise DeviceError if runs have no status: their threads ended by an exception, which a GPU cannot tell of."""
+        status = self.arrays.status
+        lost = np.count_nonzero((status.copy_to_host() if self.plan.on_gpu else status) == Status.NOT_RUN)
+        if lost:
+            raise DeviceError(
+                f"{self.plan.problem.name}: its functions raised an exception in {lost} of {self.plan.runs} runs; "
+                'device="cpu" tells which, and on a GPU a function should return math.nan instead'
+            )
+
+    def reserved(self) -> int:
+        """Bytes of local memory that CUDA reserves for all threads that the GPU can hold at a time."""
+        if not (each := max(kernel.local_bytes() for kernel in (self.kernels.burst, self.kernels.ends))):
+            return 0
+        device = cuda.get_current_device()
+        return int(each * device.MULTIPROCESSOR_COUNT * device.MAX_THREADS_PER_MULTIPROCESSOR)
+
+    def all_chunks(
+        self, rooms: list[Buffers], parts: deque[Part], left: list[Part], heard: Callable[[int], None]
+    ) -> None:
+        """Take all parts to their ends; `left` becomes those that have not come there, also where an error ends it."""
         active: deque[Flight] = deque()
-        done = 0
+        done = self.plan.runs - sum(high - low for low, high in parts)
         try:
-            for room, part in zip(rooms, parts, strict=False):
-                active.append(Flight(room, part, self.descend(room, *part)))
+            for room in rooms:
+                if parts:
+                    part = parts.popleft()
+                    active.append(Flight(room, part, self.descend(room, *part)))
             while active:
                 flight = active[0]
                 ended = next(flight.steps, None)
@@ -247,46 +300,55 @@ class Job:
                 active.rotate(-1)
                 if ended is None:
                     active.pop()
-                    if (following := next(parts, None)) is not None:
-                        active.append(Flight(flight.room, following, self.descend(flight.room, *following)))
+                    if parts:
+                        part = parts.popleft()
+                        active.append(Flight(flight.room, part, self.descend(flight.room, *part)))
                 if ended:
                     done += ended
-                    if report is not None:
-                        report(done, plan.runs)
+                    heard(done)
         except KeyboardInterrupt:
             for flight in active:
                 if flight.begun:
                     deque(self.finish(flight.room, *flight.part), maxlen=0)
-            status = self.arrays.status.copy_to_host() if plan.on_gpu else self.arrays.status
-            done = count_ended(status)
-            raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=self.arrays) from None
-        return self.arrays
+            done = self.ended(0, self.plan.runs)
+            raise Interrupted(f"interrupted after {done} of {self.plan.runs} runs", partial=self.arrays) from None
+        finally:
+            left[:] = [*(flight.part for flight in active), *parts]
 
 
 def results_on_gpu(plan: Plan) -> Any:
     """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
     made: Any = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(plan.runs)))
-    made.status.copy_to_device(np.full(plan.runs, Status.NOT_RUN, np.int8))
+    filled(made.status, int(Status.NOT_RUN))
     for array in (made.nit, made.nfev):
-        array.copy_to_device(np.zeros(array.shape, array.dtype))
-    for array in (made.x, made.fun, made.grad_norm):  # of runs that an interruption leaves out
-        array.copy_to_device(np.full(array.shape, np.nan, array.dtype))
+        filled(array, 0)
+    for array in (made.x, made.fun, made.grad_norm, made.trace, made.x_avg, made.fun_avg):
+        filled(array, np.nan)  # of runs that an interruption leaves out
     return made
 
 
 def run(plan: Plan, report: Callable[[int, int], None] | None = None) -> Arrays:
-    """Run a plan on the GPU; `report(done, total)` hears of runs that have ended, some at a time.
+    """Run a plan on the GPU that its starts lie on, or on the current one.
+
+    ``report(done, total)`` hears of runs that have ended, some at a time.
 
     Raises
     ------
     DeviceError
         If there is no GPU to use.
+    MemoryError
+        If its memory does not suffice.
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs that had not ended keep the status NOT_RUN.
     """
     require()
-    job = lanes_or_scalar(plan.problem.name, plan.key + " cuda", WARP, lambda width: Job(plan, width), warn=False)
-    try:
-        return job.run(report)
-    finally:
-        cuda.synchronize()
+    with on_device_of(plan.starts):
+        try:
+            name, key = plan.problem.name, plan.key + " cuda"
+            return lanes_or_scalar(name, key, WARP, lambda width: Job(plan, width), warn=False).run(report)
+        except Exception as error:
+            if is_out_of_memory(error) and not isinstance(error, MemoryError):
+                raise MemoryError(f"the GPU's memory does not suffice: {error}") from error
+            raise
+        finally:
+            cuda.synchronize()

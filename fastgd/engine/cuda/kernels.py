@@ -187,11 +187,14 @@ def make_draw(fill: Callable) -> Callable:
 def make_burst_kernel(
     parts: Parts, shape: Shape, layout: Layout, memory: Memory, coefficients_of: Callable, recorded: bool
 ) -> Callable:
-    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, draws, working)``.
+    """``burst(old, new, order, slots, table, hyper, data, span, record, limits, out, draws, working)``.
 
     Takes the runs in the places `order` of `old` from step ``span[0]`` to ``span[1]``, of ``span[2]`` in all, to the
-    first places of `new`.  Of those that have ended the results are written out.  Each block of threads counts its
-    survivors.  `draws` are the table of samples and what more is needed to draw some.
+    first places of `new`.  Of those that have ended the results are written out.  `draws` are the table of samples and
+    what more is needed to draw some.
+
+    A function of the caller's that raises an exception ends its thread on the spot.  So there is no barrier here, and
+    the run's new place is marked as empty first.
     """
     own_steps, places, in_place = parts.own_steps, shape.working + 1, memory.in_place
     step, points_of, next_of = step_of(parts, shape, memory.views), memory.views.points, memory.views.working[-1]
@@ -202,10 +205,10 @@ def make_burst_kernel(
     per_run, controls, deal = shape.per_run, controls_of(parts), make_deal(parts.draws)
     write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
 
-    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, survivors, draws, working):
+    def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, draws, working):
         i = cuda.grid(1)
-        goes_on = False
         if i < slots:
+            new[2][i // WARP, TAG_RUN, i % WARP] = GONE
             numbers, memories, tags = old
             j = order[i]
             b, lane = j // WARP, j % WARP
@@ -265,21 +268,20 @@ def make_burst_kernel(
                 for k in range(remembered):
                     memories[b, k, lane] = own[0, hypers + k, 0]
                 tags[b, TAG_WAIT, lane] = control[0, WAIT, 0]
-                tags[b, TAG_RUN, lane] = run if goes_on else GONE
                 if own_steps:
                     tags[b, TAG_NIT, lane] = control[0, NIT, 0]
                     tags[b, TAG_NFEV, lane] = control[0, NFEV, 0]
-            else:
-                new[2][i // WARP, TAG_RUN, i % WARP] = GONE
-        total = cuda.syncthreads_count(numba.int32(goes_on))
-        if cuda.threadIdx.x == 0:
-            survivors[cuda.blockIdx.x] = total
+                if goes_on:
+                    tags[b, TAG_RUN, lane] = run
 
     return burst
 
 
 def make_ends_kernel(parts: Parts, shape: Shape, memory: Memory) -> Callable:
-    """``ends(runs, data, gtol, out, values, working)``: value and gradient norm at the ends, the value at averages."""
+    """``ends(runs, data, gtol, out, values, working)``: value and gradient norm at the ends, the value at averages.
+
+    The status comes last, so that a run keeps none whose functions raise an exception.
+    """
     length, dtype, averaged = shape.length, shape.dtype, parts.weight is not None
     value, end_of = parts.value, make_end(parts, length)
     (point_of, slope_of), results_of = memory.views.working[:2], row_view(1, 2, 0, shape.bare)
@@ -290,7 +292,8 @@ def make_ends_kernel(parts: Parts, shape: Shape, memory: Memory) -> Callable:
         if run < runs:
             scratch = pick(working, cuda.local.array((2, own_length, 1), dtype))
             results = cuda.local.array((1, 2, 1), dtype)
-            at = place_of(run)
+            at, status = place_of(run), out[2][run]
+            out[2][run] = RUNNING
             x, g, written = point_of(scratch, at), slope_of(scratch, at), results_of(results, 0)
             if averaged:
                 for k in range(length):
@@ -302,6 +305,6 @@ def make_ends_kernel(parts: Parts, shape: Shape, memory: Memory) -> Callable:
             end_of(x, g, written, data)
             values[0][run] = results[0, 0, 0]
             values[1][run] = results[0, 1, 0]
-            out[2][run] = status_at_end(out[2][run], results[0, 0, 0], results[0, 1, 0], gtol)
+            out[2][run] = status_at_end(status, results[0, 0, 0], results[0, 1, 0], gtol)
 
     return ends

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
-from fastgd.engine.plan import Arrays, Plan
-from fastgd.jit.cuda import is_out_of_memory
+from fastgd.engine.plan import Arrays, Plan, memory_limit
+from fastgd.jit.cuda import device_number, free_memory, is_out_of_memory
 
 from .kernels import WARP, Layout
 
@@ -19,17 +19,18 @@ __all__ = ["Buffers", "allocate", "device_array", "device_data"]
 
 CHUNK_RUNS = 1 << 20  # enough to fill any GPU several times; one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
-DATA: weakref.WeakKeyDictionary[Any, dict[str, tuple[Any, ...]]] = weakref.WeakKeyDictionary()
+HOST_SHARE = 0.125  # of the host's memory, page-locked for one chunk
+DATA: weakref.WeakKeyDictionary[Any, dict[tuple[str, int], tuple[Any, ...]]] = weakref.WeakKeyDictionary()
 
 
 def device_data(plan: Plan) -> tuple[Any, ...]:
-    """The problem's data with its arrays on the GPU, where they stay as long as the problem lives."""
-    known = DATA.setdefault(plan.problem, {})
-    if plan.dtype.str not in known:
-        known[plan.dtype.str] = tuple(
+    """The problem's data with its arrays on the current GPU, where they stay as long as the problem lives."""
+    known, key = DATA.setdefault(plan.problem, {}), (plan.dtype.str, device_number())
+    if key not in known:
+        known[key] = tuple(
             cuda.to_device(np.array(item)) if isinstance(item, np.ndarray) else item for item in plan.data
         )
-    return known[plan.dtype.str]
+    return known[key]
 
 
 class Pair(NamedTuple):
@@ -123,30 +124,48 @@ class Buffers:
         return Arrays(*(array[low:high] if len(array) == runs else array for array in self.results))
 
     @staticmethod
-    def bytes_a_run(plan: Plan, layout: Layout) -> int:
-        """Memory of the GPU that each run of a chunk takes."""
-        on_device = plan.on_gpu
+    def bytes_a_run(plan: Plan, layout: Layout) -> tuple[int, int]:
+        """Memory of the GPU that each run of a chunk takes, and of the host, where it is page-locked."""
         item = plan.dtype.itemsize
         state = 2 * (layout.rows * item + 8 * layout.memory + 4 * layout.tags) + layout.working * item + 8 + 1
-        given = 8 * len(plan.hyper) * plan.per_run
+        sent = 8 * len(plan.hyper) * plan.per_run
         if plan.sampling is not None:
-            given += 8 + 8 * plan.sampling.own_sizes
-        if on_device:
-            return state + given
-        results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in plan.layout(1))
-        return state + given + plan.length * item + results
+            sent += 8 + 8 * plan.sampling.own_sizes
+        if not plan.on_gpu:
+            results = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in plan.layout(1))
+            sent += plan.length * item + results
+        return state + sent, sent
 
 
-def allocate(make: Callable[[int], Buffers], runs: int, each: int, rooms: int = 2) -> tuple[list[Buffers], int]:
+def allocate(
+    make: Callable[[int], Buffers], runs: int, each: tuple[int, int], reserved: int = 0, most: int | None = None,
+    rooms: int = 2,
+) -> tuple[list[Buffers], int]:  # fmt: skip
     """Chunks in flight, of a size that the free memory allows; halved while the memory does not suffice.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(size)`` gives the buffers of a chunk.
+    runs : int
+        Runs in all.
+    each : (int, int)
+        Bytes that a run takes of the GPU's memory, and of the host's.
+    reserved : int
+        Bytes of the GPU's memory that are to stay free, for the threads' own arrays.
+    most : int, optional
+        The largest size to try.
+    rooms : int, default 2
+        How many chunks are in flight.
 
     Raises
     ------
     MemoryError
         If there is no room for a single warp of runs.
     """
-    free = cuda.current_context().get_memory_info().free
-    size = int(min(CHUNK_RUNS, runs, max(WARP, SHARE * free / (rooms * each))))
+    there, here = each
+    fits = min(SHARE * (free_memory() - reserved) / (rooms * there), HOST_SHARE * memory_limit() / max(1, here))
+    size = int(min(CHUNK_RUNS, runs, runs if most is None else most, max(WARP, fits)))
     while True:
         made: list[Buffers] = []
         try:
@@ -158,5 +177,5 @@ def allocate(make: Callable[[int], Buffers], runs: int, each: int, rooms: int = 
                 raise
             made.clear()
             if size <= WARP:
-                raise MemoryError(f"the GPU has no memory for {WARP} runs of {each} bytes each") from error
+                raise MemoryError(f"the GPU has no memory for {WARP} runs of {there} bytes each") from error
             size = max(WARP, size // 2)
