@@ -1,4 +1,4 @@
-"""Measures of basins, against exact values, brute force and published exponents."""
+"""Measures of basins: entropies, shares and what all of them have in common, against exact values and brute force."""
 
 from __future__ import annotations
 
@@ -9,45 +9,17 @@ import re
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import maximum_filter, minimum_filter
+from label_maps import cells, newton, sectors
 from scipy.special import entr
 from scipy.stats import geom
 
 import fastgd as gd
-from fastgd.basins.measures import fractality
 
 m = gd.measures
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=4, max_side=9)
 GRIDS = hnp.arrays(np.int64, SHAPES, elements=st.integers(-2, 3))
-
-
-def newton(n: int) -> np.ndarray:
-    """Which root of z³ = 1 Newton's method finds from a grid on [-1, 1]²."""
-    axis = np.linspace(-1, 1, n)
-    z = axis[:, None] + 1j * axis
-    with np.errstate(all="ignore"):
-        for _ in range(60):
-            z = z - (z**3 - 1) / (3 * z * z)
-    roots = np.exp(2j * np.pi * np.arange(3) / 3)
-    return np.argmin(np.abs(np.nan_to_num(z)[..., None] - roots), axis=-1)
-
-
-@pytest.fixture(scope="module")
-def fractal() -> np.ndarray:
-    return newton(300)
-
-
-def sectors(n: int) -> np.ndarray:
-    """Three basins that meet in one point alone."""
-    return np.digitize(np.arctan2(*np.mgrid[-1 : 1 : n * 1j, -1 : 1 : n * 1j]), [-1.0, 1.0])
-
-
-def cells(points: int, across: int) -> np.ndarray:
-    """A lattice of square basins, as of Rastrigin's function."""
-    where = np.arange(points) * across // points
-    return where[:, None] * across + where
 
 
 def boxes(grid: np.ndarray, size: int) -> list[np.ndarray]:
@@ -87,19 +59,6 @@ def test_entropy_is_that_of_brute_force(grid, size):
     assert found.boundary_boxes == np.count_nonzero(each)
 
 
-@given(GRIDS)
-def test_boxes_with_two_labels_are_those_of_scipys_filters(grid):
-    from fastgd.basins.measures.labels import coded
-    from fastgd.basins.measures.uncertainty import mixed_shares
-
-    sizes = np.arange(2, min(grid.shape) + 1)
-    exact = [
-        np.mean(minimum_filter(grid, int(size), mode="nearest") != maximum_filter(grid, int(size), mode="nearest"))
-        for size in sizes
-    ]
-    np.testing.assert_allclose(mixed_shares(coded(grid)[0], sizes), exact, rtol=1e-14)
-
-
 def test_labels_far_apart_and_maps_are_taken():
     wide = np.where(sectors(60) == 1, 10**12, -5)
     near = np.where(sectors(60) == 1, 1, 0)
@@ -107,127 +66,6 @@ def test_labels_far_apart_and_maps_are_taken():
     assert m.uncertainty_exponent(wide).exponent == m.uncertainty_exponent(near).exponent
     found = gd.map_basins(gd.problems.himmelblau(), gd.Adam(lr=0.05), (64, 64))
     assert m.basin_entropy(found) == m.basin_entropy(found.basins) == m.basin_entropy(found.labels)
-
-
-def test_newtons_boundary_has_the_published_exponent(fractal):
-    """About 0.61 at this resolution; the Julia set of this map has a dimension near 1.42."""
-    for sizes in (None, np.arange(2, 16), [2, 4, 8, 16]):
-        found = m.uncertainty_exponent(fractal, sizes)
-        assert 0.55 < found.exponent < 0.65
-        assert found.dimension == 2 - found.exponent
-        assert found.error < 0.03
-
-
-@pytest.mark.parametrize("angle", [0.1, 0.7, 1.2])
-def test_smooth_boundaries_have_exponent_one(angle):
-    x, y = np.mgrid[-1:1:700j, -1:1:700j]
-    line = (np.cos(angle) * x + np.sin(angle) * y > 0.1).astype(int)
-    assert m.uncertainty_exponent(line).exponent == pytest.approx(1, abs=0.002)
-    x, y, z = np.mgrid[-1:1:120j, -1:1:120j, -1:1:120j]
-    shell = (x**2 + y**2 + z**2 < 0.6).astype(int)
-    found = m.uncertainty_exponent(shell, [3, 4, 6, 8])
-    assert found.dimension == pytest.approx(2, abs=0.002)
-
-
-def test_where_a_straight_boundary_lies_does_not_matter():
-    """In n points, s - 1 boxes of s have it inside: a share in proportion to s - 1, wherever it is."""
-    for at in range(20, 237):
-        found = m.uncertainty_exponent(np.broadcast_to(np.arange(256) < at, (256, 256)).astype(int))
-        np.testing.assert_allclose(found.shares, found.scales / 256, rtol=1e-13)
-        assert found.exponent == pytest.approx(1, abs=1e-9)
-
-
-def test_straight_boundaries_of_a_real_map_have_exponent_one():
-    for points in (128, 256, 300):
-        grid = gd.map_basins(gd.problems.styblinski_tang(), gd.GradientDescent(lr=0.005), shape=points)
-        found = m.uncertainty_exponent(grid)
-        assert found.exponent == pytest.approx(1, abs=0.002)
-        assert abs(found.exponent - 1) < found.error < 0.03
-
-
-def test_how_labels_lie_in_memory_does_not_matter():
-    labels = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).repeat(12, 0).repeat(13, 1).repeat(14, 2)
-    expected = m.uncertainty_exponent(labels).shares
-    for other in (np.asfortranarray(labels), labels[:, ::-1][:, ::-1], labels.transpose(2, 0, 1)):
-        np.testing.assert_array_equal(m.uncertainty_exponent(other).shares, expected)
-
-
-@pytest.mark.parametrize(("points", "across"), [(100, 3), (256, 4), (256, 11), (256, 20), (512, 11), (1024, 31)])
-def test_the_error_tells_of_boxes_that_are_not_small_against_the_basins(points, across):
-    """On a lattice of squares the share is 2u - u², u in proportion to the side: less steep the larger the boxes."""
-    found = m.uncertainty_exponent(cells(points, across))
-    x, y = np.log(found.scales), np.log(found.shares)
-    kept = found.shares <= 0.75
-    straight = np.polyfit(x[kept], y[kept], 1)[0]
-    assert straight < 0.98
-    assert abs(straight - 1) < 1.5 * found.error  # the naive slope lies within the error of the better one
-    assert abs(found.exponent - 1) < min(found.error, 0.05)
-
-
-def test_disks_and_stripes_have_exponent_one_within_the_error():
-    where = np.arange(256) / 256
-    disks = [(where * k % 1 - 0.5)[:, None] ** 2 + (where * k % 1 - 0.5) ** 2 < 0.09 for k in (1, 4, 7)]
-    slopes = [(k * np.cos(a), k * np.sin(a)) for k in (5, 11, 20) for a in (0.4, 1.0)]
-    stripes = [np.floor(down * where[:, None] + across * where) % 2 for down, across in slopes]
-    for labels in (*disks, *stripes):
-        found = m.uncertainty_exponent(labels.astype(int))
-        assert abs(found.exponent - 1) < 2 * found.error < 0.1
-
-
-def cantor(level: int) -> np.ndarray:
-    """A label that changes at both ends of every gap of the Cantor set, whose dimension is ln 2 / ln 3."""
-    digits = (np.arange(3**level)[:, None] // 3 ** np.arange(level)) % 3
-    return np.where((digits == 1).any(axis=1), 1, 0)
-
-
-def test_cantor_boundaries_have_their_dimension_within_the_error():
-    exact = math.log(2) / math.log(3)
-    for level in (7, 8, 9):
-        found = m.uncertainty_exponent(cantor(level))
-        assert found.dimension == pytest.approx(exact, abs=0.02)
-        assert abs(found.dimension - exact) < found.error < 0.05
-    found = m.uncertainty_exponent(cantor(9), [27, 81, 243, 729, 2187])
-    assert found.dimension == pytest.approx(exact, abs=0.02)
-    stripes = m.uncertainty_exponent(np.broadcast_to(cantor(6)[:, None], (3**6, 3**6)))
-    assert abs(stripes.dimension - (1 + exact)) < stripes.error < 0.05
-
-
-def test_where_most_boxes_hold_two_labels_the_exponent_is_unknown():
-    noise = np.random.default_rng(0).integers(0, 2, (300, 300))
-    for labels, kept in ((noise, 0), (cells(64, 11), 2)):
-        found = m.uncertainty_exponent(labels)
-        assert math.isnan(found.exponent)
-        assert math.isnan(found.error)
-        assert f"most boxes hold two labels at all but {kept} of " in repr(found)
-
-
-def test_smooth_reference_is_the_published_one():
-    assert m.smooth_boundary_entropy(2) == pytest.approx(0.4395093, abs=6e-7)  # Puy et al.
-    assert m.smooth_boundary_entropy(1) == pytest.approx(0.5, abs=1e-12)  # the integral of H over [0, 1]
-    # By drawing: points in a ball, cut at a random distance
-    generator = np.random.default_rng(0)
-    points = generator.uniform(-1, 1, (400_000, 3))
-    height = np.sort(points[np.sum(points**2, axis=1) < 1, 0])
-    share = np.searchsorted(height, np.linspace(-1, 1, 4001)) / height.size
-    assert m.smooth_boundary_entropy(3) == pytest.approx(np.mean(entr(share) + entr(1 - share)), abs=2e-3)
-
-
-def test_reference_on_the_grid_tends_to_that_of_the_ball():
-    for dim, half, tol in ((1, 500, 2e-3), (2, 100, 1e-3), (3, 16, 6e-3)):
-        cut, spread = fractality.cut_ball_entropy(fractality.ball(half, dim))
-        assert spread < 0.05
-        assert cut == pytest.approx(m.smooth_boundary_entropy(dim), abs=tol)
-
-
-@pytest.mark.parametrize("points", [100, 200, 500])
-def test_smooth_boundaries_are_not_fractal_on_coarse_maps_either(points):
-    """A thousand balls on a short boundary overlap, and are no thousand witnesses."""
-    himmelblau = gd.problems.himmelblau()
-    for optimizer in (gd.Adam(lr=0.05), gd.GradientDescent(lr=0.005)):
-        found = m.fractality_test(gd.map_basins(himmelblau, optimizer, shape=points))
-        assert found.balls == 1000
-        assert abs(found.z) < 2
-        assert not found.fractal
 
 
 def test_labels_of_starts_in_no_grid_are_refused_where_neighbours_count():
@@ -243,93 +81,20 @@ def test_labels_of_starts_in_no_grid_are_refused_where_neighbours_count():
     assert m.basin_entropy(line) == m.basin_entropy(line.labels)  # a row is a grid in one dimension
 
 
-def test_fractality(fractal):
-    found = m.fractality_test(fractal, 11)
-    assert found.fractal
-    assert found.balls == 1000
-    # With two basins the log 2 test must fail, and this one need not.
-    merged = np.where(fractal == 0, 0, 1)
-    assert not m.basin_entropy(merged).fractal
-    assert m.fractality_test(merged, 11).fractal
-    for seed in range(5):
-        assert not m.fractality_test(sectors(400), 11, seed=seed).fractal
-    x, y, z = np.mgrid[-1:1:80j, -1:1:80j, -1:1:80j]
-    assert not m.fractality_test((x + 0.3 * y + 0.2 * z > 0.1).astype(int), 9).fractal
-    empty = m.fractality_test(np.zeros((40, 40), int), 11, 10)
-    assert empty.balls == 0
-    assert not empty.fractal
-    assert not empty.resolved
-
-
-def test_the_tests_say_their_verdict_in_words(fractal):
+def test_the_tests_say_their_verdict_in_words():
     said = {
-        "fractal boundary: yes (entropy 0.": m.fractality_test(fractal, 11),
+        "fractal boundary: yes (entropy 0.": m.fractality_test(newton(300), 11),
         "fractal boundary: no (entropy 0.": m.fractality_test(sectors(400), 11),
         "it takes 3 and 7.4%)": m.fractality_test(sectors(400), 11),
         "fractal boundary: undecided (no ball holds a boundary)": m.fractality_test(np.zeros((40, 40), int), 11, 10),
         "fractal boundary: undecided (too few to tell: 1 ball)": m.fractality_test(sectors(100), 11, 1),
-        "Wada: yes (all of the boundary is within": m.wada_test(fractal),
+        "Wada: yes (all of the boundary is within": m.wada_test(newton(300)),
         "% of the boundary is within 8 points of all 3 basins)": m.wada_test(sectors(300)),
-        "Wada: no (2 basins, and it takes at least three)": m.wada_test(np.where(fractal == 0, 0, 1)),
+        "Wada: no (2 basins, and it takes at least three)": m.wada_test(np.where(newton(300) == 0, 0, 1)),
     }
     for words, found in said.items():
         assert words in repr(found)
         assert str(found) == repr(found)
-
-
-def test_the_smooth_reference_is_met_on_straight_boundaries():
-    """Averaged over many angles, the entropy is the reference within its error: the test is not biased."""
-    x, y = np.mgrid[-1:1:500j, -1:1:500j]
-    z = [
-        m.fractality_test((np.cos(a) * x + np.sin(a) * y > 0).astype(int), 15, seed=k).z
-        for k, a in enumerate(np.linspace(0.05, 3.0, 40))
-    ]
-    assert abs(np.mean(z)) < 4 / math.sqrt(40)
-
-
-def test_wada(fractal):
-    found = m.wada_test(fractal)
-    assert found.wada
-    assert found.radius <= 4
-    assert found.shares[-1] == 1.0
-    apart = m.wada_test(sectors(300))
-    assert not apart.wada
-    assert apart.radius is None
-    assert apart.shares[-1] < 0.1
-    two = m.wada_test(np.where(fractal == 0, 0, 1))
-    assert two.radius == 0
-    assert not two.wada
-
-
-@given(hnp.arrays(np.int64, (7, 8), elements=st.integers(0, 2)))
-@settings(max_examples=30)
-def test_wada_is_the_distance_of_merged_boundaries(grid):
-    """Each boundary point's Chebyshev distance to the boundary of every basin, by brute force."""
-    def neighbours(i, j):
-        return grid[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
-
-    cells = list(np.ndindex(grid.shape))
-    edges = {
-        label: [c for c in cells if label in neighbours(*c) and (neighbours(*c) != label).any()]
-        for label in np.unique(grid)
-    }
-    every = {c for edge in edges.values() for c in edge}
-    found = m.wada_test(grid, 10)
-    if not every:
-        assert found.shares.size == 0
-        return
-    farthest = [
-        max(min(max(abs(a[0] - b[0]), abs(a[1] - b[1])) for b in edge) for edge in edges.values()) for a in every
-    ]
-    shares = [np.mean([f <= r for f in farthest]) for r in range(max(farthest) + 1)]
-    np.testing.assert_allclose(found.shares, shares)
-
-
-def test_wada_leaves_out_what_is_no_basin():
-    grid = sectors(100)
-    grid[:10] = -1
-    assert m.wada_test(grid).labels.tolist() == [0, 1, 2]
-    assert m.wada_test(grid, ignore=()).labels.tolist() == [-1, 0, 1, 2]
 
 
 def test_shares_and_stability():
@@ -504,70 +269,3 @@ def test_straight_boundaries_do_not_pass_the_log_2_test():
     assert found.boundary_entropy > math.log(2)
     assert not found.fractal
     assert "4% of those hold three labels, of those half as wide 0%: a finer map, or a smaller box" in repr(found)
-
-
-@pytest.mark.parametrize("diameter", [7, 21])
-def test_balls_that_are_large_for_many_smooth_basins_leave_the_test_undecided(diameter):
-    found = m.fractality_test(cells(256, 11), diameter)
-    assert found.z > 3
-    assert not found.resolved
-    assert not found.fractal
-    assert "undecided" in repr(found)
-    assert f"of the balls hold three basins, of those of {3 if diameter == 7 else 7} points" in repr(found)
-
-
-@pytest.mark.parametrize(("points", "across"), [(512, 11), (2048, 11), (256, 11), (256, 25), (64, 11), (64, 16)])
-def test_no_lattice_of_squares_is_fractal(points, across):
-    """Along the axes balls are cut otherwise than on average, and corners and cells lie in them."""
-    for diameter in (5, 7, 11, 21):
-        found = m.fractality_test(cells(points, across), diameter)
-        assert not found.fractal
-        assert ("undecided" in repr(found)) == (not found.resolved)
-
-
-@pytest.mark.parametrize("diameter", [5, 7, 11, 15, 21])
-def test_straight_boundaries_along_axes_and_diagonals_are_not_fractal(diameter):
-    x, y = np.indices((2048, 2048))
-    for labels in (x > 1100, 2 * (x > 1100) + (y > 1300), x + y > 2200, x // 186 % 2):
-        assert not m.fractality_test(np.asarray(labels).astype(int), diameter).fractal
-
-
-def test_balls_wider_than_the_basins_leave_the_test_undecided_with_two_basins_too():
-    where = np.indices((256, 256))
-    for labels in (np.floor((0.92 * where[0] + 0.39 * where[1]) / 12.8) % 2, (where // 12).sum(axis=0) % 2):
-        found = m.fractality_test(labels.astype(int), 21)
-        assert found.z > 3
-        assert not found.fractal
-        assert re.search(r"undecided \((9\d|100)% of the balls hold a boundary, of those of 3 points ", repr(found))
-    noise = m.fractality_test(np.random.default_rng(0).integers(0, 2, (256, 256)), 21)
-    assert noise.fractal  # mixed at all sizes
-
-
-def test_on_a_lattice_of_squares_balls_keep_as_many_corners_as_derived():
-    from fastgd.basins.measures.entropy import stays_crowded
-
-    for side in (6, 10, 20):
-        u = np.array([4 / side, 2 / side])  # windows of 5 and of 3 points
-        crowded, inside = u / (2 - u)
-        windows = np.lib.stride_tricks.sliding_window_view(cells(20 * side, 20), (5, 5))[: 5 * side, : 5 * side]
-        kinds = np.array([np.unique(window).size for window in windows.reshape(-1, 25)])
-        assert np.mean(kinds[kinds > 1] > 2) == pytest.approx(crowded, rel=1e-12)
-        limit = math.sqrt(inside / crowded)
-        assert stays_crowded(crowded, 1.001 * limit * crowded, 0.5)
-        assert not stays_crowded(crowded, 0.999 * limit * crowded, 0.5)
-
-
-def test_in_a_fractal_boundary_small_balls_hold_all_basins_as_often():
-    for diameter in (7, 21):
-        found = m.fractality_test(newton(300), diameter)
-        assert found.crowded > 0.6
-        assert found.resolved
-        assert found.fractal
-
-
-@pytest.mark.parametrize("points", [8, 16])
-def test_where_the_radius_is_much_of_the_map_it_is_not_told_whether_basins_are_wada(points):
-    found = m.wada_test(cells(points, 2))
-    assert found.radius is not None
-    assert not found.wada
-    assert f"Wada: undecided (all of the boundary is within {found.radius} points of all 4 basins" in repr(found)
