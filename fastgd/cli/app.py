@@ -18,6 +18,7 @@ from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
 from fastgd.errors import nearest
+from fastgd.memory import check_points
 from fastgd.optimizers.base import CLIPS
 from fastgd.texts import counted
 
@@ -166,6 +167,8 @@ def compare_optimizers(
 
             path = checked_path(out)
         landscape = _problem(problem, dim)
+        if grid is None:
+            check_points("--starts", starts, landscape.dim)
         contestants = _contestants(names, lr)
         found = fastgd.compare(
             landscape,
