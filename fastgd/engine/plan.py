@@ -280,6 +280,11 @@ def make_plan(
     numbers = optimizer.hyperparameters()
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
+    if average is not None and average.start > stop.max_steps:
+        raise ValueError(
+            f"average would never begin: {type(average).__name__} starts at step {average.start:,}, and max_steps is "
+            f"{stop.max_steps:,}; give an earlier start or more max_steps"
+        )
     search = optimizer.search(problem.dim)
     if search is None:
         check_kinds(problem, optimizer, Optimizer)
