@@ -100,7 +100,8 @@ def minimize(
         Keep every `record`-th point of every run in ``result.trace``; ``max_steps // record + 1`` points of each run
         have to fit into memory.
     average : Average, optional
-        Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``.
+        Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``. It has to start by
+        step `max_steps`.
     batch_size : int or array_like of int, optional
         For a `FiniteSum`: each step takes the mean gradient over so many samples instead of all of them.  An array
         takes part in the batch shape.

@@ -27,6 +27,7 @@ from fastgd.boxes import (
 from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
+from fastgd.memory import check_points
 
 __all__ = ["Problem"]
 
@@ -299,6 +300,7 @@ class Problem:
                [ 6.,  6.]])
         """
         n = positive_integer(n, "n")
+        check_points("n", n, self.dim)
         seed = whole_seed(seed)
         check_choice("method", method, METHODS)
         if method == "normal":
@@ -355,6 +357,7 @@ class Problem:
         """
         axes = plane_axes(plane, self.dim)
         sizes = grid_shape(shape, len(axes))
+        check_points("shape", sizes, self.dim, "give fewer along each axis")
         if bounds is not None:
             box = checked_bounds(bounds, len(axes))
         elif self.bounds is not None:

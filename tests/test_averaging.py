@@ -1,5 +1,7 @@
 """Averages of the iterates against the means of recorded traces, and gradient clips against plain NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,16 @@ def test_without_an_average_there_is_none():
     run = gd.minimize(PROBLEM, [0.0, 0.0], gd.Adam(lr=0.05))
     assert run.x_avg is None
     assert run.fun_avg is None
+
+
+@pytest.mark.parametrize("average", [gd.SWA(start=11), gd.EMA(start=11)])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_an_average_that_never_begins_is_refused(average, device):
+    with pytest.raises(ValueError, match=r"never begin: (SWA|EMA) starts at step 11, and max_steps is 10; give an ear"):
+        gd.minimize(PROBLEM, [4.0, 4.0], gd.Adam(lr=0.05), max_steps=10, average=average, device=device)
+    last = dataclasses.replace(average, start=10)
+    run = gd.minimize(PROBLEM, [4.0, 4.0], gd.Adam(lr=0.05), max_steps=10, gtol=None, average=last)
+    np.testing.assert_array_equal(run.x_avg, run.x)  # the mean of the last point alone
 
 
 @pytest.mark.parametrize("bad", [{"start": 0}, {"every": 0}, {"start": 1.5}, {"every": True}])
@@ -159,5 +171,5 @@ def test_the_norm_of_a_large_gradient_does_not_overflow():
 
 
 def test_a_trace_larger_than_memory_is_refused():
-    with pytest.raises(ValueError, match="record=1 would keep 1000001 points of 1000000 runs"):
+    with pytest.raises(ValueError, match="record=1, 1,000,001 points of 1,000,000 runs, would take"):
         gd.minimize(PROBLEM, np.zeros((1_000_000, 2)), gd.Adam(lr=0.05), record=1, max_steps=1_000_000)

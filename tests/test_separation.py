@@ -106,6 +106,14 @@ def test_two_tight_clumps_around_one_minimum_are_one_attractor(power):
     assert len(gd.find_basins(runs)) == 1
 
 
+def test_minima_without_curvature_stay_one_and_the_table_says_so():
+    problem = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 4 + x[1] ** 2, dim=2, bounds=(-2000, 2000))
+    starts = np.random.default_rng(0).uniform(-2, 2, (500, 2))
+    basins = gd.find_basins(gd.minimize(problem, starts, gd.GradientDescent(lr=0.02), max_steps=100_000))
+    assert len(basins) == 1
+    assert "\n0 is degenerate, and its runs end up to 0.5 tol apart: a curve or surface of minima, or" in str(basins)
+
+
 def test_an_explicit_tolerance_is_kept():
     problem = in_box(2000.0)
     runs = gd.minimize(problem, HIMMELBLAU.sample(500, seed=0), gd.LBFGS())

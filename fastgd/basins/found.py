@@ -35,6 +35,7 @@ NOTES = {
     "not critical": "runs stopped on a slope", "flat": "no slope beyond rounding",
     "degenerate": "may be pieces of one curve",
 }  # fmt: skip
+_NARROW = 0.1
 _KINDS_AT_ONCE = 1_000_000  # attractors times the cube of the dimension: a second of work
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
@@ -159,7 +160,12 @@ class Basins(Summarized):
 
     def doubts(self) -> list[str]:
         """Return what the table says below it about attractors that may be none, one line for each kind of doubt."""
-        return doubt_lines(self._kind_texts(min(20, len(self))), len(self), "find_basins")
+        kinds = self._kind_texts(min(20, len(self)))
+        lines = doubt_lines(kinds, len(self), "find_basins")
+        if kinds.count("degenerate") == 1 and self.radius[k := kinds.index("degenerate")] > _NARROW:
+            wide = f"{k} is degenerate, and its runs end up to {self.radius[k]:.2g} tol apart"
+            lines.append(f"{wide}: a curve or surface of minima, or several minima without curvature; see tol=")
+        return lines
 
     def notes(self) -> list[str]:
         """Return the same in few words, for pictures; nothing where all kinds would take long.

@@ -17,6 +17,7 @@ from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.errors import nearest
 from fastgd.keywords import HYPERPARAMETERS, called_here
+from fastgd.memory import check_points
 from fastgd.texts import Summarized, counted, position_text, table_lines
 
 if TYPE_CHECKING:
@@ -294,7 +295,9 @@ def sweep_basins(
         if values[name].ndim != 1 or values[name].size == 0:
             raise ValueError(f"over[{name!r}] must be a one-dimensional array, got shape {values[name].shape}")
     if x0 is None:
-        starts = problem.sample(positive_integer(n_starts, "n_starts"), seed)
+        n_starts = positive_integer(n_starts, "n_starts")
+        check_points("n_starts", n_starts, problem.dim)
+        starts = problem.sample(n_starts, seed)
     else:
         starts = problem._points(x0).reshape(-1, problem.dim)
     axes = len(values)

@@ -18,6 +18,7 @@ from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
 from fastgd.errors import nearest
+from fastgd.memory import check_points
 from fastgd.optimizers.base import CLIPS
 from fastgd.texts import counted, listed
 
@@ -174,6 +175,8 @@ def compare_optimizers(
 
             path = checked_path(out)
         landscape = _problem(problem, dim)
+        if grid is None:
+            check_points("--starts", starts, landscape.dim)
         contestants, rated = _contestants(names, _RATE if lr is None else lr)
         if lr is not None and not rated:
             raise ValueError(f"--lr {lr:g} is for none of {names}: they have no learning rate, or are given theirs")

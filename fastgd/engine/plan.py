@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from fastgd.arguments import check_kinds
 from fastgd.averaging import Average
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.targets import named
+from fastgd.memory import check_memory
 from fastgd.optimizers.base import Method, Optimizer, Rule, Search
 from fastgd.problem import Problem
 from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
@@ -241,26 +241,22 @@ class Plan:
             ((runs if self.own_steps else 0,), np.int64),
         ]  # fmt: skip
 
+    def check_memory(self) -> None:
+        """Raise ValueError where the result's arrays are larger than the memory."""
+        runs, points = math.prod(self.batch), self.points
+        kept = runs * points * self.length * self.dtype.itemsize
+        whole = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.layout(runs))
+        batch = f"x0, hyperparameters and seeds make a batch of shape {self.batch}, whose result"
+        check_memory(batch, whole - kept, "give fewer starts or values at a time")
+        what = f"record={self.record}, {points:,} points of {runs:,} runs,"
+        check_memory(what, kept, "record fewer points, runs or steps")
+
     def empty_arrays(self) -> Arrays:
         """The result's arrays; every run has the status NOT_RUN."""
-        runs, points = self.runs, self.points
-        size = runs * points * self.length * self.dtype.itemsize
-        if size > (limit := memory_limit()):
-            raise ValueError(
-                f"record={self.record} would keep {points} points of {runs} runs, {size / 2**30:.0f} GiB of "
-                f"{limit / 2**30:.0f} GiB of memory; record fewer points, runs or steps"
-            )
+        runs = self.runs
         arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs)))
         arrays.nit[:], arrays.nfev[:], arrays.status[:] = 0, 0, Status.NOT_RUN
         return arrays
-
-
-def memory_limit() -> float:
-    """The machine's memory in bytes; infinite where it cannot be told."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PAGE_SIZE" not in names or "SC_PHYS_PAGES" not in names:
-        return math.inf
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def make_plan(
@@ -289,6 +285,11 @@ def make_plan(
     numbers = optimizer.hyperparameters()
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")
+    if average is not None and average.start > stop.max_steps:
+        raise ValueError(
+            f"average would never begin: {type(average).__name__} starts at step {average.start:,}, and max_steps is "
+            f"{stop.max_steps:,}; give an earlier start or more max_steps"
+        )
     search = optimizer.search(problem.dim)
     if search is None:
         check_kinds(problem, optimizer, Optimizer)
@@ -321,6 +322,8 @@ def make_plan(
         None if record is None else int(record), seeds, sampling,
     )  # fmt: skip
     _ = plan.bounds  # raises where the groups are not those of the problem
+    if not plan.on_gpu:
+        plan.check_memory()
     return plan
 
 

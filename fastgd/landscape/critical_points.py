@@ -25,6 +25,7 @@ from fastgd.landscape.classification import (
 from fastgd.landscape.curvature import checked_method, hessians, length_scale
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
+from fastgd.memory import check_points
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # What is left of Newton's step, in the scale of the parameters, where a point counts as found
 _FOUND = 1e-8
+_MOST_STARTS = 2**30
 _FLAT_GRADIENT = 1e-8
 _RELATIVE_TOL = 1e-5
 _FIRST_STEP = 1e-3
@@ -221,7 +223,11 @@ def find_critical_points(
     if x0 is None and problem.bounds is None:
         raise ValueError(f"x0 must be given: {problem.name} has no box to draw starts from; or Problem(..., bounds=)")
     if x0 is None:
-        starts = problem.sample(positive_integer(n_starts, "n_starts"), seed, "sobol")
+        n_starts = positive_integer(n_starts, "n_starts")
+        check_points("n_starts", n_starts, problem.dim)
+        if n_starts > _MOST_STARTS:
+            raise ValueError(f"n_starts must be at most {_MOST_STARTS:,}, got {n_starts:,}: Sobol' sequences end there")
+        starts = problem.sample(n_starts, seed, "sobol")
     else:
         starts = problem._points(x0).reshape(-1, problem.dim)
         if not len(starts) or not np.isfinite(starts).all():

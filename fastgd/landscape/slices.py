@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import check_problem
 from fastgd.boxes import GridShape, grid_shape, positive_integer, real_array
 from fastgd.calls import explain_calls
+from fastgd.memory import check_points
 from fastgd.result import Result
 from fastgd.texts import counted
 
@@ -230,7 +231,9 @@ def path_slice(
     side = np.maximum(high - low, 0.1 * np.max(high - low))
     middle = 0.5 * (low + high)
     box = [middle - (0.5 + margin) * side, middle + (0.5 + margin) * side]
-    a, b = (np.linspace(box[0][k], box[1][k], count) for k, count in enumerate(grid_shape(shape)))
+    sizes = grid_shape(shape)
+    check_points("shape", sizes, problem.dim, "give fewer along each axis")
+    a, b = (np.linspace(box[0][k], box[1][k], count) for k, count in enumerate(sizes))
     values = on_plane(problem, end, directions, a, b)
     explained = spread[:2] ** 2 / np.sum(spread**2)
     return PlaneSlice(end, directions, a, b, values, along, explained, problem.name)
@@ -308,7 +311,9 @@ def plane_slice(
     """Return values on the plane spanned by two directions, from -extent to extent along both."""
     if not (np.isfinite(extent) and extent > 0):
         raise ValueError(f"extent must be positive, got {extent!r}")
-    a, b = (np.linspace(-extent, extent, count) for count in grid_shape(shape))
+    sizes = grid_shape(shape)
+    check_points("shape", sizes, problem.dim, "give fewer along each axis")
+    a, b = (np.linspace(-extent, extent, count) for count in sizes)
     return PlaneSlice(centre, directions, a, b, on_plane(problem, centre, directions, a, b), name=problem.name)
 
 

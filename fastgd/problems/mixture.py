@@ -14,6 +14,7 @@ from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.options import inlined
+from fastgd.memory import check_points
 
 from .first_centres import some_samples, spread_samples
 from .softmax import make_softmax
@@ -150,6 +151,7 @@ class Mixture(FiniteSum):
         ((100, 2, 1), 0.0, 9.0)
         """
         n, seed = positive_integer(n, "n"), whole_seed(seed)
+        check_points("n", n, self.dim)
         check_choice("method", method, INITIALIZERS, " for a mixture")
         X, generator = self.data[0], np.random.default_rng(seed)
         variances = X.var(axis=0)

@@ -14,6 +14,7 @@ from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
+from fastgd.memory import check_points
 
 from .backpropagation import ACTIVATIONS, LOSSES, make_network
 from .tables import checked_classes, checked_table
@@ -81,6 +82,7 @@ class Network(FiniteSum):
         https://proceedings.mlr.press/v9/glorot10a.html.
         """
         n, seed = positive_integer(n, "n"), whole_seed(seed)
+        check_points("n", n, self.dim)
         check_choice("method", method, INITIALIZERS, " for a network")
         factor = 1.0 if scale is None else scale
         if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < math.inf:

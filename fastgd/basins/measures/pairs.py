@@ -15,6 +15,7 @@ from fastgd.basins.measures.labels import MOST_LOST, lost_runs
 from fastgd.basins.measures.uncertainty import Uncertainty
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.memory import check_points
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def uncertainty_by_pairs(
     count = positive_integer(n_pairs, "n_pairs")
     distances = _distances(problem, eps)
     shape = (distances.size, count, problem.dim)
+    check_points("n_pairs", count, problem.dim * distances.size)
     one = problem.sample(distances.size * count, seed).reshape(shape)
     # A stream of its own, so that directions do not repeat the starts
     direction = np.random.default_rng([seed, 1]).standard_normal(shape)
