@@ -26,7 +26,7 @@ from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
 from .starts import checked_batch, checked_dtype, checked_starts, settled
 
-__all__ = ["Arrays", "Plan", "make_plan", "memory_limit"]
+__all__ = ["Arrays", "Plan", "make_plan"]
 
 
 ALIKE = 16  # runs for each seed from which it pays to look for blocks of runs with one seed

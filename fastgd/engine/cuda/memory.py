@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
-from fastgd.engine.plan import Arrays, Plan, memory_limit
+from fastgd.engine.plan import Arrays, Plan
 from fastgd.jit.cuda import device_number, free_memory, is_out_of_memory
+from fastgd.memory import memory_limit
 
 from .kernels import WARP, Layout
 
