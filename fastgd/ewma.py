@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
 from .boxes import real_array
 from .calls import explain_calls
-from .jit.options import kernel
-from .jit.targets import named, shared_kernel
+from .jit.targets import stored
 
 __all__ = ["ewma"]
 
@@ -93,12 +91,16 @@ def ewma(values: Any, beta: Any, bias_correction: bool = True, axis: int = 0) ->
     shape = (int(np.prod(whole.shape[:place])), whole.shape[place], int(np.prod(whole.shape[place + 1 :])))
     averages = np.empty(shape)
     weight_of = np.ascontiguousarray(np.broadcast_to(weights, rest)).reshape(shape[0], shape[2])
-    averaging()(np.ascontiguousarray(whole).reshape(shape), weight_of, bool(bias_correction), averages)
+    average_along(np.ascontiguousarray(whole).reshape(shape), weight_of, bool(bias_correction), averages)
     return averages.reshape(whole.shape)
 
 
+@stored
 def average_along(values, beta, corrected, out):
-    """Average `values` (before, steps, after) along its steps; the runs of memory stay the inner loop."""
+    """Average `values` (before, steps, after) along its steps; the runs of memory stay the inner loop.
+
+    SciPy's lfilter takes one beta for all series, and its import is slow.
+    """
     before, steps, after = values.shape
     share = np.empty(after)
     for i in range(before):
@@ -113,9 +115,3 @@ def average_along(values, beta, corrected, out):
                 old = out[i, t - 1, j] if t > 0 else 0.0
                 # where nothing is kept, an infinite `old` has to go
                 out[i, t, j] = gain * values[i, t, j] + (0.0 if kept == 0.0 else kept * old)
-
-
-@functools.cache
-def averaging() -> Any:
-    # SciPy's lfilter takes one beta for all series, and its import is slow
-    return shared_kernel(named((average_along,)), 1, lambda: kernel(average_along))

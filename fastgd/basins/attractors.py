@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.basins.clusters import group_points, representatives, sort_by_group, split_at_gaps
+from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.basins.reductions import farthest_of_group, representatives
 from fastgd.basins.separation import separated
 from fastgd.boxes import real_array
 from fastgd.calls import explain_calls, levels_to_caller
@@ -137,9 +138,7 @@ def find_basins(
         groups, width = separated(problem, x, steepness, fun, groups, coarse, eps)
         split = width is not coarse
     k = int(groups.max()) + 1 if groups.size else 0
-    order = sort_by_group(groups, k)
-    first = np.searchsorted(groups[order], np.arange(k))
-    chosen = representatives(groups, order, first, steepness, fun, x)
+    chosen = representatives(groups, k, steepness, fun, x)
     noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(1.0, np.abs(fun[chosen]))
     if coordinates is None:
         noise = noise + steepness[chosen] * width.max(initial=0.0)
@@ -150,7 +149,7 @@ def find_basins(
     groups = rank[groups]
     labels[who] = groups
 
-    radius = _radii(compared, chosen, groups, width)
+    radius = farthest_of_group(compared, width, groups, chosen)
     nearest = _nearest_known(problem, coordinates, compared, width, ends.dtype, split)
     counts = np.bincount(groups, minlength=k)
     runs = labels.size
@@ -206,13 +205,15 @@ def _tolerance(
         if not bool(np.all(np.isfinite(given) & (given > 0))):
             raise ValueError(f"tol must be positive and finite, got {tol!r}; leave it out for a default")
         return np.broadcast_to(given, (n,)).copy()
-    size = np.median(np.abs(points), axis=0) if len(points) else np.zeros(n)
-    scale = np.maximum(1.0, size)
+    rounding = 16 * np.finfo(dtype).eps
     bounds = getattr(problem, "bounds", None)
-    if bounds is not None:
-        side = np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
-        scale = np.where(np.isfinite(side), side, scale)
-    return np.maximum(_RELATIVE_TOL * scale, 16 * np.finfo(dtype).eps * size)
+    side = np.full(n, np.inf) if bounds is None else np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
+    largest = max(points.max(initial=0.0), -points.min(initial=0.0))
+    if np.all(np.isfinite(side) & (rounding * largest <= _RELATIVE_TOL * side)):
+        return _RELATIVE_TOL * side
+    size = np.median(np.abs(points), axis=0) if len(points) else np.zeros(n)
+    scale = np.where(np.isfinite(side), side, np.maximum(1.0, size))
+    return np.maximum(_RELATIVE_TOL * scale, rounding * size)
 
 
 def _sorted(
@@ -236,17 +237,6 @@ def _sorted(
         exact = np.lexsort([*points[tied].T[::-1], rank[tied]])
         order[(np.bincount(rank) > 1)[rank[order]]] = tied[exact]
     return order
-
-
-def _radii(
-    points: NDArray[np.float64], chosen: NDArray[np.intp], groups: NDArray[np.int64], tol: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    farthest = np.zeros(groups.size)
-    for column, width in zip(points.T, tol, strict=True):
-        np.maximum(farthest, np.abs(column - column[chosen][groups]) / width, out=farthest)
-    radius = np.zeros(chosen.size)
-    np.maximum.at(radius, groups, farthest)
-    return radius
 
 
 def _nearest_known(

@@ -6,7 +6,7 @@ do points joined by a chain of such steps. Two steps decide:
 
 1. A gap wider than the tolerance in the sorted values of one coordinate separates all that is left of it from
    all that is right of it. The gaps of every coordinate together cut the points into pieces; a piece no wider
-   than the tolerance is a group. This settles the usual case, few tight clusters: one sort per coordinate.
+   than the tolerance is a group. This settles the usual case, few tight clusters: one pass per coordinate.
 2. Wider pieces are laid on a lattice of cells as wide as the tolerance, and occupied cells that touch are
    joined. Points in touching cells are less than twice the tolerance apart, so points farther apart than that
    are joined by a chain only.
@@ -21,6 +21,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastgd.basins.reductions import outline, wider_than
 
 _KEY_LIMIT = 2**62
 # Lattice lines at round multiples of the tolerance would cut clusters at round coordinates, such as the
@@ -60,7 +62,7 @@ def group_points(points: NDArray[np.float64], tol: NDArray[np.float64]) -> tuple
     if columns.shape[1] == 0:
         return np.zeros(0, dtype=np.int64), 1.0
     pieces, n_pieces = split_at_gaps(columns, tol)
-    wide = _wider_than(columns, tol, pieces, n_pieces)
+    wide = wider_than(columns, tol, pieces, n_pieces)
     if not wide.any():
         return pieces, 1.0
 
@@ -76,29 +78,6 @@ def sort_by_group(groups: NDArray[np.int64], n_groups: int) -> NDArray[np.intp]:
     # NumPy sorts 16-bit integers by radix, which is several times faster.
     narrow = groups.astype(np.int16) if n_groups <= np.iinfo(np.int16).max else groups
     return np.argsort(narrow, kind="stable")
-
-
-def representatives(
-    groups: NDArray[np.int64],
-    order: NDArray[np.intp],
-    first: NDArray[np.intp],
-    steepness: NDArray[np.float64],
-    fun: NDArray[np.float64],
-    x: NDArray[np.float64],
-) -> NDArray[np.intp]:
-    """Return the member of each group with the smallest gradient; ties go by value, then by position."""
-    if first.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    candidates = np.arange(groups.size)
-    for criterion in (steepness, fun, *x.T):
-        at = order if candidates.size == groups.size else candidates
-        best = np.minimum.reduceat(criterion[at], first)
-        candidates = at[criterion[at] == best[groups[at]]]
-        if candidates.size == best.size:
-            break
-        # Candidates stay in the order of their groups, so the groups can be found by bisection.
-        first = np.searchsorted(groups[candidates], np.arange(best.size))
-    return candidates[np.searchsorted(groups[candidates], np.arange(first.size))]
 
 
 def split_at_gaps(
@@ -125,7 +104,7 @@ def split_at_gaps(
     key = np.zeros(columns.shape[1], dtype=np.int64) if rank is None else rank
     size = int(key.max(initial=0)) + 1
     for column, width in zip(columns, tol, strict=True):
-        ordered = np.sort(column)
+        ordered = np.sort(outline(column, width))
         edges = ordered[1:][np.diff(ordered) > width]
         if edges.size:
             key, size = _append(key, size, np.searchsorted(edges, column, side="right"), edges.size + 1)
@@ -154,19 +133,6 @@ def dense(key: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
     renumbered = np.empty_like(key)
     renumbered[order] = rank
     return renumbered, int(rank[-1]) + 1
-
-
-def _wider_than(
-    columns: NDArray[np.float64], tol: NDArray[np.float64], pieces: NDArray[np.int64], n_pieces: int
-) -> NDArray[np.bool_]:
-    """Tell for each piece whether it is wider than the tolerance in some coordinate."""
-    order = sort_by_group(pieces, n_pieces)
-    first = np.searchsorted(pieces[order], np.arange(n_pieces))
-    wide = np.zeros(n_pieces, dtype=bool)
-    for column, width in zip(columns, tol, strict=True):
-        ordered = column[order]
-        wide |= np.maximum.reduceat(ordered, first) - np.minimum.reduceat(ordered, first) > width
-    return wide
 
 
 def _join_cells(

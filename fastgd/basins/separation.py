@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.clusters import dense, group_points, representatives, sort_by_group
+from fastgd.basins.clusters import dense, group_points, sort_by_group
+from fastgd.basins.reductions import distances, representatives
 
 Array = NDArray[np.float64]
 
@@ -129,20 +130,17 @@ class _Ends:
 
     def witnesses(self, members: NDArray[np.intp], groups: NDArray[np.int64]) -> NDArray[np.intp]:
         """Return four members of each group: the calmest, those farthest from it, and the farthest from one of them."""
-        points, steepness, fun = self.points[members], self.steepness[members], self.fun[members]
+        part = slice(None) if len(members) == len(self.points) else members  # of all, no copy is made
+        points, steepness, fun = self.points[part], self.steepness[part], self.fun[part]
         count = int(groups.max()) + 1
-        order = sort_by_group(groups, count)
-        first = np.searchsorted(groups[order], np.arange(count))
         with np.errstate(invalid="ignore"):
             calm = steepness <= (np.bincount(groups, weights=steepness) / np.bincount(groups))[groups]
 
         def farthest(start: NDArray[np.intp], among: Any) -> NDArray[np.intp]:
-            distance = np.zeros(len(members))
-            for column, width in zip(points.T, self.tol, strict=True):
-                np.maximum(distance, np.abs(column - column[start][groups]) / width, out=distance)
-            return representatives(groups, order, first, np.where(among, -distance, 1.0), fun, points)
+            distance = distances(points, self.tol, groups, start)
+            return representatives(groups, count, np.where(among, -distance, 1.0), fun, points)
 
-        calmest = representatives(groups, order, first, steepness, fun, points)
+        calmest = representatives(groups, count, steepness, fun, points)
         calm_one = farthest(calmest, calm)
         chosen = [calmest, farthest(calmest, True), calm_one, farthest(calm_one, calm)]
         return members[np.stack(chosen, axis=1)]
@@ -209,10 +207,8 @@ class _Ends:
 
         members = np.flatnonzero(fineness[groups] < 1.0)
         parts, count = dense(leaves[members], int(leaves.max()) + 1)
-        order = sort_by_group(parts, count)
-        first = np.searchsorted(parts[order], np.arange(count))
         x = self.points[members]
-        calmest = representatives(parts, order, first, self.steepness[members], self.fun[members], x)
+        calmest = representatives(parts, count, self.steepness[members], self.fun[members], x)
         meant = self.meant(x[calmest])
         group = groups[members[calmest]]
         sure = meant.reach <= fineness[group]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable
@@ -13,10 +14,10 @@ from fastgd.calls import levels_to_caller
 from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
-from .options import interpreted
+from .options import interpreted, kernel
 from .outside import FORMULA, OTHERS, name_outside, write_instead
 
-__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "vector_width"]
+__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "stored", "vector_width"]
 
 KERNELS: dict[tuple[str, int], Any] = {}
 TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
@@ -61,11 +62,25 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
     """The kernel of a key and width, built once in this process and stored on disk; see `named`."""
-    if (kernel := KERNELS.get((key, width))) is None:
-        kernel = KERNELS[key, width] = build()
+    if (found := KERNELS.get((key, width))) is None:
+        found = KERNELS[key, width] = build()
         if not key.startswith("unnamed") and not interpreted():
-            kernel._cache = KernelCache(f"{key} {width}")
-    return kernel
+            found._cache = KernelCache(f"{key} {width}")
+    return found
+
+
+def stored(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that is compiled at its first call, and kept on disk."""
+
+    @functools.cache
+    def compiled() -> Any:
+        return shared_kernel(named((function,), "stored"), 1, lambda: kernel(function))
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return compiled()(*arguments)
+
+    return call
 
 
 def named(functions: tuple[Any, ...], *rest: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins.measures.labels import checked_size, cut_into_boxes, neighbours
 from fastgd.calls import explain_calls
-from fastgd.jit.options import kernel
-from fastgd.jit.targets import named, shared_kernel
+from fastgd.jit.targets import stored
 from fastgd.texts import counted
 
 _FEWEST = 20  # boxes with a boundary
@@ -88,6 +86,7 @@ class BasinEntropy:
         return f"<BasinEntropy: fractal boundary: {verdict} ({found}; {boxes})>"
 
 
+@stored
 def entropies(boxes, counts, out, kinds):
     """Write entropy and number of the labels in each row; `counts` is a zero for each label, and is left so."""
     members = boxes.shape[1]
@@ -107,15 +106,10 @@ def entropies(boxes, counts, out, kinds):
         out[k], kinds[k] = total, different
 
 
-@functools.cache
-def entropy_kernel() -> Any:
-    return shared_kernel(named((entropies,), "measure"), 1, lambda: kernel(entropies))
-
-
 def row_entropies(rows: NDArray[Any], labels: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return entropy and number of the labels in each row, both of shape (m,), of codes below `labels`."""
     out, kinds = np.empty(len(rows)), np.empty(len(rows), np.int64)
-    entropy_kernel()(rows, np.zeros(labels, dtype=np.int64), out, kinds)
+    entropies(rows, np.zeros(labels, dtype=np.int64), out, kinds)
     return out, kinds
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.measures.labels import neighbours
 from fastgd.calls import explain_calls
-from fastgd.jit.options import kernel
-from fastgd.jit.targets import named, shared_kernel
+from fastgd.jit.targets import stored
 from fastgd.texts import counted
 
 _MOST_SIZES = 12
@@ -164,7 +162,7 @@ def mixed_shares(codes: NDArray[Any], sizes: NDArray[np.integer]) -> NDArray[np.
     corners = [sum(step for step, far in zip(steps, at, strict=True) if far) for at in np.ndindex((2,) * wide.ndim)]
     reach = np.ones(wide.size + max(corners), np.uint32)
     flat = np.concatenate([wide.reshape(-1), np.zeros(max(corners), wide.dtype)])
-    reach_kernel()(flat, np.array(corners[1:]), most, reach)
+    uniform_sides(flat, np.array(corners[1:]), most, reach)
     sides = reach[: wide.size].reshape(wide.shape)
     shares = []
     for size in sizes:
@@ -174,6 +172,7 @@ def mixed_shares(codes: NDArray[Any], sizes: NDArray[np.integer]) -> NDArray[np.
     return np.array(shares)
 
 
+@stored
 def uniform_sides(labels, corners, most, reach):
     """Write the side of the largest box, up to `most`, that begins at each point and holds one label.
 
@@ -184,8 +183,3 @@ def uniform_sides(labels, corners, most, reach):
         for corner in corners:
             side = min(side, reach[i + corner]) if labels[i + corner] == labels[i] else 0
         reach[i] = side + 1
-
-
-@functools.cache
-def reach_kernel() -> Any:
-    return shared_kernel(named((uniform_sides,), "measure"), 1, lambda: kernel(uniform_sides))
