@@ -111,7 +111,9 @@ def test_minima_without_curvature_stay_one_and_the_table_says_so():
     starts = np.random.default_rng(0).uniform(-2, 2, (500, 2))
     basins = gd.find_basins(gd.minimize(problem, starts, gd.GradientDescent(lr=0.02), max_steps=100_000))
     assert len(basins) == 1
-    assert "\n0 is degenerate, and its runs end up to 0.5 tol apart: a curve or surface of minima, or" in str(basins)
+    assert "\n1 of these is wide, up to 0.5 tol: a curve of minima, noisy or early ends, or minima that" in str(basins)
+    narrow = gd.find_basins(gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(100, seed=0), gd.LBFGS()))
+    assert "wide" not in str(narrow)
 
 
 def test_an_explicit_tolerance_is_kept():

@@ -162,9 +162,12 @@ class Basins(Summarized):
         """Return what the table says below it about attractors that may be none, one line for each kind of doubt."""
         kinds = self._kind_texts(min(20, len(self)))
         lines = doubt_lines(kinds, len(self), "find_basins")
-        if kinds.count("degenerate") == 1 and self.radius[k := kinds.index("degenerate")] > _NARROW:
-            wide = f"{k} is degenerate, and its runs end up to {self.radius[k]:.2g} tol apart"
-            lines.append(f"{wide}: a curve or surface of minima, or several minima without curvature; see tol=")
+        told = {"not critical", "flat"} | ({"degenerate"} if kinds.count("degenerate") > 1 else set())
+        wide = [float(r) for kind, r in zip(kinds, self.radius, strict=False) if kind not in told and r > _NARROW]
+        if wide:
+            what = f"{len(wide):,} of {_these(len(kinds), len(self))} {'is' if len(wide) == 1 else 'are'} wide"
+            why = "a curve of minima, noisy or early ends, or minima that a smaller tol tells apart"
+            lines.append(f"{what}, up to {max(wide):.2g} tol: {why}")
         return lines
 
     def notes(self) -> list[str]:
@@ -252,7 +255,7 @@ def doubt_lines(kinds: list[str], total: int, function: str) -> list[str]:
     >>> doubt_lines(["minimum", "not critical"], 5000, "find_basins")
     ['1 of the first 2 is not critical: its runs were stopped on a slope; lower ftol and gtol']
     """
-    these = "these" if len(kinds) == total else f"the first {len(kinds):,}"
+    these = _these(len(kinds), total)
     lines = []
     for kind, (one, several) in DOUBTS.items():
         count = kinds.count(kind)
@@ -261,6 +264,10 @@ def doubt_lines(kinds: list[str], total: int, function: str) -> list[str]:
         if count > 1:
             lines.append(f"{count:,} of {these} are {kind}{several}")
     return [line.replace("FUNCTION", function) for line in lines]
+
+
+def _these(count: int, total: int) -> str:
+    return "these" if count == total else f"the first {count:,}"
 
 
 def _number(value: float) -> str:
