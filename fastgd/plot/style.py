@@ -26,6 +26,7 @@ DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
 _ALIKE = 0.8  # basins down to this part of the largest count as equally large
 _LETTER, _HANDLE = 0.083, 0.62  # inches that a letter of a legend takes, and the line or mark before a text
+_HIGHEST = 1e4  # times the first values, to where an axis follows what diverges
 _HELD = 3  # parameters outside a plane that are named one by one, at most
 
 _TO_LMS = np.array(
@@ -94,6 +95,13 @@ def plain_log_ticks(axis: Any, narrow: bool = False) -> None:
         axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
     axis.set_minor_formatter("")
+
+
+def cut_high(ax: Axes, first: float) -> None:
+    """Let a logarithmic axis of values go up to ten thousand times the first ones, as what diverges has no end."""
+    low, high = ax.get_ylim()
+    if np.isfinite(first) and high > _HIGHEST * first > low:
+        ax.set_ylim(low, _HIGHEST * first)
 
 
 def tick_text(value: float) -> str:
