@@ -268,7 +268,7 @@ def test_a_waterfall_of_one_run_is_a_line():
     assert ax.get_title() == "himmelblau, 1 run, all at 0"
     values, none = np.array([0.0, 0.0, np.nan]), np.zeros(3, dtype=np.int8)
     parted = gd.Result(np.zeros((3, 2)), values, values, none.astype(int), none, None, gd.problems.himmelblau())
-    assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs"
+    assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs, 1 without a finite value"
 
 
 def test_learning_rates_say_how_each_went():

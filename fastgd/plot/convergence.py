@@ -285,7 +285,10 @@ def waterfall(
         ax.legend(frameon=False, loc="upper left")
     first = next(iter(named.values()))
     text = f"{getattr(first.problem, 'name', '')}, {counted(max(each.fun.size for each in named.values()), 'run')}"
-    if flat and all(finals[name].size == result.fun.size for name, result in named.items()):
+    missing = sum(result.fun.size - finals[name].size for name, result in named.items())
+    if missing:
+        text += f", {f'{missing:,}' if len(named) == 1 else 'some'} without a finite value"
+    elif flat:
         text += f", all at {round(lowest, decimals(size, 6)) + 0.0:.6g}"
     ax.set_title(text.strip(", ") if title is None else title)
     target.save(figure)

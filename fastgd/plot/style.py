@@ -139,6 +139,14 @@ def undefined_look(values: NDArray[np.float64]) -> dict[str, Any]:
     return {**look, "label": "infinite" if infinite else "not defined"}
 
 
+def hatch_undefined(ax: Axes, x: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Hatch the part of a graph over x where its values are not finite, and give it a text for a legend."""
+    there = np.isfinite(values)
+    if not there.all():
+        look = undefined_look(values)
+        ax.fill_between(x, 0.0, 1.0, where=~there, transform=ax.get_xaxis_transform(), zorder=0.5, **look)
+
+
 def legend_below(ax: Any) -> None:
     """Add a legend of what has a text, if anything has, below the axes and what is written along them."""
     from matplotlib.transforms import ScaledTranslation
