@@ -201,6 +201,21 @@ def test_few_runs_are_drawn_one_by_one(problem):
     assert len(axes[0].lines) == 1
 
 
+def test_what_diverges_leaves_the_picture_at_the_top(problem):
+    rates = gd.GradientDescent(lr=[0.01, 0.1])
+    runs = gd.minimize(problem, [4.0, 4.0], rates, record=1, max_steps=20)
+    assert runs.status.tolist()[1] == gd.Status.DIVERGED
+    _, axes = gd.plot.convergence(runs)
+    first = [problem.value([4.0, 4.0]), np.abs(problem.gradient([4.0, 4.0])).max()]
+    assert axes[0].dataLim.y1 > 1e5 * first[0]
+    np.testing.assert_allclose([ax.get_ylim()[1] for ax in axes], 1e4 * np.array(first))
+    _, panels = gd.plot.learning_rates(problem, [4.0, 4.0], PLAIN, [0.01, 0.1])
+    assert panels[-1].get_ylim()[1] == pytest.approx(1e4 * first[0])
+    # Without any, the axis goes on as far as the lines do
+    slow = gd.minimize(problem, [4.0, 4.0], PLAIN, record=1, max_steps=20)
+    assert gd.plot.convergence(slow)[1][0].get_ylim()[1] < 10 * first[0]
+
+
 def test_the_lowest_value_is_that_of_the_minimum_nearby():
     bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 - 7, dim=2)
     runs = gd.minimize(bowl, [[3.0, 1.0]], gd.GradientDescent(lr=0.1), record=1, max_steps=10)
@@ -253,7 +268,7 @@ def test_a_waterfall_of_one_run_is_a_line():
     assert ax.get_title() == "himmelblau, 1 run, all at 0"
     values, none = np.array([0.0, 0.0, np.nan]), np.zeros(3, dtype=np.int8)
     parted = gd.Result(np.zeros((3, 2)), values, values, none.astype(int), none, None, gd.problems.himmelblau())
-    assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs"
+    assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs, 1 without a finite value"
 
 
 def test_learning_rates_say_how_each_went():

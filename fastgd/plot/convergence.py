@@ -48,7 +48,7 @@ def convergence(
 
     The line is the median; the bands hold 50 % and 90 % of the runs, with more than four lines 50 % alone. A run that
     has ended keeps its last value, so that no band is of the slow ones alone. Up to ten runs of each result are drawn
-    one by one, a line each.
+    one by one, a line each. What grows more than ten thousand times leaves the picture at the top.
 
     Of one result alone whose hyperparameters, batch size or noise differ from run to run, each value has a colour and
     bands of its own, up to eight values; with more, or of several results, the title says that they are drawn together.
@@ -102,11 +102,13 @@ def convergence(
     apart = len(series) > len(named)
     each = count // len(series) if apart else count
     many = len(series) > _MOST_WIDE
+    first = np.zeros(2)
     for k, (name, (steps, value, norm)) in enumerate(series.items()):
         colour = style.PALETTE[k % len(style.PALETTE)]
         with np.errstate(invalid="ignore"):
             above = np.maximum(value - best, _FLOOR)
-        for ax, numbers in zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True):
+        for m, (ax, numbers) in enumerate(zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True)):
+            first[m] = np.fmax(first[m], np.fmax.reduce(numbers[:, 0]))
             if each <= _FEW:
                 lines = ax.plot(steps, numbers.T, color=colour, linewidth=1.2, alpha=0.8)
                 lines[0].set_label(name)
@@ -117,8 +119,9 @@ def convergence(
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
             # One median may lie on another
             ax.plot(steps, middle, _DASHES[k % len(_DASHES)], color=colour, linewidth=1.6, label=name)
-    for ax, label in zip(axes, ("value above the lowest", "largest gradient component"), strict=True):
+    for ax, label, start in zip(axes, ("value above the lowest", "largest gradient component"), first, strict=True):
         ax.set_yscale("log")
+        style.cut_high(ax, float(start))
         ax.set_xlabel("step")
         ax.set_ylabel(label)
         ax.margins(x=0)
@@ -281,7 +284,10 @@ def waterfall(
         ax.legend(frameon=False, loc="upper left")
     first = next(iter(named.values()))
     text = f"{getattr(first.problem, 'name', '')}, {counted(max(each.fun.size for each in named.values()), 'run')}"
-    if flat and all(finals[name].size == result.fun.size for name, result in named.items()):
+    missing = sum(result.fun.size - finals[name].size for name, result in named.items())
+    if missing:
+        text += f", {f'{missing:,}' if len(named) == 1 else 'some'} without a finite value"
+    elif flat:
         text += f", all at {round(lowest, decimals(size, 6)) + 0.0:.6g}"
     ax.set_title(text.strip(", ") if title is None else title)
     target.save(figure)

@@ -76,6 +76,19 @@ def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def arrangement(count: int) -> tuple[int, int]:
+    """Return rows and columns for so many panels: two or three side by side, with as few places empty as can be.
+
+    Examples
+    --------
+    >>> from fastgd.plot.figures import arrangement
+    >>> [arrangement(count) for count in (1, 2, 3, 4, 5, 9)]
+    [(1, 1), (1, 2), (1, 3), (2, 2), (3, 2), (3, 3)]
+    """
+    columns = min((2, 3), key=lambda each: -count % each) if count > 1 else 1
+    return -(-count // columns), columns
+
+
 def new_space(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Any]:
     """Return the figure and three-dimensional axes to draw on: those given, or new ones."""
     if ax is not None:

@@ -85,7 +85,7 @@ def lowest_attractors(found: BasinSweep) -> NDArray[np.intp]:
 def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[Figure, NDArray[Any]]:
     """Draw a heat map for each panel."""
     count = len(panels)
-    rows, columns = _arranged(count)
+    rows, columns = figures.arrangement(count)
     meaning = f"one for each of show, {count} here"
     figure, axes = figures.new_several(axes, count, (rows, columns), (4.4 * columns, 3.3 * rows + 0.6), meaning)
     sides = [Side(name, values) for name, values in found.over.items()]
@@ -99,19 +99,6 @@ def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[F
     formula = stable.formula if stable is not None else ""
     _add_legend(figure, formula, any(np.isnan(panel.values).any() for panel in panels))
     return figure, axes
-
-
-def _arranged(count: int) -> tuple[int, int]:
-    """Return rows and columns for so many panels: at most three side by side, with as few places empty as can be.
-
-    Examples
-    --------
-    >>> from fastgd.plot.heat_maps import _arranged
-    >>> [_arranged(count) for count in (1, 2, 3, 4, 5)]
-    [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3)]
-    """
-    columns = min(range(min(3, count), 0, -1) if count <= 3 else (3, 2), key=lambda each: -count % each)
-    return -(-count // columns), columns
 
 
 def _draw(figure: Figure, ax: Any, panel: Panel, sides: list[Side]) -> None:

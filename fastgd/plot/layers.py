@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_COLUMNS = 2  # of panels, at most
-
 
 @explain_calls()
 def layer_gradients(
@@ -74,8 +72,7 @@ def layer_gradients(
     dimensions = {array.ndim for array in arrays.values()}
     over_steps = dimensions == {3}
     target = figures.target(out, tight=False)
-    columns = min(_COLUMNS, len(arrays))
-    rows = -(-len(arrays) // columns)
+    rows, columns = figures.arrangement(len(arrays))
     size = 4.2 * columns + (0.9 if over_steps else 0), 3.1 * rows + 0.3
     figure, panels = figures.new_grid(rows, columns, size, sharex=True, sharey=True)
     for ax in panels.flat[len(arrays) :]:
@@ -91,8 +88,10 @@ def layer_gradients(
         ax.grid(alpha=0.3, linewidth=0.6)
     for ax in panels[:, 0]:
         ax.set_ylabel("gradient (rms)")
-    for ax in panels[-1]:
+    # Of each column the last panel, which may have an empty place below
+    for ax in panels.flat[max(0, len(arrays) - columns) : len(arrays)]:
         ax.set_xlabel("step" if over_steps else "layer, from the input")
+        ax.tick_params(labelbottom=True)
     if over_steps:
         add_scale(figure, panels, next(iter(arrays.values())).shape[-1])
     if title is not None:

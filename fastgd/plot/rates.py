@@ -45,6 +45,8 @@ def learning_rates(
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw descents from one start with several learning rates: a path each, and the values along all.
 
+    Values that grow more than ten thousand times leave the picture at the top.
+
     Parameters
     ----------
     problem : Problem
@@ -131,6 +133,7 @@ def learning_rates(
             above = np.maximum(problem.value(line) - lowest, 1e-16)
         last.plot(np.arange(len(line)), above, color=style.PALETTE[k], label=f"lr {rate:g}", linewidth=1.6)
     last.set_yscale("log")
+    style.cut_high(last, float(problem.value(start)) - lowest)
     last.set_xlabel("step")
     last.set_ylabel("value above the lowest")
     last.grid(True, color="0.9", linewidth=0.6)

@@ -129,7 +129,7 @@ def line(
         raise TypeError(f"cut must be what line_slice returns, got {type(cut).__name__}")
     target = figures.target(out, tight=ax is None)
     figure, ax = figures.new_axes(ax, (6.4, 3.8))
-    ax.plot(cut.t, cut.values, color=style.PALETTE[0], linewidth=1.8)
+    ax.plot(cut.t, np.where(np.isfinite(cut.values), cut.values, np.nan), color=style.PALETTE[0], linewidth=1.8)
     ends = [float(cut.values[np.argmin(np.abs(cut.t - t))]) for t in (0.0, 1.0)]
     ax.plot([0, 1], ends, "--", color="0.5", linewidth=1.0)
     ax.plot([0, 1], ends, "o", color=style.PALETTE[0], markeredgecolor="white", markersize=8)
@@ -147,8 +147,12 @@ def line(
         )  # fmt: skip
     ax.set_xlabel("t, from start (0) to end (1)")
     ax.set_ylabel("value")
-    ax.margins(x=0.01)
+    edge = 0.01 * (cut.t[-1] - cut.t[0])
+    ax.set_xlim(cut.t[0] - edge, cut.t[-1] + edge)
+    ax.set_ylim(ax.get_ylim())
     style.grid_lines(ax)
+    style.hatch_undefined(ax, cut.t, cut.values)
+    style.legend_below(ax)
     ax.set_title(cut.name if title is None else title)
     target.save(figure)
     return figure, ax

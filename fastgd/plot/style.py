@@ -26,6 +26,7 @@ DIVERGED_COLOUR = "#000000"
 SAVED_DPI = 200
 _ALIKE = 0.8  # basins down to this part of the largest count as equally large
 _LETTER, _HANDLE = 0.083, 0.62  # inches that a letter of a legend takes, and the line or mark before a text
+_HIGHEST = 1e4  # times the first values, to where an axis follows what diverges
 _HELD = 3  # parameters outside a plane that are named one by one, at most
 
 _TO_LMS = np.array(
@@ -96,6 +97,13 @@ def plain_log_ticks(axis: Any, narrow: bool = False) -> None:
     axis.set_minor_formatter("")
 
 
+def cut_high(ax: Axes, first: float) -> None:
+    """Let a logarithmic axis of values go up to ten thousand times the first ones, as what diverges has no end."""
+    low, high = ax.get_ylim()
+    if np.isfinite(first) and high > _HIGHEST * first > low:
+        ax.set_ylim(low, _HIGHEST * first)
+
+
 def tick_text(value: float) -> str:
     """Return a positive number as it stands beside a logarithmic axis.
 
@@ -129,6 +137,14 @@ def undefined_look(values: NDArray[np.float64]) -> dict[str, Any]:
     infinite = np.count_nonzero(np.isinf(values)) > np.count_nonzero(np.isnan(values))
     look = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
     return {**look, "label": "infinite" if infinite else "not defined"}
+
+
+def hatch_undefined(ax: Axes, x: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Hatch the part of a graph over x where its values are not finite, and give it a text for a legend."""
+    there = np.isfinite(values)
+    if not there.all():
+        look = undefined_look(values)
+        ax.fill_between(x, 0.0, 1.0, where=~there, transform=ax.get_xaxis_transform(), zorder=0.5, **look)
 
 
 def legend_below(ax: Any) -> None:

@@ -244,13 +244,10 @@ def draw_graph(problem: Any, ax: Any, box: Array) -> None:
     """Draw a function of one parameter between two ends, hatched where it has no finite value."""
     x = np.linspace(box[0], box[1], 401)
     values = problem.value(x[:, None])
-    finite = np.isfinite(values)
-    ax.plot(x, np.where(finite, values, np.nan), color="0.6", linewidth=1.2)
+    ax.plot(x, np.where(np.isfinite(values), values, np.nan), color="0.6", linewidth=1.2)
     ax.set_xlim(box)
     ax.set_ylim(ax.get_ylim())
-    if not finite.all():
-        look = style.undefined_look(values)
-        ax.fill_between(x, 0.0, 1.0, where=~finite, transform=ax.get_xaxis_transform(), zorder=0.5, **look)
+    style.hatch_undefined(ax, x, values)
     ax.set_xlabel("x[0]")
     ax.set_ylabel("value")
 

@@ -229,3 +229,15 @@ def test_below_a_surface_that_ends_the_floor_is_grey(logs):
     walled = gd.Problem(lambda x: np.inf if x[0] > 1 else x[0] ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2))
     _, ax = gd.plot.surface(walled, shape=(21, 21))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["infinite"]
+
+
+def test_a_line_that_leaves_where_a_function_is_defined(logs):
+    cut = gd.line_slice(logs, [-0.5, 0.0], [2.0, 1.0])
+    figure, ax = gd.plot.line(cut)
+    (area,) = ax.collections
+    x = area.get_paths()[0].vertices[:, 0]
+    assert x.min() == cut.t[0]
+    assert x.max() == pytest.approx(0.2, abs=0.02)  # where x[0] is 0
+    assert ax.get_xlim()[0] < cut.t[0]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not defined"]
+    figure.canvas.draw()
