@@ -66,7 +66,7 @@ def minimize(
     x0 : array_like, shape (*batch, n)
         The starts; finite.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
         there, and the result's arrays are of the same library; where it is broadcast it is copied to the host and the
-        result is NumPy's.
+        result is NumPy's.  SciPy's methods and integrators take none.
     optimizer : Method
         The update rule with its hyperparameters, such as ``fastgd.Adam(lr=0.05)``; or a method with a line search; or
         ``fastgd.SciPyCG()``, or ``fastgd.GradientFlow()``, which refuse the arguments below that mean nothing to them.
@@ -138,7 +138,7 @@ def minimize(
     TypeError, ValueError
         For bad arguments, before any work.  A run that fails is no exception but a status.
     DeviceError
-        A ValueError: the GPU was asked for and cannot be used, with the reason.
+        A ValueError: the GPU was asked for and cannot be used, or the problem's functions raise exceptions there.
     Interrupted
         On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
 

@@ -45,8 +45,8 @@ class GradientFlow(Method):
         Absolute error of a component in one step, > 0.
     method : {"rk", "LSODA", "BDF"}, default "rk"
         "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for
-        each run, as in Hairer's DOPRI5, on the CPU or a GPU (the `device` of `minimize`).  "LSODA" and "BDF" are
-        SciPy's, one start after another: the reference.
+        each run, as in Hairer's DOPRI5, on the CPU or a GPU (the `device` of `minimize`, or where the starts lie).
+        "LSODA" and "BDF" are SciPy's, one start after another: the reference.
 
     Raises
     ------
@@ -67,8 +67,8 @@ class GradientFlow(Method):
 
     An explicit method takes steps in proportion to the smallest 1/curvature.  Where this is what holds the steps of
     "rk" back (15 steps in a row by the estimate of Hairer and Wanner) when half of `max_steps` is used up, the run is
-    *stiff*, and LSODA goes on with it, on the CPU wherever it
-    began.  To have "rk" do it alone, give more `max_steps`.
+    *stiff*, and LSODA goes on with it, on the CPU wherever it began; the result is where the starts are.  To have "rk"
+    do it alone, give more `max_steps`.
 
     Near a minimum the error of "LSODA" and "BDF" can be larger than `gtol` allows.  Where the gradient finds no new low
     for 100 steps they go on with a tenth of the tolerances.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastgd.errors import DeviceError, nearest
-from fastgd.jit.cuda import missing, require
+from fastgd.jit.cuda import missing, require, unusable
 
 from . import cpu
 from .plan import Arrays, Plan
@@ -52,7 +52,7 @@ def run(plan: Plan, device: str, threads: int, report: Callable[[int, int], None
 
 def about() -> str:
     """One line on the GPU, and from what size on "auto" takes it."""
-    if reason := missing():
+    if reason := unusable():
         return f"none: {reason}"
     from . import cuda
 

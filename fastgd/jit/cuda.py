@@ -26,7 +26,7 @@ from .options import interpreted
 
 __all__ = [
     "DeviceKernel", "device_number", "free_memory", "is_out_of_memory", "library_of", "missing", "on_device_of",
-    "ptx_of", "require", "simulated",
+    "ptx_of", "require", "simulated", "unusable",
 ]  # fmt: skip
 
 INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
@@ -70,8 +70,10 @@ def said(error: BaseException) -> str:
     return " ".join(str(error).split()).strip(" :") or type(error).__name__
 
 
-def refused() -> str | None:
-    """Why the GPU takes no work at present, as where another process has it for itself; None where it does."""
+def unusable() -> str | None:
+    """Why no GPU can be used, or takes no work, as where another process has it for itself; None if one does."""
+    if reason := missing():
+        return reason
     from numba import cuda
 
     try:
@@ -83,7 +85,7 @@ def refused() -> str | None:
 
 def require() -> None:
     """Raise DeviceError unless a GPU can be used."""
-    if reason := missing() or refused():
+    if reason := unusable():
         raise DeviceError(f'device="cuda": {reason}; or use device="cpu"')
 
 

@@ -142,12 +142,16 @@ def filled(array: Any, value: float) -> Any:
 
 
 def zeros(shape: tuple[int, ...], dtype: Any, beside: Any) -> Any:
-    """Zeros on the GPU that the array `beside` lies on."""
+    """Zeros on the GPU that the array `beside` lies on, for a stream of any library."""
     with on_device_of(beside):
-        return filled(cuda.device_array(shape, dtype), 0)
+        array = filled(cuda.device_array(shape, dtype), 0)
+        cuda.synchronize()
+    return array
 
 
 def sent(array: np.ndarray, beside: Any) -> Any:
-    """An array of the host on the GPU that the array `beside` lies on."""
+    """An array of the host on the GPU that the array `beside` lies on, for a stream of any library."""
     with on_device_of(beside):
-        return cuda.to_device(np.ascontiguousarray(array))
+        there = cuda.to_device(np.ascontiguousarray(array))
+        cuda.synchronize()
+    return there

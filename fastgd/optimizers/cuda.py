@@ -224,6 +224,7 @@ def to_gpu(state: State) -> None:
         nothing = np.zeros((1, 1), state.dtype)  # no array without numbers can be made on a GPU
         state.blocks = [cuda.to_device(np.ascontiguousarray(row) if row.size else nothing) for row in rows]
         state.on_gpu = True
+        cuda.synchronize()  # the last bytes may be under way, and other libraries' streams do not wait for them
 
 
 def to_host(state: State) -> None:

@@ -212,6 +212,18 @@ def test_stiff_runs_of_the_flow_go_to_the_reference():
     np.testing.assert_allclose(runs[1].x, runs[0].x, atol=1e-6)
 
 
+def test_a_flow_whose_starts_lie_on_the_gpu():
+    from numba import cuda
+
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(1000, seed=7)
+    valley = gd.problems.quadratic(dim=2, condition=1e5)  # whose second run is stiff, and comes back from the CPU
+    for case, starts in ((problem, x0), (valley, np.array([[0.0, 0.0], [1.0, 1.0]]))):
+        host = descend(case, starts, gd.GradientFlow(), "cuda")
+        there = descend(case, cuda.to_device(starts), gd.GradientFlow(), "auto")
+        for field in (*FIELDS, "nfev", "njev"):
+            assert same_bits(getattr(host, field), getattr(there, field).copy_to_host()), field
+
+
 def test_a_comparison_with_the_flow():
     problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(2000, seed=8)
     shares = []
@@ -226,6 +238,80 @@ def test_diverging_runs_keep_their_last_finite_point():
     runs = descend(problem, problem.sample(1000, seed=5), gd.GradientDescent(lr=1.0), "cuda", gtol=None, bound=np.inf)
     assert np.all(runs.status == 3)
     assert np.isfinite(runs.x).all()
+
+
+def test_functions_that_raise_end_their_runs_alone():
+    def fun(x):
+        if x[0] > 2.0:
+            raise ValueError("too large")
+        return x[0] * x[0]
+
+    def grad(x, out):
+        if x[0] > 2.0:
+            raise ValueError("too large")
+        out[0] = 2.0 * x[0]
+
+    problem, starts = gd.Problem(fun, grad, dim=1, bounds=(-3, 3), name="fence"), np.linspace(-1.0, 3.0, 5000)[:, None]
+    lost = int(np.sum(starts > 2.0))
+    with pytest.raises(gd.DeviceError, match=f"fence: its functions raised an exception in {lost} of 5000 runs"):
+        descend(problem, starts, gd.Adam(lr=0.05), "cuda", max_steps=200)
+    inside = starts[starts[:, 0] <= 2.0]
+    cpu, gpu = (descend(problem, inside, gd.Adam(lr=0.05), device, max_steps=200) for device in ("cpu", "cuda"))
+    for field in FIELDS:
+        assert same_bits(getattr(cpu, field), getattr(gpu, field)), field
+
+
+def test_batch_sizes_of_their_own_for_very_many_parameters():
+    """More than a thread's own memory could keep a second gradient of."""
+    dim = 70_000
+
+    def loss(x, i, t):
+        return (x[i] - t[i]) ** 2
+
+    def gradient(x, i, out, t):
+        out[i] += 2.0 * (x[i] - t[i])
+
+    problem = gd.FiniteSum(loss, gradient, data=(np.linspace(-1.0, 1.0, 50),), dim=dim, bounds=(-2, 2), name="wide")
+    x0, options = np.ones((4, dim)), {"max_steps": 10, "gtol": None, "batch_size": [1, 2, 3, 4], "seed": 5}
+    cpu, gpu = (descend(problem, x0, gd.Momentum(lr=0.1), device, **options) for device in ("cpu", "cuda"))
+    for field in FIELDS:
+        assert same_bits(getattr(cpu, field), getattr(gpu, field)), field
+
+
+def test_a_tensor_that_a_stream_of_pytorchs_own_is_still_writing():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch has no GPU here")
+    problem, x0 = PROBLEMS["himmelblau"], PROBLEMS["himmelblau"].sample(1000, seed=6)
+    expected = descend(problem, x0, gd.Adam(lr=0.05), "cuda")
+    with torch.cuda.stream(torch.cuda.Stream()):
+        starts = torch.zeros((1000, 2), dtype=torch.float64, device="cuda")
+        busy = torch.ones((4096, 4096), device="cuda")
+        for _ in range(20):
+            busy = busy @ busy / 4096
+        starts += torch.tensor(x0, device="cuda") + 0 * busy[0, 0].double()
+        runs = gd.minimize(problem, starts, gd.Adam(lr=0.05))
+        assert same_bits(runs.x.cpu().numpy(), expected.x)
+        x, optimizer = torch.ones(1000, device="cuda"), gd.GradientDescent(lr=0.25)
+        state = optimizer.init(x)
+        for k in range(1, 4):
+            busy = busy @ busy / 4096
+            optimizer.step(x, 2 * x + 0 * busy[0, 0], state)
+            assert torch.all(x == 0.5**k)
+
+
+def test_starts_on_the_second_gpu():
+    from numba import cuda
+
+    if len(cuda.gpus) < 2:
+        pytest.skip("there is only one")
+    problem, x0 = LINEAR, LINEAR.sample(100, seed=1, method="normal")
+    first = descend(problem, x0, gd.Adam(lr=0.05), "cuda")
+    with cuda.gpus[1]:
+        there = cuda.to_device(x0)
+    second = descend(problem, there, gd.Adam(lr=0.05), "cuda")
+    assert second.x.gpu_data.context.device.id == 1
+    assert same_bits(first.x, second.x.copy_to_host())
 
 
 def test_compiled_kernels_are_found_again(tmp_path, monkeypatch):

@@ -157,6 +157,51 @@ def test_kernels_are_stored_and_found_again(launches, tmp_path):
     assert len(list(tmp_path.rglob("*.cubin"))) == 1
 
 
+def test_a_stored_kernel_that_the_driver_does_not_take_is_compiled_anew(launches, tmp_path):
+    from numba.cuda.dispatcher import _Kernel
+
+    from fastgd.engine.cuda.compaction import make_count
+    from fastgd.jit.cuda import DeviceKernel
+
+    arguments = np.zeros((1, 2, 32), np.int32), 4, np.zeros(4, np.int64)
+    DeviceKernel(make_count().function, "count").launch(2, 128, 0, *arguments)
+    assert len(list(tmp_path.rglob("*.cubin"))) == 1
+    refusal = RuntimeError("CUDA_ERROR_NO_BINARY_FOR_GPU")
+    with mock.patch.object(_Kernel, "bind", side_effect=[refusal, None]) as bind:
+        DeviceKernel(make_count().function, "count").launch(2, 128, 0, *arguments)
+    assert bind.call_count == 2
+    assert len(launches) == 2
+
+
+def test_a_kernel_that_finds_no_memory_is_no_reason_to_try_another(launches):
+    """Nor to remember that the functions take no lanes."""
+    from numba.cuda.dispatcher import _Kernel
+
+    from fastgd.engine import devices
+    from fastgd.jit import targets
+
+    scarce = RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] Call to cuLibraryLoadData results in an error")
+    found, before = mock.patch("fastgd.jit.cuda.missing", return_value=None), dict(targets.REFUSED)
+    failing = mock.patch.object(_Kernel, "bind", side_effect=scarce)
+    with failing, found, pytest.raises(MemoryError, match=r"the GPU has no memory for the kernel: .*OUT_OF_MEMORY"):
+        devices.run(plan_of(), "cuda", 1)
+    assert before == targets.REFUSED
+
+
+def test_a_gpu_that_another_process_has_for_itself():
+    from numba import cuda
+
+    from fastgd.engine import devices
+
+    taken = mock.patch.object(cuda, "current_context", side_effect=RuntimeError("CUDA_ERROR_DEVICE_UNAVAILABLE"))
+    with taken, mock.patch("fastgd.jit.cuda.missing", return_value=None):
+        with pytest.raises(gd.DeviceError, match=r"takes no work \(CUDA_ERROR_DEVICE_UNAVAILABLE\); see in nvidia-smi"):
+            devices.run(plan_of(), "cuda", 1)
+        assert "takes no work" in devices.about()
+        with mock.patch.multiple(devices, AUTO_RUNS=1, missing=lambda: None):
+            assert np.all(devices.run(plan_of(), "auto", 1).nit > 0)
+
+
 def test_a_driver_that_refuses_the_code_is_told_apart_from_a_function_that_does_not_compile(launches):
     from numba.cuda.dispatcher import _Kernel
 

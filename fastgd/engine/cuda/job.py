@@ -97,16 +97,17 @@ class Job:
         self.steps = max(1, min(STEPS, TABLE_PLACES // max(1, plan.shared_size)))
         if plan.own_steps:  # a pass of the loop is an evaluation, or an attempt, and none is the last
             self.limits, self.most, self.steps = (*self.limits, self.most), sys.maxsize, min(STEPS, OWN_STEPS)
-        self.arrays: Any = results_on_gpu(plan) if plan.on_gpu else plan.empty_arrays()
-        self.sample = self.room(WARP)
+        self.arrays: Any = None if plan.on_gpu else plan.empty_arrays()
 
     def room(self, runs: int) -> Buffers:
+        """What a chunk of so many runs has."""
         results = self.arrays if self.plan.on_gpu else None
         return Buffers(self.plan, self.kernels.layout, runs, self.threads, self.steps, results)
 
     def compile(self) -> None:
         """Compile all kernels, or raise Numba's error."""
-        room, runs = self.sample, 1
+        runs, results = 1, results_on_gpu(self.plan, 1) if self.plan.on_gpu else None
+        room = Buffers(self.plan, self.kernels.layout, WARP, self.threads, self.steps, results)
         out = room.targets(0, runs)
         old, new = room.states
         starts = room.starts.device if room.starts else self.starts_on_gpu(0, runs)
@@ -239,6 +240,8 @@ class Job:
             If the problem's functions raise exceptions.
         """
         plan, size, told = self.plan, self.plan.runs, 0
+        if plan.on_gpu:
+            self.arrays = results_on_gpu(plan, plan.runs)
         each, reserved = Buffers.bytes_a_run(plan, self.kernels.layout), self.reserved()
         left = [(0, plan.runs)]
 
@@ -316,9 +319,9 @@ class Job:
             left[:] = [*(flight.part for flight in active), *parts]
 
 
-def results_on_gpu(plan: Plan) -> Any:
-    """A result's arrays on the GPU, whose runs have the status NOT_RUN."""
-    made: Any = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(plan.runs)))
+def results_on_gpu(plan: Plan, runs: int) -> Any:
+    """A result's arrays on the GPU over so many runs, which have the status NOT_RUN."""
+    made: Any = Arrays(*(device_array(shape, kind) for shape, kind in plan.layout(runs)))
     filled(made.status, int(Status.NOT_RUN))
     for array in (made.nit, made.nfev):
         filled(array, 0)
