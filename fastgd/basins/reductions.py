@@ -18,11 +18,11 @@ def outline(column: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     Of values in a bin of half that width only the smallest and the largest can border such a gap.
     """
     low, high = column.min(initial=np.inf), column.max(initial=-np.inf)
-    bins = 2.0 * (high - low) / width
-    if not bins < _BINS_PER_POINT * column.size:
+    with np.errstate(over="ignore"):
+        bins = 2.0 * (high - low) / width
+    if not 0.0 <= bins < _BINS_PER_POINT * column.size:
         return column
-    lows, highs = np.full(int(bins) + 2, np.inf), np.full(int(bins) + 2, -np.inf)
-    bin_ends(column, low, 2.0 / width, lows, highs)
+    lows, highs = ends_of_groups(column, ((column - low) * (2.0 / width)).astype(np.int64), int(bins) + 2)
     occupied = highs >= lows
     return np.concatenate([lows[occupied], highs[occupied]])
 
@@ -33,8 +33,7 @@ def wider_than(
     """Tell for each of `count` groups of the points in columns, shape (n, m), whether it is wider than `tol`."""
     wide = np.zeros(count, dtype=bool)
     for column, width in zip(columns, tol, strict=True):
-        lows, highs = np.full(count, np.inf), np.full(count, -np.inf)
-        group_ends(column, groups, lows, highs)
+        lows, highs = ends_of_groups(column, groups, count)
         wide |= highs - lows > width
     return wide
 
@@ -65,33 +64,24 @@ def farthest_of_group(
     x: NDArray[np.float64], tol: NDArray[np.float64], groups: NDArray[np.int64], centres: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Return the largest of the `distances` in each group."""
-    largest = np.zeros(len(centres))
-    largest_of_group(distances(x, tol, groups, centres), groups, largest)
-    return largest
+    return ends_of_groups(distances(x, tol, groups, centres), groups, len(centres))[1]
+
+
+def ends_of_groups(
+    values: NDArray[np.float64], groups: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the smallest and the largest value in each of `count` groups; inf and -inf where it has none."""
+    lows, highs = np.full(count, np.inf), np.full(count, -np.inf)
+    widen(values, groups, lows, highs)
+    return lows, highs
 
 
 @stored
-def bin_ends(column, low, per_unit, lows, highs):
-    """Lower `lows` and raise `highs` to the smallest and largest value in each bin."""
-    for i in range(column.size):
-        k = int((column[i] - low) * per_unit)
-        lows[k] = min(lows[k], column[i])
-        highs[k] = max(highs[k], column[i])
-
-
-@stored
-def group_ends(column, groups, lows, highs):
-    """Lower `lows` and raise `highs` to the smallest and largest value in each group."""
-    for i in range(column.size):
-        lows[groups[i]] = min(lows[groups[i]], column[i])
-        highs[groups[i]] = max(highs[groups[i]], column[i])
-
-
-@stored
-def largest_of_group(values, groups, largest):
-    """Raise `largest` to the largest value in each group."""
+def widen(values, groups, lows, highs):
+    """Lower `lows` and raise `highs` to the smallest and the largest value in each group."""
     for i in range(values.size):
-        largest[groups[i]] = max(largest[groups[i]], values[i])
+        lows[groups[i]] = min(lows[groups[i]], values[i])
+        highs[groups[i]] = max(highs[groups[i]], values[i])
 
 
 @stored
