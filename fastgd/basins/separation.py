@@ -33,7 +33,10 @@ _FARTHER = 4.0
 _FINER = 16.0
 _COARSEST_TO_NEXT = 8.0
 _DENSE_UP_TO = 512
-_WORK_LIMIT = 1e9  # points looked at, times the cube of the dimension
+# Points whose critical points are looked for, times the numbers that their Hessians are made of: about a second of work
+_WORK_LIMIT = 4_000_000
+_MOST_GROUPS = 10_000
+_FEW_DATA = 100  # a function with more is long, and its second derivatives longer
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def separated(
     leaves = groups.copy()
     count = int(groups.max()) + 1
     fineness = np.ones(count)  # of the tolerance in each group as it was
-    look = np.ones(count, dtype=bool)
+    look = np.bincount(leaves) > 1
     while look.any():
         members = np.flatnonzero(look[leaves])
         begin = count
@@ -87,7 +90,7 @@ def separated(
             count += int(pieces.max()) + 1
             group = groups[inside[0]]
             fineness[group] = min(fineness[group], finer)
-        look = np.arange(count) >= begin
+        look = (np.arange(count) >= begin) & (np.bincount(leaves, minlength=count) > 1)
     if fineness.min() == 1.0:
         return groups, tol
     return ends.settled(groups, leaves, fineness), tol * fineness.min()
@@ -102,6 +105,16 @@ class _Ends:
     tol: Array
     eps: float
 
+    @property
+    def work(self) -> int:
+        """What one point costs."""
+        n = self.points.shape[1]
+        return n * (n + self.data)
+
+    @property
+    def data(self) -> int:
+        return sum(int(np.size(item)) for item in self.problem.data)
+
     def splits(
         self, members: NDArray[np.intp], groups: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.intp], float, NDArray[np.int64]]]:
@@ -109,7 +122,7 @@ class _Ends:
         witnesses = self.witnesses(members, groups)
         doubtful = np.flatnonzero(self.steep_between(witnesses))
         size = np.bincount(groups)[doubtful]
-        most = int(_WORK_LIMIT / (witnesses.shape[1] * self.points.shape[1] ** 3))
+        most = min(_MOST_GROUPS, _WORK_LIMIT // (witnesses.shape[1] * self.work))
         # Of too many, the largest, by whatever else does not depend on the order of the runs
         first = self.points[witnesses[doubtful, 0]]
         doubtful = doubtful[np.lexsort([*first.T[::-1], -size])[:most]]
@@ -169,7 +182,7 @@ class _Ends:
         from fastgd.landscape.stationary import Derivatives, polish
 
         problem = self.problem
-        source = checked_method(problem, "auto")
+        source = checked_method(problem, "auto" if self.data <= _FEW_DATA else "differences")
 
         def second(x: Array) -> Array:
             # A box that holds many minima within a thousandth of its side says nothing about steps of differences
@@ -207,6 +220,8 @@ class _Ends:
 
         members = np.flatnonzero(fineness[groups] < 1.0)
         parts, count = dense(leaves[members], int(leaves.max()) + 1)
+        if count * self.work > 10 * _WORK_LIMIT:
+            return dense(leaves, int(leaves.max()) + 1)[0]
         x = self.points[members]
         calmest = representatives(parts, count, self.steepness[members], self.fun[members], x)
         meant = self.meant(x[calmest])
