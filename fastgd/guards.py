@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 import traceback
 import types
 from collections.abc import Callable
@@ -159,13 +160,15 @@ def called_in_order(
     """`called` with the arguments that `make` makes of a point: whether it is defined there, the value, the arguments.
 
     Where it raises, and with another order of the arguments ``works(value, *arguments)`` holds, a TypeError says so.
-    The first `own` arguments are not data.
+    The first `own` arguments are not data; where that is the point alone, an index past an end is no sign of another
+    order, as it may be within an array in the place of the point.
     """
     arguments = make(point)
     try:
         return *called(function, argument, arguments), arguments
     except (TypeError, ValueError) as error:
-        head = right_order(function, own, lambda: make(point), works)
+        past = own == 1 and re.search("past the end|out of bounds|out of range", str(error))
+        head = "" if past else right_order(function, own, lambda: make(point), works)
         if not head:
             raise
         raise TypeError(f"{argument} has its arguments in another order than they are given: write {head}") from error

@@ -117,6 +117,13 @@ def test_data_before_the_point() -> None:
     refused(TypeError, words, lambda: gd.Problem(lambda a, x: a * x[0] ** 2, dim=1, data=(2.0,)))
 
 
+def test_an_index_past_the_end_is_no_other_order() -> None:
+    words = ["fun raised IndexError: index 5 is out of bounds for axis 0 with size 3"]
+    refused(ValueError, words, lambda: gd.Problem(lambda x, a: x[0] * a[5], dim=6, data=(np.ones(3),)))
+    words = ["fun reads x[5], past the end: dim is 2"]
+    refused(ValueError, words, lambda: gd.Problem(lambda x, a: a[0] * x[5], dim=2, data=(np.ones(6),)))
+
+
 @pytest.mark.parametrize(
     ("grad", "kind", "words"),
     [
