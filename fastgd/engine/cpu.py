@@ -46,7 +46,8 @@ def width_of(plan: Plan) -> int:
     if interpreted():
         return width
     row = width * plan.dtype.itemsize
-    fits = (2 + plan.working) * plan.length * 2 * row <= FIRST_CACHE
+    touched = 2 + (plan.working if plan.flow else 1)  # points in each pass; what `draws` keeps is rarely touched
+    fits = touched * plan.length * 2 * row <= FIRST_CACHE
     return 2 * width if plan.sums and fits and row < 256 else width
 
 

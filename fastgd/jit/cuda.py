@@ -156,6 +156,14 @@ def ptx_of(function: Callable, types: Sequence[Any], capability: tuple[int, int]
     return library_of(function, types, capability).library.get_asm_str(cc=capability)
 
 
+def kind_of(argument: Any) -> Any:
+    """Equal for arguments of one kernel that have the same types, as all its arrays are contiguous in the same way."""
+    if isinstance(argument, tuple):
+        return tuple(map(kind_of, argument))
+    dtype = getattr(argument, "dtype", None)
+    return type(argument) if dtype is None else (type(argument), dtype, argument.ndim)
+
+
 class DeviceKernel:
     """A kernel, compiled at its first launch or loaded from disk.
 
@@ -172,18 +180,22 @@ class DeviceKernel:
 
         self.key, self.function = key, function
         self.dispatcher = cuda.jit(function)
+        self.known: dict[Any, Any] = {}  # compiled, by the kinds of arguments that they have been launched with
 
-    def compile(self, arguments: Sequence[Any]) -> None:
-        """Have it ready for arguments like these, on the current device."""
+    def compile(self, arguments: Sequence[Any]) -> Any:
+        """Have it ready for arguments like these, on the current device; return it."""
         if simulated():
-            return
+            return None
+        kind = kind_of(tuple(arguments))
+        if (kernel := self.known.get(kind)) is not None:
+            return kernel
         from numba import cuda
 
         types = tuple(self.dispatcher.typeof_pyval(argument) for argument in arguments)
-        if types in self.dispatcher.overloads:
-            return
-        capability = tuple(cuda.get_current_device().compute_capability)
-        self.dispatcher.add_overload(self.stored(types, capability) or self.built(types, capability), types)
+        if types not in self.dispatcher.overloads:
+            capability = tuple(cuda.get_current_device().compute_capability)
+            self.dispatcher.add_overload(self.stored(types, capability) or self.built(types, capability), types)
+        return self.known.setdefault(kind, self.dispatcher.overloads[types])
 
     def name(self, types: Sequence[Any], capability: tuple[int, ...]) -> str:
         made_by = sorted(NVVM_OPTIONS.items()), sorted(toolchain().items())
@@ -233,8 +245,11 @@ class DeviceKernel:
 
     def launch(self, blocks: int, threads: int, stream: Any, *arguments: Any) -> None:
         """Put a launch into the stream."""
-        self.compile(arguments)
+        kernel = self.compile(arguments)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that few blocks do not fill the GPU
-            configured = self.dispatcher[blocks, threads, stream]
-        configured(*arguments)
+            place = self.dispatcher[blocks, threads, stream]
+        if kernel is None:
+            place(*arguments)
+        else:  # as the dispatcher does once it has told the types of all arguments, which takes several times longer
+            kernel.launch(arguments, place.griddim, place.blockdim, place.stream, place.sharedmem)
