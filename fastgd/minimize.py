@@ -249,7 +249,7 @@ def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:
     """The engine's arrays on the GPU as arrays of the library of `origin`."""
 
     def shaped(array: Any, *rest: int) -> Any:
-        return as_like(array.reshape(*plan.batch, *rest), origin)
+        return as_like(array.reshape((*plan.batch, *rest)), origin)
 
     n = plan.length
     trace = None if plan.record is None else shaped(arrays.trace, arrays.trace.shape[1], n)

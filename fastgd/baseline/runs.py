@@ -141,7 +141,7 @@ def result_of(task: Task, ends: Ends) -> Result:
     if task.on_gpu:
         ends = Ends(*there(task, ends))
     shaped: dict[str, Any] = {
-        name: array.reshape(*task.batch, *array.shape[1:]) for name, array in zip(Ends._fields, ends, strict=True)
+        name: array.reshape((*task.batch, *array.shape[1:])) for name, array in zip(Ends._fields, ends, strict=True)
     }
     if task.on_gpu:
         shaped = {name: as_like(array, task.origin) for name, array in shaped.items()}

@@ -360,6 +360,18 @@ def test_starts_on_the_gpu_give_results_there():
     np.testing.assert_array_equal(given.copy_to_host(), starts)
 
 
+@pytest.mark.parametrize("optimizer", [gd.Adam(lr=0.3), gd.ConjugateGradient(), gd.GradientFlow(1e-3, 1e-5)], ids=str)
+def test_a_single_start_on_the_gpu(optimizer):
+    from numba import cuda
+
+    options = {"max_steps": 5, "gtol": 1.0}
+    host = gd.minimize(BOWL, STARTS[0], optimizer, device="cuda", **options)
+    runs = gd.minimize(BOWL, cuda.to_device(STARTS[0]), optimizer, **options)
+    assert runs.fun.shape == ()
+    for name in ("x", "fun", "grad_norm", "nit", "status"):
+        np.testing.assert_array_equal(getattr(runs, name).copy_to_host(), getattr(host, name), err_msg=name)
+
+
 def test_one_start_on_the_gpu_for_many_rates():
     from numba import cuda
 

@@ -180,3 +180,4 @@ def allocate(
             if size <= WARP:
                 raise MemoryError(f"the GPU has no memory for {WARP} runs of {there} bytes each") from error
             size = max(WARP, size // 2)
+        free_memory()  # so that what was made in vain is given back
