@@ -130,3 +130,14 @@ def test_in_a_fractal_boundary_small_balls_hold_all_basins_as_often():
         assert found.crowded > 0.6
         assert found.resolved
         assert found.fractal
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 8, 12])
+def test_strips_thinner_than_a_ball_are_not_fractal(width):
+    """One smooth basin with two straight boundaries that lie in one ball, along an axis and aslant."""
+    x, y = np.indices((512, 512))
+    for height in (x, 0.92 * x + 0.39 * y):
+        for seed in range(3):
+            found = m.fractality_test(((height >= 200) & (height < 200 + width)).astype(int), seed=seed)
+            assert not found.fractal
+    assert width > 3 or re.search(r"undecided \(-\d\d.\d% off a smooth boundary, but ", repr(found))

@@ -118,6 +118,13 @@ class Basins(Summarized):
         """
         return self.curvature.kind
 
+    @property
+    def kinds_are_cheap(self) -> bool:
+        """Whether all kinds are known, or can be within a second."""
+        if self.problem is None:
+            return False
+        return "curvature" in self.__dict__ or len(self) * self.x.shape[1] ** 3 <= _KINDS_AT_ONCE
+
     def __len__(self) -> int:
         return len(self.fun)
 
@@ -202,7 +209,7 @@ class Basins(Summarized):
 
         if self.problem is None:
             return ["?"] * needed
-        if "curvature" in self.__dict__ or len(self) * self.x.shape[1] ** 3 <= _KINDS_AT_ONCE:
+        if self.kinds_are_cheap:
             return kind_texts(self.curvature)
         return kind_texts(classify(self.problem, self.x[:needed], method="differences"))
 

@@ -50,6 +50,11 @@ class FractalityTest:
         points at least.
     held, held_smallest : float
         Shares of the balls at random places that hold a boundary, at this diameter and at that of three points.
+    inside, inside_smallest : float
+        By which share of a smooth boundary's entropy that of balls of a third of the diameter, and of three points,
+        lies above it.
+    inside_allowed : float
+        The share that is allowed at a third of the diameter.
     """
 
     entropy: float
@@ -63,6 +68,9 @@ class FractalityTest:
     crowded_inside: float
     held: float
     held_smallest: float
+    inside: float
+    inside_smallest: float
+    inside_allowed: float
 
     @property
     def z(self) -> float:
@@ -79,10 +87,14 @@ class FractalityTest:
         squares and self-similar boundaries keep, are too large for the basins. So are balls of which more than nine
         tenths hold a boundary, and of the smallest ones not.
 
+        Basins thinner than a ball depart too: a sliver has less entropy than a smooth boundary, a strip with both its
+        boundaries in a ball more. But they do so at one size. So an entropy that is higher has to be so in balls of a
+        third of the diameter, by more than is allowed there, and one that is lower in these and the smallest balls.
+
         The lattice and the self-similar boundary are exact; that the limit lies half way between them, and the nine
         tenths, is no theory: disks, stripes, lattices and maps of known kind lie on the right sides.
         """
-        return not math.isnan(self.z) and not (self._departs and (self._crowded or self._filled))
+        return not math.isnan(self.z) and not (self._departs and (self._crowded or self._filled or self._thin))
 
     @property
     def _crowded(self) -> bool:
@@ -92,6 +104,12 @@ class FractalityTest:
     @property
     def _filled(self) -> bool:
         return self.held > _FILLED >= self.held_smallest
+
+    @property
+    def _thin(self) -> bool:
+        if self.z > 0:
+            return not self.inside > self.inside_allowed
+        return not max(self.inside, self.inside_smallest) < 0
 
     @property
     def fractal(self) -> bool:
@@ -111,10 +129,18 @@ class FractalityTest:
             few = "no ball holds a boundary" if self.balls == 0 else f"too few to tell: {counted(self.balls, 'ball')}"
             return f"<FractalityTest: fractal boundary: undecided ({few})>"
         if not self.resolved:
-            what, share, points, inside = "a boundary", self.held, _SMALLEST, self.held_smallest
-            if self._crowded:
-                what, share, points, inside = "three basins", self.crowded, third(self.diameter), self.crowded_inside
-            large = f"{share:.0%} of the balls hold {what}, of those of {points} points {inside:.0%}"
+            if self._crowded or self._filled:
+                what, share, points, inside = "a boundary", self.held, _SMALLEST, self.held_smallest
+                if self._crowded:
+                    what, share, points = "three basins", self.crowded, third(self.diameter)
+                    inside = self.crowded_inside
+                large = f"{share:.0%} of the balls hold {what}, of those of {points} points {inside:.0%}"
+            else:
+                off = f"{self.entropy / self.smooth - 1:+.1%} off a smooth boundary, but {self.inside:+.1%} in balls of"
+                more = f"of which {self.inside_allowed:.1%} says nothing"
+                if self.z < 0:
+                    more = f"and {self.inside_smallest:+.1%} in those of {_SMALLEST}"
+                large = f"{off} {third(self.diameter)} points {more}"
             return f"<FractalityTest: fractal boundary: undecided ({large}: a finer map, or a smaller diameter)>"
         found = f"entropy {self.entropy:.4f} +- {self.error:.4f}, smooth {self.smooth:.4f}"
         apart = f"{self.z:+.1f} standard errors and {self.entropy / self.smooth - 1:+.1%}"
@@ -190,11 +216,13 @@ def fractality_test(
         for points in (width, third(width), _SMALLEST)
     )
     smooth, spread = cut_ball_entropy(ball(width // 2, codes.ndim))
+    smooth_inside, spread_inside = cut_ball_entropy(ball(third(width) // 2, codes.ndim))
+    smooth_smallest, _ = cut_ball_entropy(ball(_SMALLEST // 2, codes.ndim))
     each, balls = large.entropies, large.entropies.size
     # Of boxes as wide as the balls, as many as hold a boundary
     apart = int(np.count_nonzero(row_entropies(cut_into_boxes(codes, width), values.size)[1] > 1))
     return FractalityTest(
-        entropy=float(each.mean()) if balls else math.nan,
+        entropy=mean_of(each),
         smooth=smooth,
         error=float(each.std(ddof=1) / math.sqrt(max(1, min(int(balls), apart)))) if balls > 1 else math.nan,
         balls=balls,
@@ -205,7 +233,15 @@ def fractality_test(
         crowded_inside=inside.crowded,
         held=large.held,
         held_smallest=smallest.held,
+        inside=mean_of(inside.entropies) / smooth_inside - 1,
+        inside_smallest=mean_of(smallest.entropies) / smooth_smallest - 1,
+        inside_allowed=_ALLOWED + spread_inside / smooth_inside,
     )
+
+
+def mean_of(entropies: NDArray[np.float64]) -> float:
+    """Return the mean; NaN of none."""
+    return float(entropies.mean()) if entropies.size else math.nan
 
 
 def third(diameter: int) -> int:

@@ -13,6 +13,9 @@ from fastgd.calls import levels_to_caller
 from fastgd.texts import with_article
 
 MOST_LOST = 0.5  # share of runs that did not settle or diverged, beyond which their border is what is measured
+FEW_LOST = 0.001  # share of runs that did not settle from which their border is worth a word
+PASSED = ("saddle", "maximum")  # kinds of attractors where descents end that started on a boundary
+NOWHERE = ("not critical", "flat")  # kinds of attractors that are none
 
 
 def label_array(labels: Any) -> NDArray[np.integer]:
@@ -52,21 +55,44 @@ def _instead_of(labels: Any) -> str:
     return ""
 
 
+def minima_alone(labels: Any) -> NDArray[np.integer]:
+    """Return labels of basins or a map in which attractors that are no minima have no basins; others as they are.
+
+    A run ends in a saddle or a maximum where its start is on the boundary between basins, a set without area: it gets
+    the label of the nearest start that ended elsewhere. One that ended on a slope or a plateau has not settled.
+    """
+    array, on_boundary = unsettled_where(labels, NOWHERE), of_kinds(labels, PASSED)
+    if on_boundary.any() and not on_boundary.all():
+        from scipy.ndimage import distance_transform_edt
+
+        array = array[tuple(distance_transform_edt(on_boundary, return_distances=False, return_indices=True))]
+    return array
+
+
+def unsettled_where(labels: Any, kinds: tuple[str, ...]) -> NDArray[np.integer]:
+    """Return labels in which attractors of these kinds count as not settled; see `of_kinds`."""
+    array, chosen = label_array(labels), of_kinds(labels, kinds)
+    return np.where(chosen, UNSETTLED, array) if chosen.any() else array
+
+
+def of_kinds(labels: Any, kinds: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell which runs ended in attractors of these kinds; none where kinds are not known, or would take long."""
+    array, basins = label_array(labels), getattr(labels, "basins", labels)
+    if not isinstance(basins, Basins) or not len(basins) or not basins.kinds_are_cheap:
+        return np.zeros(1, dtype=bool)
+    chosen = np.isin(basins.kind, kinds)
+    return np.concatenate([chosen, [False] * -DIVERGED])[array] if chosen.any() else np.zeros(1, dtype=bool)
+
+
 def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer]]:
     """Return labels as small unsigned integers that index the second array, the labels in ascending order.
 
     Raises
     ------
     ValueError
-        If an axis is shorter than `least`, or they are those of starts in no grid.
+        If an axis is shorter than `least`.
     """
     array = label_array(labels)
-    if isinstance(labels, Basins) and array.ndim == 1 and labels.x.shape[1] > 1:
-        raise ValueError(
-            f"labels must be those of a grid of starts, got those of {array.size} starts in a row, which say nothing "
-            "of neighbours: take map_basins, or the starts of problem.grid(shape); for starts at random there is "
-            "measures.uncertainty_by_pairs"
-        )
     if array.ndim == 0 or min(array.shape) < least:
         raise ValueError(
             f"labels must be a grid with at least {least} points along each axis, got shape {array.shape}"
@@ -85,10 +111,34 @@ def coded(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer
 
 
 def neighbours(labels: Any, least: int = 1) -> tuple[NDArray[Any], NDArray[np.integer]]:
-    """Return the labels of a grid as `coded` does, for a measure of its boundaries, and warn where few runs settled."""
-    codes, values = coded(labels, least)
-    none = np.flatnonzero(np.isin(values, (UNSETTLED, DIVERGED)))
-    lost = sum(np.count_nonzero(codes == code) for code in none) / codes.size
+    """Return the labels of a grid as `coded` does, for a measure of its boundaries, and warn where runs did not settle.
+
+    Of basins and maps only minima have labels of their own, see `minima_alone`.
+
+    Raises
+    ------
+    ValueError
+        If an axis is shorter than `least`, or they are those of starts in no grid.
+    """
+    if isinstance(labels, Basins) and labels.labels.ndim == 1 and labels.x.shape[1] > 1:
+        raise ValueError(
+            f"labels must be those of a grid of starts, got those of {labels.labels.size} starts in a row, which say "
+            "nothing of neighbours: take map_basins, or the starts of problem.grid(shape); for starts at random there "
+            "is measures.uncertainty_by_pairs"
+        )
+    codes, values = coded(minima_alone(labels), least)
+    unsettled, diverged = (
+        np.count_nonzero(codes == np.flatnonzero(values == label)) / codes.size if label in values else 0.0
+        for label in (UNSETTLED, DIVERGED)
+    )
+    lost = unsettled + diverged
+    if unsettled > FEW_LOST and lost <= MOST_LOST and isinstance(getattr(labels, "basins", labels), Basins):
+        warnings.warn(
+            f"{unsettled:.1%} of the runs did not settle, and their border is measured with those of the basins: more "
+            "max_steps, another lr, or lower ftol and gtol",
+            RuntimeWarning,
+            stacklevel=levels_to_caller(),
+        )
     if lost > MOST_LOST:
         warnings.warn(
             f"{lost_runs(lost)}. Their labels, {UNSETTLED} (not settled) and {DIVERGED} (diverged), are no basins, "

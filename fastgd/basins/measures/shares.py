@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
-from fastgd.basins.measures.labels import coded, label_array
+from fastgd.basins.measures.labels import NOWHERE, PASSED, coded, label_array, unsettled_where
 from fastgd.calls import explain_calls
 from fastgd.texts import counted, with_article
 
@@ -255,7 +255,8 @@ def unseen(labels: Any) -> Unseen:
     Parameters
     ----------
     labels : array_like of int, any shape, or Basins or BasinMap
-        Attractor of each start, drawn at random; negative labels are no minima and count as starts alone.
+        Attractor of each start, drawn at random; negative labels are no minima and count as starts alone, and so do
+        saddles, maxima and what is not critical or flat among basins.
 
     Returns
     -------
@@ -280,7 +281,7 @@ def unseen(labels: Any) -> Unseen:
     >>> unseen([0, 0, 0, 1, 1, 2, 3, 4])
     <Unseen: 37.50% +- 24.61% of the starts lead to minima not seen, at least 1.5 of them>
     """
-    found = shares(labels)
+    found = shares(unsettled_where(labels, PASSED + NOWHERE))
     total = int(found.counts.sum())
     counts = found.counts[found.labels >= 0]
     if not counts.size:
