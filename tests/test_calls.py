@@ -308,3 +308,8 @@ def test_what_other_libraries_call_an_optimizer() -> None:
 def test_names_of_the_subpackages(name: str, place: str) -> None:
     with pytest.raises(AttributeError, match=rf"'fastgd' has no attribute '{name}'\. It is fastgd\.{place}$"):
         getattr(gd, name)
+
+
+def test_a_second_number_of_gradient_descent_is_no_weight_decay() -> None:
+    with pytest.raises(TypeError, match=r"GradientDescent takes 1 argument by position, lr, and got 2: give others by"):
+        gd.GradientDescent(0.1, 0.9)  # type: ignore[misc]

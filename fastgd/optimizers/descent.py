@@ -49,7 +49,7 @@ class GradientDescent(Optimizer):
     """
 
     name: ClassVar[str] = "gradient_descent"
-    weight_decay: Any = hyper(0.0)
+    weight_decay: Any = hyper(0.0, kw_only=True)  # by name, as elsewhere a second number is the momentum
 
     def __post_init__(self) -> None:
         super().__post_init__()
