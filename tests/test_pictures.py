@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -269,6 +270,25 @@ def test_a_waterfall_of_one_run_is_a_line():
     values, none = np.array([0.0, 0.0, np.nan]), np.zeros(3, dtype=np.int8)
     parted = gd.Result(np.zeros((3, 2)), values, values, none.astype(int), none, None, gd.problems.himmelblau())
     assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs, 1 without a finite value"
+
+
+def test_a_waterfall_leaves_out_what_diverged():
+    values = np.array([2.0, 7e35, 1.0, np.nan, np.nan])
+    status = np.array([0, 3, 2, 3, 1], dtype=np.int8)
+    runs = gd.Result(np.zeros((5, 2)), values, values, np.zeros(5, dtype=int), status, None, gd.problems.himmelblau())
+    _, ax = gd.plot.waterfall(runs)
+    assert ax.get_title() == "himmelblau, 5 runs, 2 diverged, 1 without a finite value"
+    # Two of the five runs are drawn, and take 40 % of the axis
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0, 1], [20, 1], [40, 2]])
+    assert ax.get_ylim()[1] < 3
+    _, several = gd.plot.waterfall({"a": runs, "b": runs})
+    assert several.get_title() == "himmelblau, 5 runs, some diverged, some without a finite value"
+    assert runs.summary()["fun_min"] == 1.0
+    assert runs.summary()["fun_median"] == 1.5
+    lost = dataclasses.replace(runs, status=np.full(5, 3, dtype=np.int8))
+    assert lost.summary()["fun_min"] == 1.0  # of none else is there a value
+    with pytest.raises(ValueError, match="every run diverged"):
+        gd.plot.waterfall(lost)
 
 
 def test_learning_rates_say_how_each_went():
