@@ -305,6 +305,24 @@ def test_learning_rates_say_how_each_went():
     assert two.shape == (3,)
 
 
+def test_a_bounded_run_does_not_move_away():
+    waves = gd.Problem(
+        lambda x: np.sin(3 * x[0]) * np.cos(2 * x[1]) + 0.1 * (x[0] ** 2 + x[1] ** 2), dim=2, bounds=(-3, 3)
+    )
+    for start, rates in (([2.5, 2.0], [0.3, 0.5]), ([0.3, -2.0], [0.3, 0.5, 0.8])):
+        # The gradient of 0.1 r^2 pulls by 0.2 x, and that of the waves is at most 3: so none gets past |x| = 15
+        rule = gd.GradientDescent(lr=rates)
+        long = gd.minimize(waves, start, rule, max_steps=5000, record=1)
+        assert not long.success.any()
+        assert np.abs(long.trace).max() < 15.0
+        _, axes = gd.plot.learning_rates(waves, start, PLAIN, rates)
+        assert [ax.get_title() for ax in axes[:-1]] == [f"lr {rate:g}: not there in 50 steps" for rate in rates]
+    # In a bowl, descent along the curvature 4 grows where lr is above 2 / 4: here by 1.04 a step
+    bowl = gd.Problem(lambda x: 0.5 * (x[0] ** 2 + 4 * x[1] ** 2), dim=2, bounds=(-2, 2))
+    _, axes = gd.plot.learning_rates(bowl, [1.0, 1.0], PLAIN, [0.49, 0.51])
+    assert [ax.get_title() for ax in axes[:2]] == ["lr 0.49: not there in 50 steps", "lr 0.51: moving away"]
+
+
 def test_schedules_are_drawn_as_they_are():
     cosine = gd.schedules.Cosine(0.1, period=100)
     _, ax = gd.plot.schedules({"cosine": cosine, "half": gd.schedules.Constant(0.05)}, 100)
