@@ -105,7 +105,7 @@ class Result:
         ValueError
             If every run diverged.
         """
-        usable = np.isfinite(self.fun) & (self.status != Status.DIVERGED) & (self.status != Status.NOT_RUN)
+        usable = self._usable
         if not usable.any():
             raise ValueError("no run is left to choose from: all of them diverged")
         values = np.where(usable, self.fun, math.inf)
@@ -121,12 +121,20 @@ class Result:
         """The lowest value that a run ended with, ``fun[best]``."""
         return float(self.fun[self.best])
 
+    @property
+    def _usable(self) -> np.ndarray:
+        """Whether each run ended with a finite value and did not diverge, of shape (*batch,)."""
+        return np.isfinite(self.fun) & (self.status != Status.DIVERGED) & (self.status != Status.NOT_RUN)
+
     def summary(self) -> dict[str, Any]:
-        """Counts by status, and the range of values and steps, as plain numbers."""
+        """Counts by status, and the range of values and steps, as plain numbers.
+
+        The values are those of the runs that did not diverge, or of all where every run did.
+        """
         codes, numbers = np.unique(self.status, return_counts=True)
         counts = {Status(code).name.lower(): int(n) for code, n in zip(codes, numbers, strict=True)}
         ended = self.status >= 0
-        finite = self.fun[ended & np.isfinite(self.fun)]
+        finite = self.fun[self._usable if self._usable.any() else ended & np.isfinite(self.fun)]
         steps = self.nit[ended]
         return {
             "runs": int(self.status.size),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -271,6 +272,25 @@ def test_a_waterfall_of_one_run_is_a_line():
     assert gd.plot.waterfall(parted)[1].get_title() == "himmelblau, 3 runs, 1 without a finite value"
 
 
+def test_a_waterfall_leaves_out_what_diverged():
+    values = np.array([2.0, 7e35, 1.0, np.nan, np.nan])
+    status = np.array([0, 3, 2, 3, 1], dtype=np.int8)
+    runs = gd.Result(np.zeros((5, 2)), values, values, np.zeros(5, dtype=int), status, None, gd.problems.himmelblau())
+    _, ax = gd.plot.waterfall(runs)
+    assert ax.get_title() == "himmelblau, 5 runs, 2 diverged, 1 without a finite value"
+    # Two of the five runs are drawn, and take 40 % of the axis
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0, 1], [20, 1], [40, 2]])
+    assert ax.get_ylim()[1] < 3
+    _, several = gd.plot.waterfall({"a": runs, "b": runs})
+    assert several.get_title() == "himmelblau, 5 runs, some diverged, some without a finite value"
+    assert runs.summary()["fun_min"] == 1.0
+    assert runs.summary()["fun_median"] == 1.5
+    lost = dataclasses.replace(runs, status=np.full(5, 3, dtype=np.int8))
+    assert lost.summary()["fun_min"] == 1.0  # of none else is there a value
+    with pytest.raises(ValueError, match="every run diverged"):
+        gd.plot.waterfall(lost)
+
+
 def test_learning_rates_say_how_each_went():
     bowl = gd.Problem(lambda x: x[0] ** 2, dim=1, bounds=(-11, 11), name="square")
     figure, axes = gd.plot.learning_rates(bowl, [10.0], PLAIN, [0.01, 0.3, 0.95, 1.1], max_steps=30)
@@ -283,6 +303,24 @@ def test_learning_rates_say_how_each_went():
     np.testing.assert_allclose(line.get_ydata(), 100 * 0.98 ** (2 * np.arange(31)), rtol=1e-9)
     _, two = gd.plot.learning_rates(gd.problems.himmelblau(), [0.0, 0.0], ADAM, [0.01, 0.1])
     assert two.shape == (3,)
+
+
+def test_a_bounded_run_does_not_move_away():
+    waves = gd.Problem(
+        lambda x: np.sin(3 * x[0]) * np.cos(2 * x[1]) + 0.1 * (x[0] ** 2 + x[1] ** 2), dim=2, bounds=(-3, 3)
+    )
+    for start, rates in (([2.5, 2.0], [0.3, 0.5]), ([0.3, -2.0], [0.3, 0.5, 0.8])):
+        # The gradient of 0.1 r^2 pulls by 0.2 x, and that of the waves is at most 3: so none gets past |x| = 15
+        rule = gd.GradientDescent(lr=rates)
+        long = gd.minimize(waves, start, rule, max_steps=5000, record=1)
+        assert not long.success.any()
+        assert np.abs(long.trace).max() < 15.0
+        _, axes = gd.plot.learning_rates(waves, start, PLAIN, rates)
+        assert [ax.get_title() for ax in axes[:-1]] == [f"lr {rate:g}: not there in 50 steps" for rate in rates]
+    # In a bowl, descent along the curvature 4 grows where lr is above 2 / 4: here by 1.04 a step
+    bowl = gd.Problem(lambda x: 0.5 * (x[0] ** 2 + 4 * x[1] ** 2), dim=2, bounds=(-2, 2))
+    _, axes = gd.plot.learning_rates(bowl, [1.0, 1.0], PLAIN, [0.49, 0.51])
+    assert [ax.get_title() for ax in axes[:2]] == ["lr 0.49: not there in 50 steps", "lr 0.51: moving away"]
 
 
 def test_schedules_are_drawn_as_they_are():

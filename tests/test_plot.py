@@ -119,13 +119,26 @@ def test_minima_are_marked(himmelblau):
     assert marks == {tuple(point) for point in himmelblau.basins.x.tolist()}
 
 
+def test_saddles_and_maxima_have_the_marks_and_the_names_of_their_kinds():
+    # Descents from the column x[0] = 0 end at the saddle, and the start at the origin of the other stays at its maximum
+    wells = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2), name="wells")
+    _, ax = draw(map_basins(wells, gd.GradientDescent(lr=0.02), (21, 21)))
+    marks = {(line.get_xdata().round(3)[0], line.get_marker()) for line in ax.lines}
+    assert marks == {(-1.0, "o"), (1.0, "o"), (0.0, "X")}
+    assert legend_texts(ax)[2] == "saddle (0.00, 0.00)   f = 1   4.8%"
+    four = gd.Problem(lambda x: (x[0] ** 2 - 1) ** 2 + (x[1] ** 2 - 1) ** 2, dim=2, bounds=(-1.5, 1.5))
+    _, ax = draw(map_basins(four, gd.GradientDescent(lr=0.02), (21, 21)))
+    assert [line.get_marker() for line in ax.lines] == ["o"] * 4 + ["X"] * 4 + ["^"]
+    assert legend_texts(ax)[-1] == "maximum (0.00, 0.00)   f = 2   0.2%"
+
+
 def test_only_attractors_in_the_plane_are_marked():
     problem = gd.problems.make("styblinski_tang", dim=3)
     rule = gd.GradientDescent(lr=0.005)
     low = map_basins(problem, rule, (8, 8), plane=(0, 2), at=[0.0, -2.903534, 0.0])
     off = map_basins(problem, rule, (8, 8), plane=(0, 2), at=[0.0, -2.0, 0.0])
     assert len(low.basins) == len(off.basins) == 4
-    assert len(draw(low)[1].lines) == 8
+    assert len(draw(low)[1].lines) == 4
     assert len(draw(off)[1].lines) == 0
     assert draw(low)[1].get_ylabel() == "x[2]"
     assert legend_texts(draw(low)[1])[0].startswith("0:   f = -117.5")

@@ -167,7 +167,7 @@ class Basins(Summarized):
 
     def doubts(self) -> list[str]:
         """Return what the table says below it about attractors that may be none, one line for each kind of doubt."""
-        kinds = self._kind_texts(min(20, len(self)))
+        kinds = self.told_kinds
         lines = doubt_lines(kinds, len(self), "find_basins")
         told = {"not critical", "flat"} | ({"degenerate"} if kinds.count("degenerate") > 1 else set())
         wide = [float(r) for kind, r in zip(kinds, self.radius, strict=False) if kind not in told and r > _NARROW]
@@ -177,8 +177,13 @@ class Basins(Summarized):
             lines.append(f"{what}, up to {max(wide):.2g} tol: {why}")
         return lines
 
-    def notes(self) -> list[str]:
-        """Return the same in few words, for pictures; nothing where all kinds would take long.
+    @functools.cached_property
+    def told_kinds(self) -> list[str]:
+        """The kinds of all attractors as the table tells them, or of the first twenty where all would take long."""
+        return self._kind_texts(min(20, len(self)))
+
+    def notes(self, reasons: bool = True) -> list[str]:
+        """Return the same in few words, for pictures, with reasons or without; nothing where all kinds take long.
 
         Examples
         --------
@@ -187,7 +192,7 @@ class Basins(Summarized):
         >>> gd.map_basins(ring, gd.GradientDescent(lr=0.05), (16, 16)).basins.notes()
         ['degenerate: 196 attractors, 100.0% (may be pieces of one curve)']
         """
-        kinds = np.array(self._kind_texts(min(20, len(self))))
+        kinds = np.array(self.told_kinds)
         if len(kinds) < len(self):
             return []
         found = []
@@ -197,7 +202,8 @@ class Basins(Summarized):
             if count > (kind == "degenerate"):
                 share = self.fractions[some].sum()
                 part = f"{share:.1%}" if share >= 0.001 else "< 0.1%"
-                found.append(f"{kind}: {counted(count, 'attractor')}, {part} ({why})")
+                text = f"{kind}: {counted(count, 'attractor')}, {part}"
+                found.append(f"{text} ({why})" if reasons else text)
         return found
 
     def _rows(self, kinds: list[str]) -> list[tuple[str, ...]]:

@@ -23,6 +23,7 @@ from fastgd.plot.colouring import (
     outcome_entries,
     value_scale,
 )
+from fastgd.plot.contours import KIND_MARKS
 from fastgd.texts import decimals, position_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _SHADES = 64
 _MOST_MARKS = 1000
+_MARKED = ("saddle", "maximum")  # kinds with a mark of their own; of other doubts the title tells
 _LINE = 0.45  # how much darker a line between basins is
 DARKEST = 0.5  # how far the shades of a map go towards black
 VALUE_LABEL = "value where the descent ends"
@@ -52,9 +54,11 @@ def basins(
 
     Each attractor has a colour, light where few steps were needed and dark where many were, on a logarithmic
     scale from the 2 % to the 98 % quantile of the steps. Attractors in the plane are marked; of more than a thousand,
-    those with a thousandth of the starts or more. The legend names position (with two parameters; else the number),
-    value and share of each; unsettled starts are grey and diverged ones black. The first seven colours are those of
-    Okabe and Ito, the next nine Tol's muted set. Where there are more attractors, the sixteen with the largest
+    those with a thousandth of the starts or more. Saddles and maxima, in which descents from a ridge or a summit end,
+    have marks of their own, the cross and the triangle of `contour`; where telling all kinds would take long, those
+    among the first twenty. The legend names position (with two parameters; else the number), value and share of each,
+    and what is a saddle or a maximum; unsettled starts are grey and diverged ones black. The first seven colours are
+    those of Okabe and Ito, the next nine Tol's muted set. Where there are more attractors, the sixteen with the largest
     shares have these colours, and all others one dark grey without shades. Shares count as equal down to four
     fifths of the largest that is left, and of equal ones the lower value comes first, then the smaller position.
 
@@ -249,18 +253,22 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
     i, j = map.plane
     count = np.count_nonzero(near)
     small, white, black = (7.0, 1.5, 3.0) if count <= 30 else (4.0, 1.5, 3.0) if count <= 150 else (2.5, 0.7, 1.4)
-    for point, colour in zip(points[near], colours[near], strict=True):
+    marks = {kind: marker for kind, marker, _ in KIND_MARKS if kind in _MARKED}
+    for k in np.flatnonzero(near):
         # A white ring inside a black one shows on every colour below it.
-        ax.plot(point[i], point[j], "o", color="black", markersize=small + black, clip_on=True)
+        marker = marks.get(_marked_kind(map, k), "o")
+        size = small if marker == "o" else 1.3 * small  # as a cross of the size of a dot has less of its colour
         ax.plot(
-            point[i],
-            point[j],
-            "o",
-            color=colour,
-            markeredgecolor="white",
-            markersize=small,
-            markeredgewidth=white,
-        )
+            points[k, i], points[k, j], marker, color=colours[k], markeredgecolor="white", markersize=size,
+            markeredgewidth=white, clip_on=True, path_effects=style.edges((black + 1.0, "black")),
+        )  # fmt: skip
+
+
+def _marked_kind(map: BasinMap, k: int) -> str:
+    """Return "saddle" or "maximum" where an attractor is known to be one, else ""."""
+    kinds = map.basins.told_kinds
+    kind = kinds[k].split()[0] if k < len(kinds) else ""  # without the index of a saddle
+    return kind if kind in _MARKED else ""
 
 
 def _add_legend(map: BasinMap, ax: Axes, colouring: Colouring, max_legend: int) -> None:
@@ -268,6 +276,7 @@ def _add_legend(map: BasinMap, ax: Axes, colouring: Colouring, max_legend: int) 
 
     def text(k: int) -> str:
         where = position_text(found.x, k, 3) if map.problem.dim == 2 else f"{k}:"
+        where = f"{_marked_kind(map, k)} {where}".lstrip()
         return f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
 
     entries = attractor_entries(colouring, max_legend, text, lambda some: f"   {_share(found.fractions[some].sum())}")

@@ -15,6 +15,7 @@ from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
 from fastgd.plot import figures, style
 from fastgd.plot.groups import groups, varied
+from fastgd.stopping import Status
 from fastgd.texts import counted, decimals
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def waterfall(
     A flat step is a minimum, and its width is the share of runs that found it. As the axis is the share and not the
     number, and only points that a printed page can tell apart are drawn, a million runs read like a hundred. Where all
     values are equal, to a millionth of the larger of 1 and their size, they are a level line, and the title says so.
+    Runs that diverged or have no finite value are left out, though not of the shares, and the title counts them.
 
     Parameters
     ----------
@@ -232,7 +234,7 @@ def waterfall(
     ImportError
         If Matplotlib is missing.
     TypeError, ValueError
-        If an argument does not fit, or no run ended with a finite value.
+        If an argument does not fit, or every run diverged or ended without a finite value.
 
     Examples
     --------
@@ -246,9 +248,11 @@ def waterfall(
     target = figures.target(out, tight=ax is None)
     named = style.named_runs(runs)
     figure, ax = figures.new_axes(ax, (6.4, 4.2))
-    finals = {name: np.sort(result.fun[np.isfinite(result.fun)].astype(float)) for name, result in named.items()}
+    apart = {name: result.status == Status.DIVERGED for name, result in named.items()}
+    drawn = {name: np.isfinite(result.fun) & ~apart[name] for name, result in named.items()}
+    finals = {name: np.sort(result.fun[drawn[name]].astype(float)) for name, result in named.items()}
     if not any(values.size for values in finals.values()):
-        raise ValueError("runs has no finite final value to draw")
+        raise ValueError("runs has no final value to draw: every run diverged or ended without a finite value")
     lowest = min(values[0] for values in finals.values() if values.size)
     highest = max(values[-1] for values in finals.values() if values.size)
     reference = lowest if best is None else float(best)
@@ -284,10 +288,12 @@ def waterfall(
         ax.legend(frameon=False, loc="upper left")
     first = next(iter(named.values()))
     text = f"{getattr(first.problem, 'name', '')}, {counted(max(each.fun.size for each in named.values()), 'run')}"
-    missing = sum(result.fun.size - finals[name].size for name, result in named.items())
-    if missing:
-        text += f", {f'{missing:,}' if len(named) == 1 else 'some'} without a finite value"
-    elif flat:
+    diverged = sum(int(np.count_nonzero(mask)) for mask in apart.values())
+    missing = sum(result.fun.size - finals[name].size for name, result in named.items()) - diverged
+    for left_out, words in ((diverged, "diverged"), (missing, "without a finite value")):
+        if left_out:
+            text += f", {f'{left_out:,}' if len(named) == 1 else 'some'} {words}"
+    if flat and not diverged + missing:
         text += f", all at {round(lowest, decimals(size, 6)) + 0.0:.6g}"
     ax.set_title(text.strip(", ") if title is None else title)
     target.save(figure)

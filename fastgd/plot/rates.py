@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,10 @@ def learning_rates(
 ) -> tuple[Figure, NDArray[Any]]:
     """Draw descents from one start with several learning rates: a path each, and the values along all.
 
-    Values that grow more than ten thousand times leave the picture at the top.
+    Values that grow more than ten thousand times leave the picture at the top. Above each path stands how it went: in
+    how many steps it was there or diverged, that it is moving away, or not there at the end. It is moving away where it
+    ends higher than it began and outside the sides of the picture, and each third of its steps goes farther out than
+    the one before.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ def learning_rates(
             ax.set_xlim(limits[0])
             ax.set_ylim(limits[1])
             style.name_sides(ax, (0, 1))
-        ax.set_title(f"lr {rate:g}: {_verdict(problem, runs, k, line, steps)}", fontsize="medium")
+        ax.set_title(f"lr {rate:g}: {_verdict(problem, runs, k, line, steps, box)}", fontsize="medium")
     last = axes[-1]
     lowest = lowest_value(problem, trace[np.isfinite(trace).all(axis=-1)])
     for k, rate in enumerate(rates):
@@ -238,12 +242,35 @@ def _panels(count: int) -> tuple[Figure, NDArray[Any]]:
     return figure, np.array([*axes, figure.add_subplot(grid[rows, :])], dtype=object)
 
 
-def _verdict(problem: Any, runs: Any, k: int, line: NDArray[np.float64], steps: int) -> str:
+def _verdict(
+    problem: Any, runs: Any, k: int, line: NDArray[np.float64], steps: int, box: NDArray[np.float64]
+) -> str:
     """Say in a few words how a run went."""
     if runs.status[k] == Status.CONVERGED:
         return f"there in {counted(int(runs.nit[k]), 'step')}"
-    with np.errstate(over="ignore", invalid="ignore"):
-        rises = not problem.value(line[-1]) <= problem.value(line[0])
     if runs.status[k] == Status.DIVERGED:
         return f"diverged in {counted(int(runs.nit[k]), 'step')}"
-    return "moving away" if rises else f"not there in {counted(steps, 'step')}"
+    with np.errstate(over="ignore", invalid="ignore"):
+        rises = not problem.value(line[-1]) <= problem.value(line[0])
+    return "moving away" if rises and _grows(line, box) else f"not there in {counted(steps, 'step')}"
+
+
+def _grows(line: NDArray[np.float64], box: NDArray[np.float64]) -> bool:
+    """Tell whether points leave a box, of shape (n, 2), and are farther off in each third of the way than before.
+
+    Farther from the middle of the box, with its sides as units, so that jumps from side to side count as they should.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.rates import _grows
+    >>> box, steps = np.array([[-2.0, 2.0]]), np.arange(30)
+    >>> _grows((-1.1) ** steps[:, None], box)
+    True
+    >>> _grows(1.9 * np.cos(steps[:, None]), box)
+    False
+    """
+    middle, half = box.mean(axis=1), 0.5 * (box[:, 1] - box[:, 0])
+    off = np.abs((line - middle) / half).max(axis=1)
+    farthest = [float(third.max()) for third in np.array_split(off, 3) if third.size]
+    return off[-1] > 1.0 and all(before < after for before, after in itertools.pairwise(farthest))

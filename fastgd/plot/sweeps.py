@@ -15,6 +15,7 @@ from fastgd.plot import figures, style
 from fastgd.plot.grids import place_text
 from fastgd.plot.heat_maps import check_panels, draw_heat_maps
 from fastgd.plot.sides import Side
+from fastgd.texts import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,9 +41,11 @@ def sweep(
     r"""Draw how the outcome changes with one hyperparameter, or with two.
 
     Over one, lines show the share of starts that come to each attractor, with its 95 % interval where there are up to
-    seven, and the mean steps to it; up to fifteen values are marked by points, and of one value alone these stand side
-    by side. Over two, heat maps show what `show` names, the first hyperparameter to the right
-    and the second one up; an axis is logarithmic where its values are spaced so.
+    seven, and the mean steps to it. Of more than twelve attractors, those with the largest shares have lines; the
+    shares of the others together are one line, whose range the legend tells, as it may lie above the axis. Up to
+    fifteen values are marked by points, and of one value alone these stand side by side. Over two, heat maps show what
+    `show` names, the first hyperparameter to the right and the second one up; an axis is logarithmic where its values
+    are spaced so.
 
     Over the learning rate, dotted lines mark the largest rate at which the optimizer stays at an attractor, where that
     is known (`fastgd.BasinSweep.limits`, for `GradientDescent`, `Momentum` and `Nesterov`): over one hyperparameter for
@@ -133,6 +136,11 @@ class Series(NamedTuple):
     share: Array
     interval: Array | None = None
     steps: Array | None = None
+    pooled: bool = False
+
+    @property
+    def largest(self) -> float:
+        return float(np.max(self.share if self.interval is None else self.interval))
 
 
 def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
@@ -144,7 +152,8 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     all_series = _series(found, shown, side.order)
     interval = (_draw_points if side.values.size == 1 else _draw_curves)(axes, side, all_series)
     axes[0].set_ylabel("share of starts (%)")
-    top = _end_of_shares(axes[0].dataLim.y1)
+    # The many small ones together would press each of them flat
+    top = _end_of_shares(max((each.largest for each in all_series if not each.pooled), default=0.0))
     axes[0].set_ylim(-0.02 * top, 1.02 * top)
     axes[1].set_ylabel("mean steps")
     axes[1].set_yscale("log")
@@ -176,6 +185,13 @@ def _series(found: BasinSweep, shown: NDArray[np.intp], order: NDArray[np.intp])
         interval = 100.0 * found.intervals[order, k] if shown.size <= _MOST_INTERVALS else None
         place = place_text(found.basins.x[k], found.basins.x)
         series.append(Series(place, look, 100.0 * found.fractions[order, k], interval, found.mean_nit[order, k]))
+    others = np.setdiff1d(np.arange(len(found.basins)), shown)
+    if others.size:
+        share = 100.0 * found.fractions[order][:, others].sum(axis=1)
+        low, high = f"{share.min():.3g}", f"{share.max():.3g}"
+        text = f"{counted(others.size, 'other')}: {low if low == high else f'{low} to {high}'} %"
+        # Dashed, as the colour is close to that of what has not settled
+        series.append(Series(text, {"color": style.OTHER_COLOUR, "linestyle": "-."}, share, pooled=True))
     for share, colour, text in (
         (found.unsettled, style.UNSETTLED_COLOUR, "not settled"), (found.diverged, style.DIVERGED_COLOUR, "diverged"),
     ):  # fmt: skip

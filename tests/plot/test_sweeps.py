@@ -199,7 +199,14 @@ def test_long_legends_stand_beside_both_axes_and_small_shares_fill_theirs():
     figure, axes = gd.plot.sweep(found)
     figure.draw_without_rendering()
     upper, lower = (ax.get_window_extent() for ax in axes)
-    assert len(figure.legends[0].get_texts()) == 12
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(texts) == 13
+    # All shares together are the whole, though those of the many others lie above the axis
+    named, others = np.array([line.get_ydata() for line in axes[0].lines[:12]]), axes[0].lines[12].get_ydata()
+    rest = 100.0 * (1.0 - found.unsettled - found.diverged)
+    np.testing.assert_allclose(named.sum(axis=0) + others, rest)
+    low, high = (f"{end:.3g}" for end in (others.min(), others.max()))
+    assert texts[12] == f"{len(found.basins) - 12} others: {low if low == high else f'{low} to {high}'} %"
     assert upper.y0 - lower.y1 < 0.1 * figure.bbox.height
     largest = 100.0 * found.fractions.max()
     assert largest < axes[0].get_ylim()[1] < 2.5 * largest + 1.0
