@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -233,3 +234,43 @@ def test_classify_of_what_functions_return_says_where_the_points_are():
     ):
         with pytest.raises(TypeError, match=r"points must be an array of shape \(\*batch, n\), " + place):
             gd.classify(problem, given)
+
+
+def test_outside_the_domain_of_the_function_no_point_has_a_kind():
+    """The gradient of a logarithm goes on where its value ends: x1 - 1 / (x1 + 2) is zero at -1 - sqrt(2) too."""
+    problem = gd.Problem(lambda x: x[0] ** 2 + x[1] ** 2 / 2 - math.log(x[1] + 2), dim=2, bounds=(-3, 3))
+    points = [[0.0, -1 - math.sqrt(2)], [0.0, -1 + math.sqrt(2)]]
+    assert np.abs(problem.gradient(points)).max() < 1e-14
+    assert gd.classify(problem, points).kind.tolist() == ["undefined", "minimum"]
+    many = gd.classify(problem, np.repeat(points, 3000, axis=0))  # which is compiled
+    assert many.kind.tolist() == ["undefined"] * 3000 + ["minimum"] * 3000
+
+
+def test_beside_an_infinite_slope_there_is_no_critical_point():
+    line = gd.Problem(lambda x: math.sqrt(x[0] + 1) + x[0] ** 2, dim=1, bounds=(-3, 3))
+    plane = gd.Problem(lambda x: math.sqrt(x[0] + 1) + x[0] ** 2 + x[1] ** 2, dim=2, bounds=(-3, 3))
+    for problem in (line, plane):
+        rest = [0.0] * (problem.dim - 1)
+        for distance in (1e-14, 1e-12, 1e-9, 1e-6, 1e-4):
+            assert str(gd.classify(problem, [distance - 1, *rest]).kind) == "not critical", distance
+        assert str(gd.classify(problem, [-1.0, *rest]).kind) == "undefined"
+
+
+@pytest.mark.parametrize("power", [3, 4, 6])
+def test_a_zero_of_a_high_power_is_no_pole(power):
+    """A little off its zero, where slope and curvature are not symmetric."""
+    problem = gd.Problem(lambda x: x[0] ** power + x[1] ** 2, dim=2, bounds=(-2, 2))
+    for off in (0.0, 1e-9, -1e-6, 1e-5):
+        assert str(gd.classify(problem, [off, 0.0]).kind) != "undefined"
+    assert str(gd.classify(problem, [0.0, 0.0]).kind) == "degenerate"
+
+
+def test_a_root_of_a_negative_number_is_no_number():
+    problem = gd.Problem(lambda x: (x[0] + 1) ** 0.5 + x[0] ** 2, dim=1, bounds=(-3, 3))
+    assert gd.classify(problem, [[-2.0], [-1.5]]).kind.tolist() == ["undefined"] * 2
+
+
+def test_where_nothing_curves_no_rate_is_named():
+    monkey = gd.Problem(lambda x: x[0] ** 3 - 3 * x[0] * x[1] ** 2, dim=2, bounds=(-3, 3))
+    row = str(gd.classify(monkey, [[0.0, 0.0]])).splitlines()[-1]
+    assert row.split()[-4:] == ["0", "0", "0", "-"]

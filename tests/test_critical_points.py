@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -298,3 +300,21 @@ def test_in_one_dimension_the_maximum_is_the_pass():
     found = gd.find_critical_points(gd.problems.double_well(dim=1), 50)
     assert found.kind.tolist().count("maximum") == 1
     assert found.tree().barrier(0, 1) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_points_where_the_function_is_not_defined_are_left_out():
+    """The root x1 = -1 + sqrt(2) of the gradient is a minimum; at the other, -1 - sqrt(2), there is no value."""
+    problem = gd.Problem(lambda x: x[0] ** 2 + x[1] ** 2 / 2 - math.log(x[1] + 2), dim=2, bounds=(-3, 3))
+    found = gd.find_critical_points(problem)
+    assert found.kind.tolist() == ["minimum"]
+    np.testing.assert_allclose(found.x, [[0.0, math.sqrt(2) - 1]], atol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_an_infinite_slope_is_no_critical_point(dim):
+    """2 x + 1 / (2 sqrt(x + 1)) is zero where 16 x^3 + 16 x^2 = 1 and x < 0: at two points beside the edge of the domain."""
+    roots = [r.real for r in np.roots([16.0, 16.0, 0.0, -1.0]) if r.real < 0]
+    line, plane = lambda x: math.sqrt(x[0] + 1) + x[0] ** 2, lambda x: math.sqrt(x[0] + 1) + x[0] ** 2 + x[1] ** 2
+    problem = gd.Problem([line, plane][dim - 1], dim=dim, bounds=(-3, 3))
+    found = gd.find_critical_points(problem)
+    np.testing.assert_allclose(np.sort(found.x[:, 0]), np.sort(roots), atol=1e-12)

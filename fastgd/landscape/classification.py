@@ -17,6 +17,7 @@ from fastgd.landscape.curvature import (
     checked_method,
     extreme_eigenvalues,
     few_gradients,
+    few_values,
     hessians,
     length_scale,
 )
@@ -34,6 +35,9 @@ _RESOLUTION = 1e-8
 _NEAR = 1e-3
 _CRITICAL = 1e-2
 _ASIDE = 0.1
+# So many steps aside, but not nearer than this part of the scale, slope and curvature at a pole have fallen to the others
+_STEPS_ASIDE, _LEAST_ASIDE = 100.0, 1e-6
+_SLOPE_LEFT, _CURVATURE_LEFT = 0.25, 0.01
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -58,11 +62,12 @@ class Classification(Summarized):
         negative, whatever else. "degenerate": some are zero and the rest has one sign, so that second derivatives do
         not tell. "flat": slope and curvature, over a tenth of the side of the box and a hundredth of it aside, change
         the value by less than the rounding of 1, or of what they change it by elsewhere (at the other points, and at a
-        typical place of the box) if that is less, as on a plateau. "undefined": the Hessian is not finite, as at a
-        kink. "not critical", whatever the
+        typical place of the box) if that is less, as on a plateau. "undefined": the value, the gradient or the Hessian is
+        not finite, as outside the domain of a logarithm or at a kink. "not critical", whatever the
         eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
         by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
-        `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer.
+        `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
+        point of infinite slope, such as 0 of a square root: there Newton's step is short, and leads nowhere.
     complete : bool
         Whether all eigenvalues were computed.
     """
@@ -139,7 +144,8 @@ class Classification(Summarized):
         -------
         str
             One line per point: number, kind with the index of saddles, position, largest component of the gradient,
-            smallest and largest eigenvalue, and the largest rate at which gradient descent stays there.
+            smallest and largest eigenvalue, and the largest rate at which gradient descent stays there, or a dash
+            where there is no curvature to limit it.
         """
         limit, x = positive_integer(limit, "limit"), self.x.reshape(-1, self.x.shape[-1])
         eigenvalues = self.eigenvalues.reshape(-1, self.eigenvalues.shape[-1])
@@ -147,8 +153,9 @@ class Classification(Summarized):
         columns = ("", "kind", "position", "gradient", "lowest eigenvalue", "highest", "largest lr")
         rows = []
         for k, kind in enumerate(kind_texts(self)[:limit]):
-            numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1], limits[k])
-            rows.append([str(k), kind, position_text(x, k), *(f"{number:.4g}" for number in numbers)])
+            numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1])
+            limit_text = "-" if np.isinf(limits[k]) else f"{limits[k]:.4g}"
+            rows.append([str(k), kind, position_text(x, k), *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
         return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
@@ -241,6 +248,7 @@ def classify(
         kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far, is_flat(problem, flat, gradient, top))
     with np.errstate(invalid="ignore"):
         grad_norm = np.abs(gradient).max(axis=1)
+    kind[~(np.isfinite(few_values(problem, flat)) & np.isfinite(grad_norm))] = "undefined"
     batch = array.shape[:-1]
     return Classification(
         x=array,
@@ -334,7 +342,37 @@ def judged(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # A slope where the curvature is as good as none is rounding, or there is no critical point in its reach
         step = from_basis(vectors, in_basis(vectors, gradient) / np.maximum(np.abs(eigenvalues), limit))
-    return kept, kinds_of(kept, kept, limit, is_far(step, problem, points), is_flat(problem, points, gradient, top))
+    far = is_far(step, problem, points) | is_beside_pole(problem, points, step, gradient, here, source)
+    return kept, kinds_of(kept, kept, limit, far, is_flat(problem, points, gradient, top))
+
+
+def is_beside_pole(
+    problem: Problem,
+    points: NDArray[np.float64],
+    step: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    here: NDArray[np.float64],
+    source: str,
+) -> NDArray[np.bool_]:
+    """Whether the slope becomes infinite next to points, shape (m, n), as that of a square root at 0.
+
+    There Newton's step is as short as the way to the pole, as if a zero of the gradient were near; but slope and
+    curvature, `here` of shape (m, n, n), fall on all sides where they are defined, and beside a zero the slope rises.
+    """
+    scale = length_scale(problem, points)
+    steps = np.nan_to_num(np.abs(step / scale).max(axis=1, keepdims=True))
+    aside = np.clip(_STEPS_ASIDE * steps, _LEAST_ASIDE, 1.0) * np.cos(np.arange(problem.dim)) * scale
+    sides = (points - aside, points + aside)
+    with np.errstate(invalid="ignore", over="ignore"):
+        slope, curvature = np.linalg.norm(gradient, axis=1), np.linalg.norm(here, axis=(1, 2))
+        around = np.array([np.linalg.norm(few_gradients(problem, side), axis=1) for side in sides])
+        known = np.isfinite(around)
+        pole = known.any(axis=0) & np.all(~known | (around < _SLOPE_LEFT * slope), axis=0)
+        asked = np.flatnonzero(pole)
+        if asked.size:
+            curved = np.array([np.linalg.norm(hessians(problem, s[asked], source), axis=(1, 2)) for s in sides])
+            pole[asked] = np.all(~known[:, asked] | ~(curved > _CURVATURE_LEFT * curvature[asked]), axis=0)
+    return pole
 
 
 def is_far(step: NDArray[np.float64], problem: Problem, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from fastgd.landscape.classification import (
     classify,
     judged,
 )
-from fastgd.landscape.curvature import checked_method, hessians, length_scale
+from fastgd.landscape.curvature import checked_method, few_values, hessians, length_scale
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
 from fastgd.memory import check_points
@@ -174,7 +174,7 @@ def find_critical_points(
     Parameters
     ----------
     problem : Problem
-        The function. Points outside its box are left out.
+        The function. Points outside its box are left out, and those whose value or gradient is not finite.
     n_starts : int
         Starts, drawn from the box by a Sobol' sequence.
     x0 : array_like, shape (m, n), optional
@@ -306,6 +306,8 @@ class _Search:
         if self.problem.bounds is not None:
             low, high = self.problem.bounds.T
             good &= np.all((x >= low - 1e-9 * (high - low)) & (x <= high + 1e-9 * (high - low)), axis=1)
+        # A derivative may go on where the function does not, as that of a logarithm does.
+        good[good] = np.isfinite(few_values(self.problem, x[good]))
         source = np.flatnonzero(good)
         _, (kind, index, _) = judged(
             self.problem, x[source], g[source], self.method, self.zero_modes, self.derivatives.rtol

@@ -9,6 +9,7 @@ points, with an error that falls with the fourth power of the step:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,19 +84,39 @@ def length_scale(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.fl
 
 def few_gradients(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the gradients at points of shape (m, n), in plain Python where that takes less than to compile."""
+
+    def gradient(point: list[float]) -> NDArray[np.float64]:
+        row = np.empty(problem.dim)
+        problem.grad(point, row, *problem.data)
+        return row
+
+    return _few(problem, points, gradient, problem.gradient, np.empty(points.shape))
+
+
+def few_values(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values at points of shape (m, n), likewise."""
+    return _few(problem, points, lambda point: problem.fun(point, *problem.data), problem.value, np.empty(len(points)))
+
+
+def _few(
+    problem: Problem,
+    points: NDArray[np.float64],
+    plain: Callable[[list[float]], Any],
+    compiled: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    out: NDArray[np.float64],
+) -> NDArray[np.float64]:
     if len(points) > 4096 or sum(np.size(item) for item in problem.data) > _MOST_DATA:
-        return problem.gradient(points)
-    out = np.empty(points.shape)
-    row = np.empty(problem.dim)
+        return compiled(points)
     started = time.perf_counter()
     for k, point in enumerate(points.tolist()):
         try:
-            problem.grad(point, row, *problem.data)
-            out[k] = row
+            out[k] = plain(point)
         except (ArithmeticError, ValueError):  # compiled code has NaN or inf where plain Python raises
             out[k] = np.nan
+        except TypeError:  # a root of a negative number is complex in plain Python
+            return compiled(points)
         if (time.perf_counter() - started) * len(points) > _PATIENCE * (k + 1):
-            return problem.gradient(points)
+            return compiled(points)
     return out
 
 
