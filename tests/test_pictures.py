@@ -464,6 +464,9 @@ def test_minima_and_passes_bear_the_numbers_of_the_table():
         assert height == found.fun[number]
     _, ax = gd.plot.disconnectivity(found, max_labels=2)
     assert len(ax.texts) == 0
+    assert ax.get_xlabel() == "3 minima, the lowest marked"
+    (dot,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert dot.get_ydata()[0] == found.fun[found.kind == "minimum"].min()
 
 
 @pytest.mark.parametrize("count", [5, 30, 60])
