@@ -353,6 +353,27 @@ def test_a_stack_of_maps():
         gd.plot.basins_stack(maps[:1])
 
 
+def test_several_maps_tell_what_may_be_no_attractor():
+    ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2 + 0 * x[2], dim=3, bounds=(-2, 2), name="ring")
+    bowl = gd.Problem(lambda x: x[0] ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2), name="ring")
+    rule = gd.GradientDescent(lr=0.05)
+    maps = [gd.map_basins(ring, rule, (8, 8), at=[0, 0, z]) for z in (-1, 1)]
+    count = len(maps[0].basins)
+    assert (maps[0].basins.kind == "degenerate").all()  # a circle of minima, which differences of gradients tell
+    note = f"degenerate: {count} attractors, 100.0%"
+    _, ax = gd.plot.basins_stack(maps)
+    assert ax.get_title().splitlines()[1:] == [f"x[2] = -1: {note}", f"x[2] = 1: {note}"]
+    assert gd.plot.basins_stack(maps, title="mine")[1].get_title() == "mine"
+    figure, axes = gd.plot.basins_grid(maps)
+    figure.draw_without_rendering()
+    for panel in axes[0]:
+        (text,) = panel.texts
+        assert text.get_text().splitlines()[-1] == note
+        assert not text.get_window_extent().overlaps(panel.title.get_window_extent())
+    _, axes = gd.plot.basins_grid([gd.map_basins(bowl, rule, (8, 8))])
+    assert [text.get_text().count("\n") for text in axes[0, 0].texts] == [0]
+
+
 def test_more_attractors_than_colours_share_one_in_all_maps():
     problem = gd.problems.rastrigin(dim=2)
     maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.4, top)) for top in (2.4, 1.4)]
