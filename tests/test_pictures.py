@@ -217,6 +217,30 @@ def test_what_diverges_leaves_the_picture_at_the_top(problem):
     assert gd.plot.convergence(slow)[1][0].get_ylim()[1] < 10 * first[0]
 
 
+def test_the_axis_of_steps_ends_where_nothing_has_a_trend():
+    # With the curvature 1, x shrinks by 1 - lr a step: 2 jumps from side to side for ever, and 1 is there at once
+    valley = gd.Problem(lambda x: 0.5 * x[0] ** 2, dim=1, bounds=(-2, 2))
+    starts = np.linspace(0.5, 1.5, 12)[:, None]
+    runs = gd.minimize(valley, starts, gd.GradientDescent(lr=[[1.0], [0.5], [2.0]]), record=1, max_steps=2000)
+    assert set(runs.nit.max(axis=1).tolist()) >= {1, 2000}
+    steps = int(runs.nit[1].max())
+    assert 15 < steps < 30  # values fall by 4 a step
+    _, axes = gd.plot.convergence(runs)
+    for ax in axes:
+        assert steps <= ax.get_xlim()[1] <= 3 * steps
+        assert ax.get_xlabel() == "step (no trend from there to 2,000)"
+    halving = axes[1].lines[0]  # the lowest rate comes first; with a point for each step, as in a short run
+    np.testing.assert_allclose(halving.get_ydata()[:10], 0.5 ** np.arange(10), rtol=1e-9)
+    # What still falls, if slowly, is drawn to its end
+    slow = gd.minimize(valley, starts, gd.GradientDescent(lr=[[0.5], [0.001]]), record=1, max_steps=2000)
+    for ax in gd.plot.convergence(slow)[1]:
+        assert ax.get_xlim()[1] == 2000
+        assert ax.get_xlabel() == "step"
+    # Of few runs each is a line, whose period here is two steps
+    _, axes = gd.plot.convergence(gd.minimize(valley, starts[:3], gd.GradientDescent(lr=2.0), record=1, max_steps=999))
+    assert axes[0].get_xlim()[1] < 20
+
+
 def test_the_lowest_value_is_that_of_the_minimum_nearby():
     bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 - 7, dim=2)
     runs = gd.minimize(bowl, [[3.0, 1.0]], gd.GradientDescent(lr=0.1), record=1, max_steps=10)
