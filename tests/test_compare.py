@@ -225,6 +225,15 @@ def test_without_a_grid_there_is_only_the_profile(found: gd.Comparison) -> None:
         gd.plot.compare(3)
 
 
+def test_the_axis_of_a_profile_fits_small_shares(found: gd.Comparison) -> None:
+    problem = gd.problems.rastrigin(dim=2)
+    few = gd.compare(problem, problem.grid((30, 30)), [gd.GradientDescent(lr=0.001), gd.GradientDescent(lr=0.002)])
+    # Four of the 900 starts lie in the basin of the global minimum, around which the 121 basins are symmetric
+    assert few.profile([1e6]).max() == pytest.approx(4 / 900)
+    assert gd.plot.compare(few)[1][-1].get_ylim()[1] == pytest.approx(0.0103)
+    assert gd.plot.compare(found)[1][-1].get_ylim()[1] == pytest.approx(1.03)
+
+
 def test_pictures_when_nobody_finds_anything() -> None:
     lost = gd.compare(HIMMELBLAU, HIMMELBLAU.grid((4, 4)), [gd.Adam(lr=1e-6)], max_steps=3)
     assert not lost[0].found.any()

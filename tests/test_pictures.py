@@ -217,6 +217,30 @@ def test_what_diverges_leaves_the_picture_at_the_top(problem):
     assert gd.plot.convergence(slow)[1][0].get_ylim()[1] < 10 * first[0]
 
 
+def test_the_axis_of_steps_ends_where_nothing_has_a_trend():
+    # With the curvature 1, x shrinks by 1 - lr a step: 2 jumps from side to side for ever, and 1 is there at once
+    valley = gd.Problem(lambda x: 0.5 * x[0] ** 2, dim=1, bounds=(-2, 2))
+    starts = np.linspace(0.5, 1.5, 12)[:, None]
+    runs = gd.minimize(valley, starts, gd.GradientDescent(lr=[[1.0], [0.5], [2.0]]), record=1, max_steps=2000)
+    assert set(runs.nit.max(axis=1).tolist()) >= {1, 2000}
+    steps = int(runs.nit[1].max())
+    assert 15 < steps < 30  # values fall by 4 a step
+    _, axes = gd.plot.convergence(runs)
+    for ax in axes:
+        assert steps <= ax.get_xlim()[1] <= 3 * steps
+        assert ax.get_xlabel() == "step (no trend from there to 2,000)"
+    halving = axes[1].lines[0]  # the lowest rate comes first; with a point for each step, as in a short run
+    np.testing.assert_allclose(halving.get_ydata()[:10], 0.5 ** np.arange(10), rtol=1e-9)
+    # What still falls, if slowly, is drawn to its end
+    slow = gd.minimize(valley, starts, gd.GradientDescent(lr=[[0.5], [0.001]]), record=1, max_steps=2000)
+    for ax in gd.plot.convergence(slow)[1]:
+        assert ax.get_xlim()[1] == 2000
+        assert ax.get_xlabel() == "step"
+    # Of few runs each is a line, whose period here is two steps
+    _, axes = gd.plot.convergence(gd.minimize(valley, starts[:3], gd.GradientDescent(lr=2.0), record=1, max_steps=999))
+    assert axes[0].get_xlim()[1] < 20
+
+
 def test_the_lowest_value_is_that_of_the_minimum_nearby():
     bowl = gd.Problem(lambda x: (x[0] - 1) ** 2 + x[1] ** 2 - 7, dim=2)
     runs = gd.minimize(bowl, [[3.0, 1.0]], gd.GradientDescent(lr=0.1), record=1, max_steps=10)
@@ -353,6 +377,27 @@ def test_a_stack_of_maps():
         gd.plot.basins_stack(maps[:1])
 
 
+def test_several_maps_tell_what_may_be_no_attractor():
+    ring = gd.Problem(lambda x: (x[0] ** 2 + x[1] ** 2 - 1) ** 2 + 0 * x[2], dim=3, bounds=(-2, 2), name="ring")
+    bowl = gd.Problem(lambda x: x[0] ** 2 + x[1] ** 2, dim=2, bounds=(-2, 2), name="ring")
+    rule = gd.GradientDescent(lr=0.05)
+    maps = [gd.map_basins(ring, rule, (8, 8), at=[0, 0, z]) for z in (-1, 1)]
+    count = len(maps[0].basins)
+    assert (maps[0].basins.kind == "degenerate").all()  # a circle of minima, which differences of gradients tell
+    note = f"degenerate: {count} attractors, 100.0%"
+    _, ax = gd.plot.basins_stack(maps)
+    assert ax.get_title().splitlines()[1:] == [f"x[2] = -1: {note}", f"x[2] = 1: {note}"]
+    assert gd.plot.basins_stack(maps, title="mine")[1].get_title() == "mine"
+    figure, axes = gd.plot.basins_grid(maps)
+    figure.draw_without_rendering()
+    for panel in axes[0]:
+        (text,) = panel.texts
+        assert text.get_text().splitlines()[-1] == note
+        assert not text.get_window_extent().overlaps(panel.title.get_window_extent())
+    _, axes = gd.plot.basins_grid([gd.map_basins(bowl, rule, (8, 8))])
+    assert [text.get_text().count("\n") for text in axes[0, 0].texts] == [0]
+
+
 def test_more_attractors_than_colours_share_one_in_all_maps():
     problem = gd.problems.rastrigin(dim=2)
     maps = [gd.map_basins(problem, gd.GradientDescent(lr=0.001), (48, 48), bounds=(-2.4, top)) for top in (2.4, 1.4)]
@@ -464,6 +509,9 @@ def test_minima_and_passes_bear_the_numbers_of_the_table():
         assert height == found.fun[number]
     _, ax = gd.plot.disconnectivity(found, max_labels=2)
     assert len(ax.texts) == 0
+    assert ax.get_xlabel() == "3 minima, the lowest marked"
+    (dot,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert dot.get_ydata()[0] == found.fun[found.kind == "minimum"].min()
 
 
 @pytest.mark.parametrize("count", [5, 30, 60])

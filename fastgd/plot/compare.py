@@ -39,9 +39,9 @@ def compare(
     Without a reference each map has its own colours.
 
     The profile shows for each optimizer the share of runs that it brings to the global minimum with at most so many
-    times the evaluations (values and gradients) of the best optimizer for that start; the reference takes no part.  See
-    `Comparison.profile`.  Its lines differ by their dashes; below maps, where colours are attractors, they are black
-    and grey.
+    times the evaluations (values and gradients) of the best optimizer for that start; the reference takes no part. See
+    `Comparison.profile`. Its axis ends at 100 %, or where all shares are small at the next round number; its lines
+    differ by their dashes; below maps, where colours are attractors, they are black and grey.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None, co
         )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_xlim(1.0, right)
-    ax.set_ylim(0.0, 1.03)
+    ax.set_ylim(0.0, 0.0103 * style.end_of_shares(100.0 * float(shares.max(initial=0.0))))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlabel("evaluations, in multiples of the best optimizer's for the same start")

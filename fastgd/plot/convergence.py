@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ _MOST_POINTS = 400
 _MOST_RUNS = 20_000
 _RESOLVED = 2000
 _FLOOR = 1e-16
+_SQUEEZED = 10  # times the steps with a trend, from where on these are too narrow to be read
+_VISIBLE = 0.1  # decades
 _DASHES = ("-", "--", "-.", ":")
 _REACHED = 1e-10  # of the spread of all values, or of the value where they are all equal
 
@@ -49,7 +51,9 @@ def convergence(
 
     The line is the median; the bands hold 50 % and 90 % of the runs, with more than four lines 50 % alone. A run that
     has ended keeps its last value, so that no band is of the slow ones alone. Up to ten runs of each result are drawn
-    one by one, a line each. What grows more than ten thousand times leaves the picture at the top.
+    one by one, a line each. What grows more than ten thousand times leaves the picture at the top. Where no line or
+    band has a trend in more than nine tenths of the steps, as where most runs are soon at rest and others go around a
+    minimum up to the step limit, the axis ends earlier and says so.
 
     Of one result alone whose hyperparameters, batch size or noise differ from run to run, each value has a colour and
     bands of its own, up to eight values; with more, or of several results, the title says that they are drawn together.
@@ -103,18 +107,21 @@ def convergence(
     apart = len(series) > len(named)
     each = count // len(series) if apart else count
     many = len(series) > _MOST_WIDE
+    whole = last_step(series)
+    curves = _curves(series, best, each)
+    while (level := max(curve.level for curve in curves.values())) < last_step(series) / _SQUEEZED:
+        series = split(named, 2 * level)
+        curves = _curves(series, best, each)
     first = np.zeros(2)
-    for k, (name, (steps, value, norm)) in enumerate(series.items()):
-        colour = style.PALETTE[k % len(style.PALETTE)]
-        with np.errstate(invalid="ignore"):
-            above = np.maximum(value - best, _FLOOR)
-        for m, (ax, numbers) in enumerate(zip(axes, (above, np.maximum(norm, _FLOOR)), strict=True)):
-            first[m] = np.fmax(first[m], np.fmax.reduce(numbers[:, 0]))
+    for k, (name, curve) in enumerate(curves.items()):
+        colour, steps = style.PALETTE[k % len(style.PALETTE)], curve.steps
+        first = np.fmax(first, curve.first)
+        for ax, rows in zip(axes, curve.rows, strict=True):
             if each <= _FEW:
-                lines = ax.plot(steps, numbers.T, color=colour, linewidth=1.2, alpha=0.8)
+                lines = ax.plot(steps, rows.T, color=colour, linewidth=1.2, alpha=0.8)
                 lines[0].set_label(name)
                 continue
-            low, quarter, middle, three_quarters, high = np.nanquantile(numbers, _QUANTILES, axis=0)
+            low, quarter, middle, three_quarters, high = rows
             if not many:
                 ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
             ax.fill_between(steps, quarter, three_quarters, color=colour, alpha=0.3, linewidth=0)
@@ -123,7 +130,7 @@ def convergence(
     for ax, label, start in zip(axes, ("value above the lowest", "largest gradient component"), first, strict=True):
         ax.set_yscale("log")
         style.cut_high(ax, float(start))
-        ax.set_xlabel("step")
+        ax.set_xlabel("step" if last_step(series) == whole else f"step (no trend from there to {whole:,})")
         ax.set_ylabel(label)
         ax.margins(x=0)
         style.grid_lines(ax)
@@ -145,27 +152,87 @@ def convergence(
     return figure, axes
 
 
-def split(named: dict[str, Any]) -> dict[str, tuple[NDArray[np.int64], Array, Array]]:
-    """Return what to draw by name: each result, or of one alone each value of what differs from run to run."""
+class Curves(NamedTuple):
+    """What is drawn in one colour: runs or quantiles of shape (m, k) of the value and of the gradient norm.
+
+    `first` has the largest of both at the first step, and after the step `level` nothing has a trend any more.
+    """
+
+    steps: NDArray[np.int64]
+    rows: tuple[Array, Array]
+    first: Array
+    level: int
+
+
+def _curves(series: dict[str, tuple[NDArray[np.int64], Array, Array]], best: float, each: int) -> dict[str, Curves]:
+    curves = {}
+    for name, (steps, value, norm) in series.items():
+        with np.errstate(invalid="ignore"):
+            both = np.maximum(value - best, _FLOOR), np.maximum(norm, _FLOOR)
+        first = np.array([np.fmax.reduce(numbers[:, 0]) for numbers in both])
+        value_rows, norm_rows = both if each <= _FEW else (np.nanquantile(n, _QUANTILES, axis=0) for n in both)
+        level = steps[max(level_from(rows) for rows in (value_rows, norm_rows))]
+        curves[name] = Curves(steps, (value_rows, norm_rows), first, int(level))
+    return curves
+
+
+def level_from(rows: Array) -> int:
+    """Return from which column on lines, shape (m, k), have no trend on a logarithmic axis; at the latest the last.
+
+    A line has none where the mean of its third quarter is that of its fourth, to a tenth of a decade or to half the
+    standard deviation in both, and from there on where it does not leave what it covers in these two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgd.plot.convergence import level_from
+    >>> steps = np.arange(400.0)
+    >>> level_from(np.array([10 ** -np.minimum(steps, 15.0)])), level_from(np.array([10 ** (-steps / 100)]))
+    (15, 399)
+    """
+    with np.errstate(invalid="ignore"):
+        logs = np.log10(np.clip(rows, _FLOOR, 1.0 / np.finfo(float).tiny))
+    count, latest = logs.shape[1], 0
+    for line in logs[np.isfinite(logs).all(axis=1)]:
+        end = line[count // 2 :]
+        drift = abs(np.mean(end[: end.size // 2 + 1]) - np.mean(end[end.size // 2 :]))
+        if drift > max(_VISIBLE, 0.5 * float(np.std(end))):
+            return count - 1
+        outside = np.flatnonzero((line < end.min() - _VISIBLE) | (line > end.max() + _VISIBLE))
+        latest = max(latest, int(outside[-1]) + 1 if outside.size else 0)
+    return max(1, latest) if count > 1 else 0
+
+
+def last_step(series: dict[str, tuple[NDArray[np.int64], Array, Array]]) -> int:
+    return max(int(steps[-1]) for steps, _, _ in series.values())
+
+
+def split(named: dict[str, Any], last: int | None = None) -> dict[str, tuple[NDArray[np.int64], Array, Array]]:
+    """Return what to draw by name: each result, or of one alone each value of what differs from run to run.
+
+    Up to the step `last`, or up to the end.
+    """
     ((name, result), *more) = named.items()
     parts = [] if more else groups(result, _MOST_GROUPS)
     if parts:
-        return {part.label: along(result, name, part.runs) for part in parts}
-    return {name: along(result, name) for name, result in named.items()}
+        return {part.label: along(result, name, part.runs, last) for part in parts}
+    return {name: along(result, name, last=last) for name, result in named.items()}
 
 
 def along(
-    result: Any, name: str, runs: NDArray[np.intp] | None = None
+    result: Any, name: str, runs: NDArray[np.intp] | None = None, last: int | None = None
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Return steps of shape (k,), and values and gradient norms of shape (runs, k), ended runs with their last.
 
-    Of all runs, or of those given, at most so many as can be told apart are taken.
+    Of all runs, or of those given, at most so many as can be told apart are taken; of the steps those up to `last`.
     """
     traces = style.traces(result, name)
     if result.problem is None:
         raise ValueError(f"runs must know their problem for values along the way; {name} does not")
     some = style.evenly(np.arange(len(traces)) if runs is None else runs, _MOST_RUNS)
-    at = np.unique(np.linspace(0, traces.shape[1] - 1, min(traces.shape[1], _MOST_POINTS)).astype(int))
+    stride = int(result.record or 1)
+    count = traces.shape[1] if last is None else min(traces.shape[1], 1 + -(-last // stride))
+    at = np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(int))
     points = traces[np.ix_(some, at)]
     problem = result.problem
     there = np.isfinite(points).all(axis=-1)
@@ -175,7 +242,7 @@ def along(
     for numbers, last in ((value, result.fun), (norm, result.grad_norm)):
         ended = np.broadcast_to(last.reshape(-1)[some, None], there.shape)
         numbers[~there] = ended[~there]
-    return at * int(result.record or 1), value, norm
+    return at * stride, value, norm
 
 
 def lowest_value(problem: Any, points: Array) -> float:

@@ -44,7 +44,7 @@ def disconnectivity(
         By default the name of the problem.
     max_labels : int
         Up to so many minima are numbered, and the passes marked and numbered too, as in the table of `points`; where
-        there is no room for a number, it is left out.
+        there is no room for a number, it is left out. Of more, the lowest alone is marked.
 
     Returns
     -------
@@ -130,12 +130,14 @@ def disconnectivity(
             )  # fmt: skip
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     else:
+        # Dots at all would hide how deep the lines go
         ax.plot(across[best], tree.fun[best], "o", color=style.PALETTE[0], markersize=5)
-    ax.set_xlim(-0.6, count - 0.4)
+    beside = max(0.6, 0.02 * count)  # of many too, room between the first and the axis
+    ax.set_xlim(-beside, count - 1 + beside)
     ax.set_ylim(float(tree.fun.min()) - 0.1 * span, top + 0.06 * span)
     ax.set_xticks([])
     ax.set_ylabel("value")
-    ax.set_xlabel(f"{count:,} minima" if count > 1 else "one minimum")
+    ax.set_xlabel(("one minimum" if count == 1 else f"{count:,} minima") + ("" if labelled else ", the lowest marked"))
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     ax.set_title(name if title is None else title)

@@ -34,6 +34,7 @@ _MOST_IN_LEGEND = 12
 _DARKEST = 0.3  # of the shades: less than in a map alone, as a slow rule is not to hide its colours
 _LEAST_RANGE = 2.0  # of the steps that the shades go over
 _TITLE_WIDTH = 42  # characters above a panel
+_NOTE_HEIGHT = 13  # points that a line of small letters below a title takes
 _GREYS = [tuple(grey) for grey in style.shades(np.full((1, 3), 0.5), 5, darkest=_DARKEST)[0]]
 
 
@@ -51,7 +52,8 @@ def basins_grid(
     Shades go from light to dark with the steps, on a logarithmic scale of its own for each map: the line below its
     name tells the 2 % and the 98 % quantile of its steps, where the scale begins and ends; one that spans less than a
     factor of two uses a part of the shades. So the basins of a slow rule are as easy to tell apart as those of a fast
-    one. Colours are chosen as in `basins`, by the shares in all maps together.
+    one. Below stands how many attractors may be none or pieces of one, as `Basins.notes` says. Colours are chosen as in
+    `basins`, by the shares in all maps together.
 
     Parameters
     ----------
@@ -116,10 +118,12 @@ def basins_grid(
         spread = max(1.0, (_LEAST_RANGE * low / high) ** 0.5)
         draw_map(listed[k], ax, colouring.of(groups[k]), low / spread, high * spread, _DARKEST)
         shaded = colouring.limits is None and bool((listed[k].labels >= 0).any())
-        ax.set_title(style.wrapped(names[k], _TITLE_WIDTH), fontsize="medium", pad=17 if shaded else None)
-        if shaded:
+        notes = ([_steps_text(low, high)] if shaded else []) + listed[k].basins.notes(reasons=False)
+        pad = 4 + _NOTE_HEIGHT * len(notes) if notes else None
+        ax.set_title(style.wrapped(names[k], _TITLE_WIDTH), fontsize="medium", pad=pad)
+        if notes:
             ax.annotate(
-                _steps_text(low, high), (0.5, 1.0), (0, 4), xycoords="axes fraction", textcoords="offset points",
+                "\n".join(notes), (0.5, 1.0), (0, 4), xycoords="axes fraction", textcoords="offset points",
                 ha="center", va="bottom", fontsize="small", color="0.25",
             )  # fmt: skip
         ax.label_outer()
@@ -172,7 +176,8 @@ def basins_stack(
     color_by : {"auto", "basin", "value"}
         What colours tell, see `basins`. Where all values are equal, the attractor with "value" too.
     title : str, optional
-        By default the problem and the optimizer.
+        By default the problem and the optimizer, and how many attractors of which map may be none or pieces of one,
+        as `Basins.notes` says.
 
     Returns
     -------
@@ -235,7 +240,8 @@ def basins_stack(
         figure.colorbar(mappable, ax=ax, label=VALUE_LABEL, extend=extend, shrink=0.6, pad=0.12)
     _legend(figure, listed, colouring, places, values, f"{_steps_text(low, high)},\nlight to dark")
     text = f"{first.problem.name}, {style.optimizer_text(first.optimizer)}"
-    ax.set_title(style.wrapped(text, 70) if title is None else title)
+    notes = [f"x[{along}] = {map.at[along]:.3g}: {note}" for map in listed for note in map.basins.notes(reasons=False)]
+    ax.set_title("\n".join([style.wrapped(text, 70), *notes]) if title is None else title)
     target.save(figure)
     return figure, ax
 

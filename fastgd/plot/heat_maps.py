@@ -20,16 +20,27 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 PANELS = ("lowest", "entropy", "steps", "diverged", "unsettled")
+_SHARE = "starts (%)"
 _COLOURS = "cividis"  # of the same order in lightness to every eye, and in print
 
 
 class Panel(NamedTuple):
-    """What one heat map shows: its title, its unit, its numbers, and the end of their scale where it is fixed."""
+    """What one heat map shows: its title, its unit, and its numbers."""
 
     title: str
     unit: str
     values: Array
-    most: float | None = None
+
+    @property
+    def end(self) -> float:
+        """The upper end of the scale: of shares a round one."""
+        largest = float(np.nanmax(self.values, initial=0.0))
+        return style.end_of_shares(largest) if self.unit == _SHARE else largest or 1.0
+
+    @property
+    def label(self) -> str:
+        """The text along the scale, which says where shares are told by colours of less than the whole."""
+        return f"{self.unit}, scale up to {self.end:g} %" if self.unit == _SHARE and self.end < 100 else self.unit
 
 
 class Stable(NamedTuple):
@@ -58,10 +69,10 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
         if not 0 <= name < count:
             raise ValueError(f"show: attractors are numbered from 0 to {count - 1}, got {name}")
         place = place_text(found.basins.x[int(name)], found.basins.x)
-        return Panel(f"at {name}: {place}", "starts (%)", 100.0 * found.fractions[..., name], 100.0)
+        return Panel(f"at {name}: {place}", _SHARE, 100.0 * found.fractions[..., name])
     if name == "lowest":
         share = found.fractions[..., lowest_attractors(found)].sum(axis=-1)
-        return Panel("lowest value reached", "starts (%)", 100.0 * share, 100.0)
+        return Panel("lowest value reached", _SHARE, 100.0 * share)
     if name == "entropy":
         return Panel("entropy of the outcome", "nats", found.entropy)
     if name == "steps":
@@ -70,9 +81,9 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
             steps = np.where(found.fractions > 0, found.fractions * found.mean_nit, 0.0).sum(axis=-1) / share
         return Panel("mean steps", "steps", steps)
     if name == "diverged":
-        return Panel("diverged", "starts (%)", 100.0 * found.diverged, 100.0)
+        return Panel("diverged", _SHARE, 100.0 * found.diverged)
     if name == "unsettled":
-        return Panel("not settled", "starts (%)", 100.0 * found.unsettled, 100.0)
+        return Panel("not settled", _SHARE, 100.0 * found.unsettled)
     raise ValueError(f"show must name some of {', '.join(PANELS)}, or numbers of attractors, got {name!r}")
 
 
@@ -110,11 +121,10 @@ def _draw(figure: Figure, ax: Any, panel: Panel, sides: list[Side]) -> None:
     if log:
         norm: Any = LogNorm(max(shown.min(), 1.0), shown.max())
     else:
-        top = panel.most if panel.most is not None else float(shown.max()) if shown.count() else 1.0
-        norm = Normalize(0.0, top or 1.0)
+        norm = Normalize(0.0, panel.end)
     ax.set_facecolor(style.UNSETTLED_COLOUR)
     mesh = ax.pcolormesh(x.edges, y.edges, shown, cmap=_COLOURS, norm=norm, rasterized=True)
-    bar = figure.colorbar(mesh, ax=ax, label=panel.unit)
+    bar = figure.colorbar(mesh, ax=ax, label=panel.label)
     if log:
         style.plain_log_ticks(bar.ax.yaxis)
     for side, along in ((x, "x"), (y, "y")):

@@ -273,4 +273,4 @@ def _grows(line: NDArray[np.float64], box: NDArray[np.float64]) -> bool:
     middle, half = box.mean(axis=1), 0.5 * (box[:, 1] - box[:, 0])
     off = np.abs((line - middle) / half).max(axis=1)
     farthest = [float(third.max()) for third in np.array_split(off, 3) if third.size]
-    return off[-1] > 1.0 and all(before < after for before, after in itertools.pairwise(farthest))
+    return bool(off[-1] > 1.0) and all(before < after for before, after in itertools.pairwise(farthest))

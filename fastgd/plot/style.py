@@ -104,6 +104,19 @@ def cut_high(ax: Axes, first: float) -> None:
         ax.set_ylim(low, _HIGHEST * first)
 
 
+def end_of_shares(largest: float) -> float:
+    """Return where an axis of shares in percent ends: at all of it, or where all are small at the next round one.
+
+    Examples
+    --------
+    >>> from fastgd.plot.style import end_of_shares
+    >>> end_of_shares(71.0), end_of_shares(17.3), end_of_shares(0.2)
+    (100.0, 20.0, 1.0)
+    """
+    ends = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0)
+    return next((end for end in ends if largest <= end), 100.0)
+
+
 def tick_text(value: float) -> str:
     """Return a positive number as it stands beside a logarithmic axis.
 

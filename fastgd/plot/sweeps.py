@@ -65,7 +65,8 @@ def sweep(
         Over two hyperparameters, what to show. "lowest": the share of starts that come to the lowest value found;
         "entropy": the entropy of the outcome, 0 where all starts lead to the same; "steps": the mean steps of the
         starts that settled; "diverged" and "unsettled": their shares; a number k: the share of attractor k. By default
-        the lowest, the entropy, the steps and the diverged; the last not on a new figure where none diverged.
+        the lowest, the entropy, the steps and the diverged; the last not on a new figure where none diverged. Scales
+        of shares end at the next round number above the largest, and say so where that is below 100 %.
     title : str, optional
         By default the problem and the optimizer.
 
@@ -153,7 +154,7 @@ def _draw_lines(found: BasinSweep, axes: Any) -> tuple[Figure, NDArray[Any]]:
     interval = (_draw_points if side.values.size == 1 else _draw_curves)(axes, side, all_series)
     axes[0].set_ylabel("share of starts (%)")
     # The many small ones together would press each of them flat
-    top = _end_of_shares(max((each.largest for each in all_series if not each.pooled), default=0.0))
+    top = style.end_of_shares(max((each.largest for each in all_series if not each.pooled), default=0.0))
     axes[0].set_ylim(-0.02 * top, 1.02 * top)
     axes[1].set_ylabel("mean steps")
     axes[1].set_yscale("log")
@@ -249,16 +250,3 @@ def _mark_limits(
         text = f"largest rate that\nstays at each:\n{formula}"
         where: dict[str, Any] = {"loc": "outside right lower"} if new else _BESIDE
         (figure if new else axes[1]).legend([dotted], [text], frameon=False, **where)
-
-
-def _end_of_shares(largest: float) -> float:
-    """Return the upper end of an axis of shares in percent: all of it, or where all are small the next round one.
-
-    Examples
-    --------
-    >>> from fastgd.plot.sweeps import _end_of_shares
-    >>> _end_of_shares(71.0), _end_of_shares(17.3), _end_of_shares(0.2)
-    (100.0, 20.0, 1.0)
-    """
-    ends = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0)
-    return next((end for end in ends if largest <= end), 100.0)

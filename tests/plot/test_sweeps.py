@@ -55,6 +55,17 @@ def test_heat_maps_show_the_numbers_of_the_sweep(over_two):
     assert texts == [line, "no start settled"]
 
 
+def test_scales_of_shares_fit_them_and_say_so():
+    over = {"lr": [0.0005, 0.001, 0.05], "momentum": [0.0, 0.5]}
+    found = gd.sweep_basins(gd.problems.rastrigin(dim=2), gd.Momentum(lr=0.1), over, n_starts=150)
+    figure, axes = gd.plot.sweep(found, show=["lowest", "unsettled"])
+    largest = 100.0 * found.fractions[..., 0].max()
+    end = axes[0].collections[0].norm.vmax
+    assert 0 < largest <= end < 2.5 * largest + 1.0
+    assert axes[1].collections[0].norm.vmax == 100
+    assert [ax.get_ylabel() for ax in figure.axes[2:]] == [f"starts (%), scale up to {end:g} %", "starts (%)"]
+
+
 def test_which_panels_is_for_the_caller(over_two):
     _, axes = gd.plot.sweep(over_two, show=[1, "unsettled"], title="mine")
     assert axes[0].get_title() == "at 1: (-2.81, 3.13)"
