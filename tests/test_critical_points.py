@@ -312,7 +312,7 @@ def test_points_where_the_function_is_not_defined_are_left_out():
 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_an_infinite_slope_is_no_critical_point(dim):
-    """2 x + 1 / (2 sqrt(x + 1)) is zero where 16 x^3 + 16 x^2 = 1 and x < 0: at two points beside the edge of the domain."""
+    """2 x + 1 / (2 sqrt(x + 1)) is zero where 16 x^3 + 16 x^2 = 1 and x < 0: at two points."""
     roots = [r.real for r in np.roots([16.0, 16.0, 0.0, -1.0]) if r.real < 0]
     line, plane = lambda x: math.sqrt(x[0] + 1) + x[0] ** 2, lambda x: math.sqrt(x[0] + 1) + x[0] ** 2 + x[1] ** 2
     problem = gd.Problem([line, plane][dim - 1], dim=dim, bounds=(-3, 3))

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 UNSETTLED = -1
 DIVERGED = -2
-UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
+UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr"
+DRAWN_ADVICE = (
+    "batches and noise let no run come to rest: go on from its end with all samples, "
+    "find_basins(minimize(problem, runs.x, optimizer))"
+)
 SINGLE_ADVICE = "float32 gradients are seldom that exact: a larger gtol, such as 1e-3, or float64; else more max_steps"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
 _NO_SLOPE = ": no slope beyond rounding, so runs stay where they start; other starts, or a smaller box"
@@ -74,6 +78,8 @@ class Basins(Summarized):
         In what numbers the runs were made, "float64" or "float32".
     problem : Problem, or None
         What was minimized, if the runs told.
+    drawn : bool
+        Whether runs took batches or noise, with which they seldom come to rest.
     """
 
     x: NDArray[np.float64]
@@ -91,6 +97,7 @@ class Basins(Summarized):
     name: str = field(default="")
     dtype: str = field(default="float64")
     problem: Problem | None = field(default=None)
+    drawn: bool = field(default=False)
 
     @functools.cached_property
     def curvature(self) -> Classification:
@@ -149,6 +156,7 @@ class Basins(Summarized):
         lines += self.doubts()
         if self.unsettled:
             advice = SINGLE_ADVICE if self.dtype == "float32" else UNSETTLED_ADVICE
+            advice = DRAWN_ADVICE if self.drawn else advice
             lines.append(f"not settled: {self.unsettled:.2%} ({advice})")
         if self.diverged:
             lines.append(f"diverged: {self.diverged:.2%} ({DIVERGED_ADVICE})")
@@ -241,6 +249,7 @@ class Basins(Summarized):
         plain["kind"] = None if self.problem is None else self.kind.tolist()
         return plain | {
             "unsettled": self.unsettled, "diverged": self.diverged, "name": self.name, "dtype": self.dtype,
+            "drawn": self.drawn,
         }  # fmt: skip
 
 
