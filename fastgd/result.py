@@ -90,8 +90,17 @@ class Result:
 
     @property
     def messages(self) -> dict[int, str]:
-        """What each status means, for those that occur."""
-        return {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
+        """What each status means, for those that occur; of diverged runs, also how many had nowhere to go from."""
+        said = {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
+        if lost := self._lost_at_start:
+            said[int(Status.DIVERGED)] += f" At {counted(lost, 'start')} the value or the gradient is not finite."
+        return said
+
+    @property
+    def _lost_at_start(self) -> int:
+        """How many runs started where the value or the gradient is not finite."""
+        undefined = ~(np.isfinite(self.fun) & np.isfinite(self.grad_norm))
+        return int(np.count_nonzero((self.status == Status.DIVERGED) & (self.nit == 0) & undefined))
 
     @property
     def best(self) -> tuple[int, ...]:
@@ -151,6 +160,8 @@ class Result:
         lines = [f"{counted(facts['runs'], 'run')}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
+            if code == "diverged" and (lost := self._lost_at_start):
+                lines.append(f"    {lost:,} of them at the start: value or gradient not finite there")
         if not math.isnan(facts["fun_min"]):
             lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
         if not math.isnan(facts["nit_mean"]):
