@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import attribute_of
 from .stopping import MESSAGES, Status
 from .texts import counted
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from .problem import Problem
 
 __all__ = ["Result"]
+
+# What SciPy and scikit-learn call our attributes
+MEANT = {"message": "messages", "jac": "grad_norm", "n_iter_": "nit", "loss": "fun", "value": "fun", "history": "trace"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,11 @@ class Result:
     record: int | None = None
     batch_size: int | np.ndarray | None = None
     noise: float | np.ndarray | None = None
+
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, MEANT)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

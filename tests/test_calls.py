@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import dataclasses
 import inspect
 import math
 import pickle
@@ -314,3 +316,34 @@ def test_what_other_libraries_call_an_optimizer() -> None:
 def test_names_of_the_subpackages(name: str, place: str) -> None:
     with pytest.raises(AttributeError, match=rf"'fastgd' has no attribute '{name}'\. It is fastgd\.{place}$"):
         getattr(gd, name)
+
+
+def test_the_rest_of_a_problem_or_optimizer_by_name_is_given_by_name() -> None:
+    words = ["make takes 1 argument by position, name, and got 2: give others by name."]
+    refused(TypeError, words, lambda: gd.problems.make("rastrigin", 3))
+    refused(TypeError, words, lambda: gd.optimizers.make("adam", 0.1))
+    refused(TypeError, ["rastrigin has no option 'dm'"], lambda: gd.problems.make("rastrigin", dm=3))
+    assert gd.problems.make("rastrigin", dim=3).dim == 3
+
+
+def test_attributes_that_there_are_not_come_with_those_that_there_are() -> None:
+    runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(10), DESCENT)
+    basins = gd.find_basins(runs)
+    for thing, name, hint in (
+        (runs, "message", "'Result' object has no attribute 'message': here it is .messages"),
+        (runs, "jac", "here it is .grad_norm"), (runs, "x_bset", "Did you mean 'x_best'?"),
+        (basins, "minima", "'Basins' object has no attribute 'minima': here it is .x"),
+        (basins, "label", "Did you mean 'labels'?"), (gd.schedules, "cosine", "Did you mean 'Cosine'?"),
+        (gd.schedules, "Step", "Did you mean 'StepDecay'?"), (gd.optimizers, "adam_w", "Did you mean 'AdamW'?"),
+    ):  # fmt: skip
+        refused(AttributeError, [hint], lambda thing=thing, name=name: getattr(thing, name))
+    for thing in (runs, basins):
+        for other in (pickle.loads(pickle.dumps(thing)), copy.copy(thing), copy.deepcopy(thing)):
+            assert np.array_equal(other.x, thing.x)
+        assert not hasattr(thing, "_repr_html_")
+
+
+def test_an_attribute_error_inside_a_property_is_not_hidden() -> None:
+    runs = dataclasses.replace(gd.minimize(HIMMELBLAU, START, DESCENT), status=None)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+        _ = runs.batch_shape

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.boxes import positive_integer
+from fastgd.errors import attribute_of
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ NOTES = {
 }  # fmt: skip
 _NARROW = 0.1
 _KINDS_AT_ONCE = 1_000_000  # attractors times the cube of the dimension: a second of work
+# What other libraries call our attributes
+MEANT = {
+    "minima": "x", "attractors": "x", "centers": "x", "cluster_centers_": "x", "labels_": "labels", "values": "fun",
+    "shares": "fractions", "sizes": "counts", "kinds": "kind",
+}  # fmt: skip
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
 
@@ -98,6 +104,11 @@ class Basins(Summarized):
     dtype: str = field(default="float64")
     problem: Problem | None = field(default=None)
     drawn: bool = field(default=False)
+
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, MEANT)
 
     @functools.cached_property
     def curvature(self) -> Classification:

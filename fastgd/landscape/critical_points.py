@@ -127,7 +127,8 @@ class CriticalPoints(Summarized):
         str
             One line per point: number, kind with index, value, position, starts, and for saddles of index 1 what they
             join and the heights above that; below it whether points may be pieces of a curve, and what part of further
-            starts would find a new point, by Good and Turing's estimate (see `fastgd.measures.unseen`), which is too high for evenly spread starts.
+            starts would find a new point, by Good and Turing's estimate (see `fastgd.measures.unseen`), which is too
+            high for evenly spread starts.
         """
         columns = ("", "kind", "value", "position", "starts", "joins", "barriers")
         rows = [self._row(k) for k in range(min(positive_integer(limit, "limit"), len(self)))]
