@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.optimizers import Method
+from fastgd.optimizers import REGISTRY, Method
 from fastgd.points import described
 from fastgd.problem import Problem
 
@@ -51,7 +51,24 @@ def check_kinds(problem: Any, optimizer: Any, kind: type[Method]) -> None:
     if isinstance(optimizer, type) and issubclass(optimizer, Method):
         raise TypeError(f"optimizer must be an instance: write {optimizer.__name__}(...), not {optimizer.__name__}")
     if not isinstance(optimizer, kind):
-        raise TypeError(f"optimizer must be an optimizer such as fastgd.Adam(lr=0.05), got {described(optimizer)}")
+        such = example_of(optimizer)
+        raise TypeError(f"optimizer must be an optimizer such as {such}, got {described(optimizer)}")
+
+
+def example_of(name: Any) -> str:
+    """How one writes the optimizer of this name, or any where the name is none.
+
+    Examples
+    --------
+    >>> from fastgd.arguments import example_of
+    >>> example_of("Momentum"), example_of(3)
+    ('fastgd.Momentum(...)', 'fastgd.Adam(lr=0.05)')
+    """
+    if not isinstance(name, str):
+        return "fastgd.Adam(lr=0.05)"
+    if kind := {known.lower(): kind for known, kind in REGISTRY.items()}.get(name.lower().replace(" ", "_")):
+        return f"fastgd.{kind.__name__}(...)"
+    return "fastgd.Adam(lr=0.05), or fastgd.SciPy('BFGS') for a method of SciPy's"
 
 
 def check_order(x0: Any, optimizer: Any, call: str) -> None:

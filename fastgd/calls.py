@@ -26,14 +26,14 @@ SHOWN = 5  # names in a sentence
 
 
 def explain_calls(
-    *, passed_on: bool = False, places: Mapping[str, tuple[str, ...]] | None = None
+    *, passed_on: bool = False, own_options: bool = False, places: Mapping[str, tuple[str, ...]] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a decorator: where a call does not fit the function, its TypeError says what to write instead.
 
     A call that fits pays nothing for it: the words are sought after Python has refused the call. A function with
     ``**options`` takes the keyword-only arguments of the one that is decorated with `passed_on`, which is
-    `fastgd.minimize`. `places` are named before those of `unknown_keyword`. How an argument may look that is missing is
-    taken from the example in the docstring.
+    `fastgd.minimize`; with `own_options` it takes any, and looks at them itself. `places` are named before those of
+    `unknown_keyword`. How an argument may look that is missing is taken from the example in the docstring.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def explain_calls(
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = inspect.unwrap(function).__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS) and not own_options
         owner = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
         if passed_on:
             PASSED_ON.extend(own[code.co_argcount :])
@@ -67,7 +67,8 @@ def explain_calls(
                 documented = type(args[0]) if function.__name__ == "__init__" else function
                 parameters, args = parameters[1:], args[1:]
             return misfit(
-                owner, parameters, args, kwargs, PASSED_ON if passes_on else (), {**(places or {}), **PLACES},
+                owner, parameters, args, kwargs, PASSED_ON if passes_on else list(kwargs) if own_options else (),
+                {**(places or {}), **PLACES},
                 shown_arguments(function, owner.rpartition(".")[2], documented),
             )  # fmt: skip
 
@@ -122,7 +123,9 @@ def misfit(
         takes = f"{len(ordered)} argument{'' if len(ordered) == 1 else 's'} by position" if ordered else "no arguments"
         which = f", {listed(ordered)}," if ordered else ""
         others = [f"{p.name}=" for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in kwargs]
+        any_name = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
         by_name = f": give others by name, as in {', '.join(others[:SHOWN])}" if others else ""
+        by_name = ": give others by name" if any_name and not others else by_name
         return f"{owner} takes {takes}{which} and got {len(args)}{by_name}."
     given = dict(zip(ordered, args, strict=False))
     for name, value in given.items():

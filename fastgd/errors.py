@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 
 class DerivationError(ValueError):
@@ -85,6 +85,47 @@ def nearest(name: object, names: Iterable[str]) -> str:
     lowered = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean {lowered[close[0]]!r}?" if close else ""
+
+
+def suggesting(module: str, names: Sequence[str]) -> Callable[[str], NoReturn]:
+    """Make the ``__getattr__`` of a module, whose error names the nearest of its names.
+
+    Examples
+    --------
+    >>> from fastgd.errors import suggesting
+    >>> suggesting("fastgd.schedules", ["Cosine"])("cosine")
+    Traceback (most recent call last):
+    AttributeError: module 'fastgd.schedules' has no attribute 'cosine'. Did you mean 'Cosine'?
+    """
+
+    def missing(name: str) -> NoReturn:
+        hint = "" if name.startswith("_") else nearest(name, names)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}.{hint}")
+
+    return missing
+
+
+def attribute_of(thing: Any, name: str, meant: Mapping[str, str]) -> Any:
+    """What ``__getattr__`` of a class does: raise AttributeError, naming what is `meant`, or else the nearest name.
+
+    Where a property raised AttributeError, it is that error. Only the class is asked, as the thing may be one that is
+    being unpickled and has no attributes yet.
+
+    Examples
+    --------
+    >>> from fastgd.errors import attribute_of
+    >>> attribute_of(1.5, "reel", {})
+    Traceback (most recent call last):
+    AttributeError: 'float' object has no attribute 'reel'. Did you mean 'real'?
+    """
+    kind = type(thing)
+    if hasattr(kind, name):
+        return object.__getattribute__(thing, name)
+    names = {*getattr(kind, "__dataclass_fields__", ()), *dir(kind)}
+    hint = f": here it is .{meant[name]}" if name in meant else ""
+    if not hint and not name.startswith("_"):
+        hint = f".{nearest(name, sorted(each for each in names if not each.startswith('_')))}"
+    raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{hint}")
 
 
 def check_choice(argument: str, value: object, known: Iterable[str], where: str = "") -> None:

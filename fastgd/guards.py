@@ -327,9 +327,10 @@ def check_gradient_of_several(
 def checked_data(data: Any) -> tuple[Any, ...]:
     """Return `data` as a tuple of Python scalars and read-only float64 or int64 arrays, or raise."""
     if not isinstance(data, tuple):
+        number = data.item() if isinstance(data, np.number) else data
         raise TypeError(
             f"data must be a tuple of arrays and numbers, not {described(data)}; "
-            f"for one array write data=(X,)."
+            f"{f'write data=({number!r},)' if isinstance(number, (int, float)) else 'for one array write data=(X,)'}."
         )
     return tuple(checked_item(item, f"data[{k}]") for k, item in enumerate(data))
 

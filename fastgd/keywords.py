@@ -24,7 +24,7 @@ NAMES = {
     "fun": "f func function objective", "grad": "jac gradient fprime jacobian", "dim": "n ndim n_dim dims dimension",
     "bounds": "box domain limits", "data": "args", "minima": "minimum solution x_opt",
     "plane": "axes", "ax": "axes", "shape": "resolution grid_size grid_shape",
-    "n_starts": "nstarts num_starts n_samples num_samples samples n_runs num_runs runs",
+    "n_starts": "nstarts num_starts n_samples num_samples samples n_runs num_runs runs starts",
 }  # fmt: skip
 HYPERPARAMETERS = (
     "lr", "eps", "momentum", "beta1", "beta2", "beta3", "beta", "weight_decay", "clip_norm", "clip_value",
@@ -44,6 +44,14 @@ PLACES = {
 SHORT = 4  # letters; shorter names are near many others, as tol is near rtol
 # Names that mean no argument here but another way: who takes and does not take what hears of it, and what
 EXPLAINED = [
+    (
+        ("method",), {"optimizer"}, set(),
+        "here it is called optimizer, an object: fastgd.Adam(lr=0.05), or fastgd.SciPy('BFGS') for one of SciPy's",
+    ),
+    (
+        ("start", "starts"), {"x0", "n_starts"}, set(),
+        "n_starts=1000 draws so many, and x0=points takes your own",
+    ),
     (
         ("callback",), {"record", "progress"}, set(),
         "record=k keeps every k-th point, and progress=function hears of finished runs",

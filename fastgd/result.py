@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import attribute_of
 from .stopping import MESSAGES, Status
 from .texts import counted
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from .problem import Problem
 
 __all__ = ["Result"]
+
+# What SciPy and scikit-learn call our attributes
+MEANT = {"message": "messages", "jac": "grad_norm", "n_iter_": "nit", "loss": "fun", "value": "fun", "history": "trace"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,11 @@ class Result:
     batch_size: int | np.ndarray | None = None
     noise: float | np.ndarray | None = None
 
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, MEANT)
+
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The shape of the array of runs."""
@@ -90,8 +99,17 @@ class Result:
 
     @property
     def messages(self) -> dict[int, str]:
-        """What each status means, for those that occur."""
-        return {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
+        """What each status means, for those that occur; of diverged runs, also how many had nowhere to go from."""
+        said = {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
+        if lost := self._lost_at_start:
+            said[int(Status.DIVERGED)] += f" At {counted(lost, 'start')} the value or the gradient is not finite."
+        return said
+
+    @property
+    def _lost_at_start(self) -> int:
+        """How many runs started where the value or the gradient is not finite."""
+        undefined = ~(np.isfinite(self.fun) & np.isfinite(self.grad_norm))
+        return int(np.count_nonzero((self.status == Status.DIVERGED) & (self.nit == 0) & undefined))
 
     @property
     def best(self) -> tuple[int, ...]:
@@ -159,6 +177,8 @@ class Result:
         lines = [f"{counted(facts['runs'], 'run')}{name}{how} ({shape}dimension {self.x.shape[-1]})"]
         for code, count in facts["counts"].items():
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
+            if code == "diverged" and (lost := self._lost_at_start):
+                lines.append(f"    {lost:,} of them at the start: value or gradient not finite there")
         if not math.isnan(facts["fun_min"]):
             lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
         if not math.isnan(facts["nit_mean"]):

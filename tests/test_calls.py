@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import dataclasses
 import inspect
 import math
 import pickle
@@ -238,7 +240,7 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, maxsteps=64), ["map_basins has", "Did you mean 'max_steps'?"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, lr=0.1), ["map_basins has", "give lr to the optimizer"]),
         (lambda: gd.map_basins(HIMMELBLAU, DESCENT, x0=START), ["give x0 to fastgd.minimize; the starts of a map are"]),
-        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "called x0"]),
+        (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, starts=9), ["sweep_basins has no", "n_starts=1000 draws"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, nstarts=9), ["sweep_basins has no", "called n_starts"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, n_runs=9), ["sweep_basins has no", "called n_starts"]),
         (lambda: gd.sweep_basins(HIMMELBLAU, DESCENT, RATES, maxiter=9), ["sweep_basins has", "called max_steps"]),
@@ -251,6 +253,12 @@ def test_names_of_other_libraries_elsewhere(call: Any, words: list[str]) -> None
         (lambda: gd.compare(HIMMELBLAU, START, optimizer=DESCENT), ["compare has no", "Did you mean 'optimizers'?"]),
         (lambda: gd.compare(HIMMELBLAU, START, [DESCENT], max_step=9), ["compare has no", "mean 'max_steps'?"]),
         (lambda: gd.find_critical_points(HIMMELBLAU, nstarts=50), ["find_critical_points has", "called n_starts"]),
+        (lambda: gd.minimize(HIMMELBLAU, START, method="BFGS"), ["called optimizer", "or fastgd.SciPy('BFGS') for"]),
+        (lambda: gd.minimize(HIMMELBLAU, START, "BFGS"), ["or fastgd.SciPy('BFGS') for a method of SciPy's, got a"]),
+        (lambda: gd.minimize(HIMMELBLAU, START, "adam"), ["such as fastgd.Adam(...), got a str, 'adam'"]),
+        (lambda: gd.Problem(lambda x, a: a * x[0], dim=1, data=3.0), ["not a float, 3.0; write data=(3.0,)."]),
+        (lambda: gd.Problem(lambda x, a: a * x[0], dim=1, data=np.float64(3)), ["write data=(3.0,)."]),
+        (lambda: gd.find_critical_points(HIMMELBLAU, starts=50), ["'starts': n_starts=1000 draws so many, and x0="]),
         (lambda: gd.find_critical_points(HIMMELBLAU, n_start=50), ["Did you mean 'n_starts'?"]),
         (lambda: gd.find_critical_points(HIMMELBLAU, threads=2), ["no argument 'threads'. It takes problem, n_starts"]),
     ],
@@ -313,3 +321,34 @@ def test_names_of_the_subpackages(name: str, place: str) -> None:
 def test_a_second_number_of_gradient_descent_is_no_weight_decay() -> None:
     with pytest.raises(TypeError, match=r"GradientDescent takes 1 argument by position, lr, and got 2: give others by"):
         gd.GradientDescent(0.1, 0.9)  # type: ignore[misc]
+
+
+def test_the_rest_of_a_problem_or_optimizer_by_name_is_given_by_name() -> None:
+    words = ["make takes 1 argument by position, name, and got 2: give others by name."]
+    refused(TypeError, words, lambda: gd.problems.make("rastrigin", 3))
+    refused(TypeError, words, lambda: gd.optimizers.make("adam", 0.1))
+    refused(TypeError, ["rastrigin has no option 'dm'"], lambda: gd.problems.make("rastrigin", dm=3))
+    assert gd.problems.make("rastrigin", dim=3).dim == 3
+
+
+def test_attributes_that_there_are_not_come_with_those_that_there_are() -> None:
+    runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(10), DESCENT)
+    basins = gd.find_basins(runs)
+    for thing, name, hint in (
+        (runs, "message", "'Result' object has no attribute 'message': here it is .messages"),
+        (runs, "jac", "here it is .grad_norm"), (runs, "x_bset", "Did you mean 'x_best'?"),
+        (basins, "minima", "'Basins' object has no attribute 'minima': here it is .x"),
+        (basins, "label", "Did you mean 'labels'?"), (gd.schedules, "cosine", "Did you mean 'Cosine'?"),
+        (gd.schedules, "Step", "Did you mean 'StepDecay'?"), (gd.optimizers, "adam_w", "Did you mean 'AdamW'?"),
+    ):  # fmt: skip
+        refused(AttributeError, [hint], lambda thing=thing, name=name: getattr(thing, name))
+    for thing in (runs, basins):
+        for other in (pickle.loads(pickle.dumps(thing)), copy.copy(thing), copy.deepcopy(thing)):
+            assert np.array_equal(other.x, thing.x)
+        assert not hasattr(thing, "_repr_html_")
+
+
+def test_an_attribute_error_inside_a_property_is_not_hidden() -> None:
+    runs = dataclasses.replace(gd.minimize(HIMMELBLAU, START, DESCENT), status=None)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+        _ = runs.batch_shape

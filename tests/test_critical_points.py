@@ -312,9 +312,25 @@ def test_points_where_the_function_is_not_defined_are_left_out():
 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_an_infinite_slope_is_no_critical_point(dim):
-    """2 x + 1 / (2 sqrt(x + 1)) is zero where 16 x^3 + 16 x^2 = 1 and x < 0: at two points beside the edge of the domain."""
+    """2 x + 1 / (2 sqrt(x + 1)) is zero where 16 x^3 + 16 x^2 = 1 and x < 0: at two points."""
     roots = [r.real for r in np.roots([16.0, 16.0, 0.0, -1.0]) if r.real < 0]
     line, plane = lambda x: math.sqrt(x[0] + 1) + x[0] ** 2, lambda x: math.sqrt(x[0] + 1) + x[0] ** 2 + x[1] ** 2
     problem = gd.Problem([line, plane][dim - 1], dim=dim, bounds=(-3, 3))
     found = gd.find_critical_points(problem)
     np.testing.assert_allclose(np.sort(found.x[:, 0]), np.sort(roots), atol=1e-12)
+
+
+def test_a_table_that_is_not_complete_says_so():
+    """x⁴ - 16 x² + 5 x has 3 critical points, a sum of six 3⁶; other starts find new ones about as often."""
+    double_wells = gd.problems.styblinski_tang(6)
+    few = gd.find_critical_points(double_wells, 150)
+    line = str(few).splitlines()[-1]
+    assert line.startswith(f"{np.count_nonzero(few.counts == 1)} points were found by one start only: up to ")
+    assert line.endswith(" % of further starts would find a new one; more n_starts")
+    more = gd.find_critical_points(double_wells, 2000, seed=1)
+    share = float(line.split("up to ")[1].split()[0]) / 100
+    error = gd.measures.unseen(np.repeat(np.arange(len(few)), few.counts)).error
+    gap = np.abs(more.x[:, None] - few.x[few.counts > 0]).max(axis=-1).min(axis=1)
+    new = more.counts[gap > 1e-6].sum() / more.n_starts
+    assert share - 0.15 < new < share + 3 * error  # evenly spread starts find more than random ones
+    assert "further starts" not in str(gd.find_critical_points(gd.problems.himmelblau(), 200))

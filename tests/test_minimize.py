@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from typing import Any
@@ -253,3 +254,20 @@ def test_a_problem_with_a_singular_edge_still_counts_in_the_summary() -> None:
     facts = runs.summary()
     assert facts["counts"] == {"converged": 1, "diverged": 1}
     assert facts["fun_min"] == pytest.approx(-0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", [gd.GradientDescent(lr=0.1), gd.LBFGS(), gd.SciPy("BFGS")])
+def test_a_start_without_value_or_gradient_is_named(rule):
+    """The length of a vector has no gradient at 0, and exp(1000²) is no float64."""
+    length = gd.Problem(lambda x: math.sqrt(x[0] ** 2 + x[1] ** 2), dim=2)
+    wall = gd.Problem(lambda x: math.exp(x[0] ** 2), dim=1)
+    for problem, starts in ((length, [[0.0, 0.0], [1.0, 1.0]]), (wall, [[1000.0], [1.0]])):
+        runs = gd.minimize(problem, starts, rule, max_steps=5)
+        assert runs.messages[3].endswith(" At 1 start the value or the gradient is not finite.")
+        assert "\n    1 of them at the start: value or gradient not finite there\n" in str(runs)
+
+
+def test_a_run_that_diverges_later_had_a_start():
+    runs = gd.minimize(gd.Problem(lambda x: x[0] ** 4, dim=1), [[3.0]], gd.GradientDescent(lr=1.0))
+    assert runs.messages[3].endswith("or the value at x is not finite.")
+    assert "at the start" not in str(runs)

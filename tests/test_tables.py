@@ -127,6 +127,25 @@ def test_what_did_not_settle_comes_with_advice():
     assert "not settled: 100.00% (not at rest when they ended: more max_steps," in str(gd.find_basins(runs))
 
 
+@pytest.mark.parametrize("draws", [{"noise": 0.1}, {"noise": [0.1, 0.2]}])
+def test_after_noise_the_advice_is_to_go_on_without(draws):
+    rule = gd.GradientDescent(lr=0.01)
+    runs = gd.minimize(HIMMELBLAU, HIMMELBLAU.sample(2), rule, max_steps=200, **draws)
+    said = str(gd.find_basins(runs))
+    assert "not settled: 100.00% (batches and noise let no run come to rest: go on from its end with all " in said
+    assert "samples, find_basins(minimize(problem, runs.x, optimizer))" in said
+    settled = gd.find_basins(gd.minimize(HIMMELBLAU, runs.x, rule))
+    assert settled.unsettled == 0.0
+    assert not settled.drawn
+
+
+@pytest.mark.parametrize("refine", [0, 2])
+def test_a_map_with_noise_says_so_too(refine):
+    noisy = gd.map_basins(HIMMELBLAU, gd.GradientDescent(lr=0.01), (8, 8), refine=refine, max_steps=20, noise=0.1)
+    assert "batches and noise let no run come to rest" in str(noisy)
+    assert noisy.basins.to_dict()["drawn"]
+
+
 def test_a_comparison_says_what_is_a_mean():
     found = gd.compare(HIMMELBLAU, HIMMELBLAU.sample(20), [gd.Adam(lr=0.05)])
     head = str(found).splitlines()[1]

@@ -10,12 +10,13 @@ is missed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments import PER_RUN
 from fastgd.basins.attractors import find_basins
 from fastgd.result import Result
 
@@ -31,6 +32,7 @@ class Filled:
     tol: Any
     made: NDArray[np.bool_]
     ends: dict[str, NDArray[Any]]
+    drawn: dict[str, Any] = field(default_factory=dict)
 
     def run(self, where: NDArray[np.intp]) -> None:
         """Descend from points of the grid, by flat number, that no descent was made from yet."""
@@ -43,6 +45,7 @@ class Filled:
             if name not in self.ends:
                 self.ends[name] = np.zeros((self.made.size, *values.shape[1:]), values.dtype)
             self.ends[name][new] = values
+        self.drawn = {name: getattr(result, name) for name in PER_RUN}
         self.made[new] = True
 
     def labels(self, problem: Any) -> NDArray[np.int64]:
@@ -84,7 +87,7 @@ def refined_runs(
     whole = {name: grid.ends[name][source] for name in _FIELDS}
     made = grid.made.reshape(shape)
     whole["nit"] = np.where(made, whole["nit"], np.rint(steps)).astype(whole["nit"].dtype)
-    return Result(**whole, problem=problem), made
+    return Result(**whole, problem=problem, **grid.drawn), made
 
 
 def lines(length: int, stride: int) -> NDArray[np.intp]:

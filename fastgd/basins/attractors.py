@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import PER_RUN
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
@@ -169,6 +170,7 @@ def find_basins(
         name=str(getattr(problem, "name", None) or ""),
         dtype=ends.dtype.name,
         problem=problem,
+        drawn=any(getattr(result, name, None) is not None for name in PER_RUN),
     )
 
 

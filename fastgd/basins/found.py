@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.boxes import positive_integer
+from fastgd.errors import attribute_of
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 UNSETTLED = -1
 DIVERGED = -2
-UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr, less noise"
+UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr"
+DRAWN_ADVICE = (
+    "batches and noise let no run come to rest: go on from its end with all samples, "
+    "find_basins(minimize(problem, runs.x, optimizer))"
+)
 SINGLE_ADVICE = "float32 gradients are seldom that exact: a larger gtol, such as 1e-3, or float64; else more max_steps"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
 _NO_SLOPE = ": no slope beyond rounding, so runs stay where they start; other starts, or a smaller box"
@@ -37,6 +42,11 @@ NOTES = {
 }  # fmt: skip
 _NARROW = 0.1
 _KINDS_AT_ONCE = 1_000_000  # attractors times the cube of the dimension: a second of work
+# What other libraries call our attributes
+MEANT = {
+    "minima": "x", "attractors": "x", "centers": "x", "cluster_centers_": "x", "labels_": "labels", "values": "fun",
+    "shares": "fractions", "sizes": "counts", "kinds": "kind",
+}  # fmt: skip
 COLUMNS = ("", "kind", "value", "position", "share", "95 % interval", "mean steps", "known")
 
 
@@ -74,6 +84,8 @@ class Basins(Summarized):
         In what numbers the runs were made, "float64" or "float32".
     problem : Problem, or None
         What was minimized, if the runs told.
+    drawn : bool
+        Whether runs took batches or noise, with which they seldom come to rest.
     """
 
     x: NDArray[np.float64]
@@ -91,6 +103,12 @@ class Basins(Summarized):
     name: str = field(default="")
     dtype: str = field(default="float64")
     problem: Problem | None = field(default=None)
+    drawn: bool = field(default=False)
+
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __getattr__(self, name: str) -> Any:
+            return attribute_of(self, name, MEANT)
 
     @functools.cached_property
     def curvature(self) -> Classification:
@@ -156,6 +174,7 @@ class Basins(Summarized):
         lines += self.doubts()
         if self.unsettled:
             advice = SINGLE_ADVICE if self.dtype == "float32" else UNSETTLED_ADVICE
+            advice = DRAWN_ADVICE if self.drawn else advice
             lines.append(f"not settled: {self.unsettled:.2%} ({advice})")
         if self.diverged:
             lines.append(f"diverged: {self.diverged:.2%} ({DIVERGED_ADVICE})")
@@ -254,6 +273,7 @@ class Basins(Summarized):
         plain["kind"] = None if self.problem is None else self.kind.tolist()
         return plain | {
             "unsettled": self.unsettled, "diverged": self.diverged, "name": self.name, "dtype": self.dtype,
+            "drawn": self.drawn,
         }  # fmt: skip
 
 

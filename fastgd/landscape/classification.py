@@ -35,7 +35,7 @@ _RESOLUTION = 1e-8
 _NEAR = 1e-3
 _CRITICAL = 1e-2
 _ASIDE = 0.1
-# So many steps aside, but not nearer than this part of the scale, slope and curvature at a pole have fallen to the others
+# So many steps aside, but not nearer than this part of the scale, slope and curvature at a pole have fallen to these
 _STEPS_ASIDE, _LEAST_ASIDE = 100.0, 1e-6
 _SLOPE_LEFT, _CURVATURE_LEFT = 0.25, 0.01
 
@@ -62,8 +62,8 @@ class Classification(Summarized):
         negative, whatever else. "degenerate": some are zero and the rest has one sign, so that second derivatives do
         not tell. "flat": slope and curvature, over a tenth of the side of the box and a hundredth of it aside, change
         the value by less than the rounding of 1, or of what they change it by elsewhere (at the other points, and at a
-        typical place of the box) if that is less, as on a plateau. "undefined": the value, the gradient or the Hessian is
-        not finite, as outside the domain of a logarithm or at a kink. "not critical", whatever the
+        typical place of the box) if that is less, as on a plateau. "undefined": the value, the gradient or the Hessian
+        is not finite, as outside the domain of a logarithm or at a kink. "not critical", whatever the
         eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
         by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
         `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
@@ -360,10 +360,10 @@ def is_beside_pole(
     curvature, `here` of shape (m, n, n), fall on all sides where they are defined, and beside a zero the slope rises.
     """
     scale = length_scale(problem, points)
-    steps = np.nan_to_num(np.abs(step / scale).max(axis=1, keepdims=True))
-    aside = np.clip(_STEPS_ASIDE * steps, _LEAST_ASIDE, 1.0) * np.cos(np.arange(problem.dim)) * scale
-    sides = (points - aside, points + aside)
     with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.nan_to_num(np.abs(step / scale).max(axis=1, keepdims=True))
+        aside = np.clip(_STEPS_ASIDE * steps, _LEAST_ASIDE, 1.0) * np.cos(np.arange(problem.dim)) * scale
+        sides = (points - aside, points + aside)
         slope, curvature = np.linalg.norm(gradient, axis=1), np.linalg.norm(here, axis=(1, 2))
         around = np.array([np.linalg.norm(few_gradients(problem, side), axis=1) for side in sides])
         known = np.isfinite(around)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
 from fastgd.basins.clusters import group_points, split_at_gaps
-from fastgd.basins.found import doubt_lines
+from fastgd.basins.found import UNSETTLED, doubt_lines
 from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.landscape.classification import (
@@ -126,14 +126,31 @@ class CriticalPoints(Summarized):
         -------
         str
             One line per point: number, kind with index, value, position, starts, and for saddles of index 1 what they
-            join and the heights above that; below it whether points may be pieces of a curve.
+            join and the heights above that; below it whether points may be pieces of a curve, and what part of further
+            starts would find a new point, by Good and Turing's estimate (see `fastgd.measures.unseen`), which is too
+            high for evenly spread starts.
         """
         columns = ("", "kind", "value", "position", "starts", "joins", "barriers")
         rows = [self._row(k) for k in range(min(positive_integer(limit, "limit"), len(self)))]
         inside = " inside the box" if self.boxed else ""
         head = f"{repr(self)[1:-1]}{inside}, from {counted(self.n_starts, 'start')}"
         table = first_lines(columns, rows, len(self), left=(1, 3, 5, 6), rest="; summary(limit=) shows more")
-        return "\n".join([head, *table, *doubt_lines(self.kind.tolist(), len(self), "find_critical_points")])
+        doubts = doubt_lines(self.kind.tolist(), len(self), "find_critical_points")
+        return "\n".join([head, *table, *doubts, *self._unseen_lines()])
+
+    def _unseen_lines(self) -> list[str]:
+        """Say how far from complete the table is, where starts still found points of their own."""
+        from fastgd.basins.measures import unseen
+
+        once = int(np.count_nonzero(self.counts == 1))
+        if not once:
+            return []
+        found = np.repeat(np.arange(len(self)), self.counts)
+        labels = np.concatenate([found, np.full(self.n_starts - len(found), UNSETTLED)])
+        which = f"{counted(once, 'point')} {'was' if once == 1 else 'were'} found by one start only"
+        # From above: Sobol' points find more than random ones do, and some points are known from saddles alone
+        share = f"{100 * unseen(labels).share:.2g} %"
+        return [f"{which}: up to {share} of further starts would find a new one; more n_starts"]
 
     def _row(self, k: int) -> tuple[str, ...]:
         kind = str(self.kind[k])
@@ -169,7 +186,8 @@ def find_critical_points(
     Each start is led to a zero of the gradient by minimizing :math:`\|\nabla f\|^2 / 2` (Levenberg-Marquardt), which
     does not care about the kind, and polished by Newton's method until rounding. Points that agree are merged. From
     each saddle of index 1 the steepest descent lines on both sides are followed to the minima it joins; a minimum that
-    only these reach is added. That all points were found is certain for no number of starts; compare two seeds.
+    only these reach is added. That all points were found is certain for no number of starts; compare two seeds. The
+    table says how likely the next start is to find a new one.
 
     Parameters
     ----------

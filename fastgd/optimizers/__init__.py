@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastgd.calls import explain_construction
-from fastgd.errors import nearest
+from fastgd.calls import explain_calls, explain_construction
+from fastgd.errors import nearest, suggesting
 from fastgd.keywords import unknown_keyword
 from fastgd.texts import brief
 
@@ -37,6 +37,10 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
+if not TYPE_CHECKING:  # which would take any name then
+    __getattr__ = suggesting(__name__, __all__)
+
+
 def register(kind: M) -> M:
     """Make a method known by its name to `make` and to the command line; a decorator of its class, a dataclass."""
     REGISTRY[kind.name] = brief(explain_construction(kind))
@@ -65,6 +69,7 @@ def names() -> list[str]:
     return sorted(REGISTRY)
 
 
+@explain_calls(own_options=True)
 def make(name: str, **options: Any) -> Any:
     """Make an optimizer by its name.
 

@@ -6,9 +6,10 @@ Each function of this module returns a :class:`fastgd.Problem`; `make` finds one
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from fastgd.errors import nearest
+from fastgd.calls import explain_calls
+from fastgd.errors import nearest, suggesting
 from fastgd.problem import Problem
 
 from .collection import brown_badly_scaled, helical_valley, powell_singular, wood
@@ -78,9 +79,7 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:  # which would take any name then
-
-    def __getattr__(name: str) -> NoReturn:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
+    __getattr__ = suggesting(__name__, __all__)
 
 
 def names() -> list[str]:
@@ -95,6 +94,7 @@ def names() -> list[str]:
     return sorted(CATALOGUE)
 
 
+@explain_calls(own_options=True)
 def make(name: str, **options: Any) -> Problem:
     """Return a problem of the catalogue by its name.
 

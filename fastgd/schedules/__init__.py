@@ -4,7 +4,10 @@ A schedule is a frozen dataclass whose numeric fields may be arrays, one value a
 scalar function of these fields `p`, in their order, and the step t = 0, 1, ...; the kernels compile it.
 """
 
+from typing import TYPE_CHECKING
+
 from fastgd.calls import explain_construction
+from fastgd.errors import suggesting
 from fastgd.texts import brief
 
 from .base import Constant, Schedule
@@ -27,3 +30,7 @@ for _kind in list(globals().values()):
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+if not TYPE_CHECKING:  # which would take any name then
+    __getattr__ = suggesting(__name__, __all__)
