@@ -177,8 +177,8 @@ class _Ends:
 
     def meant(self, points: Array) -> Meant:
         """Return the critical points that ends of shape (m, n) mean."""
-        from fastgd.landscape.classification import RTOL
         from fastgd.landscape.curvature import checked_method, few_gradients, hessians, length_scale
+        from fastgd.landscape.kinds import RTOL
         from fastgd.landscape.stationary import Derivatives, polish
 
         problem = self.problem

@@ -14,15 +14,9 @@ from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import UNSETTLED, doubt_lines
 from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
-from fastgd.landscape.classification import (
-    KINDS,
-    RTOL,
-    Classification,
-    checked_zero_modes,
-    classify,
-    judged,
-)
+from fastgd.landscape.classification import Classification, checked_zero_modes, classify
 from fastgd.landscape.curvature import checked_method, few_values, hessians, length_scale
+from fastgd.landscape.kinds import KINDS, RTOL, judged
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
 from fastgd.memory import check_points

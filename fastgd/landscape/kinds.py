@@ -1,0 +1,180 @@
+"""What the second derivatives say about points: minimum, saddle, maximum, or none of them, and when that is sure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.guards import unremarkable_points
+from fastgd.landscape.curvature import few_gradients, hessians, length_scale
+from fastgd.landscape.stationary import from_basis, in_basis
+
+if TYPE_CHECKING:
+    from fastgd.problem import Problem
+
+KINDS = ("minimum", "saddle", "maximum", "degenerate", "flat", "not critical", "undefined")
+RTOL = {"derived": 1e-10, "differences": 1e-7}
+_RESOLUTION = 1e-8
+_NEAR = 1e-3
+_CRITICAL = 1e-2
+_ASIDE = 0.1
+# So many steps aside, but not nearer than this part of the scale, slope and curvature at a pole have fallen to these
+_STEPS_ASIDE, _LEAST_ASIDE = 100.0, 1e-6
+_SLOPE_LEFT, _CURVATURE_LEFT = 0.25, 0.01
+
+
+def symmetric_eigenvalues(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ascending eigenvalues of matrices of shape (m, n, n); NaN for those that are not finite."""
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    out = np.full(matrices.shape[:2], np.nan)
+    out[finite] = np.linalg.eigvalsh(matrices[finite])
+    return out
+
+
+def eigensystems(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `symmetric_eigenvalues` returns, and the eigenvectors as columns."""
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    values, vectors = np.full(matrices.shape[:2], np.nan), np.full(matrices.shape, np.nan)
+    values[finite], vectors[finite] = np.linalg.eigh(matrices[finite])
+    return values, vectors
+
+
+def without_smallest(eigenvalues: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Leave out of each row the `count` eigenvalues smallest in absolute value, and keep the order."""
+    if count == 0:
+        return eigenvalues
+    kept = np.sort(np.argsort(np.abs(eigenvalues), axis=-1, kind="stable")[..., count:], axis=-1)
+    return np.take_along_axis(eigenvalues, kept, axis=-1)
+
+
+def judged(
+    problem: Problem,
+    points: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    source: str,
+    zero_modes: int,
+    rtol: float,
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]]:
+    """Return all eigenvalues at points of shape (m, n), and kind, index and nullity.
+
+    A point is not quite where the gradient is zero, and is known to about a hundred-millionth of its scale at best.
+    Where the Hessian changes by as much as an eigenvalue over that distance, the eigenvalue may as well be zero: in the
+    middle of a monkey saddle, or along a curve of minima that a descent has nearly reached.
+    """
+    here = hessians(problem, points, source)
+    eigenvalues, vectors = eigensystems(here)
+    scale, top = length_scale(problem, points), largest(eigenvalues)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        way = np.nan_to_num(np.clip(gradient / top, -_NEAR * scale, _NEAR * scale))
+    # The cosines are a direction along which no simple function is symmetric.
+    there = hessians(problem, points - way + np.cos(np.arange(problem.dim)) * _RESOLUTION * scale, source)
+    change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
+    kept = without_smallest(eigenvalues, zero_modes)
+    limit = np.maximum(rtol * largest(kept), change)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # A slope where the curvature is as good as none is rounding, or there is no critical point in its reach
+        step = from_basis(vectors, in_basis(vectors, gradient) / np.maximum(np.abs(eigenvalues), limit))
+    far = is_far(step, problem, points) | is_beside_pole(problem, points, step, gradient, here, source)
+    return kept, kinds_of(kept, kept, limit, far, is_flat(problem, points, gradient, top))
+
+
+def is_beside_pole(
+    problem: Problem,
+    points: NDArray[np.float64],
+    step: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    here: NDArray[np.float64],
+    source: str,
+) -> NDArray[np.bool_]:
+    """Whether the slope becomes infinite next to points, shape (m, n), as that of a square root at 0.
+
+    There Newton's step is as short as the way to the pole, as if a zero of the gradient were near; but slope and
+    curvature, `here` of shape (m, n, n), fall on all sides where they are defined, and beside a zero the slope rises.
+    """
+    scale = length_scale(problem, points)
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.nan_to_num(np.abs(step / scale).max(axis=1, keepdims=True))
+        aside = np.clip(_STEPS_ASIDE * steps, _LEAST_ASIDE, 1.0) * np.cos(np.arange(problem.dim)) * scale
+        sides = (points - aside, points + aside)
+        slope, curvature = np.linalg.norm(gradient, axis=1), np.linalg.norm(here, axis=(1, 2))
+        around = np.array([np.linalg.norm(few_gradients(problem, side), axis=1) for side in sides])
+        known = np.isfinite(around)
+        pole = known.any(axis=0) & np.all(~known | (around < _SLOPE_LEFT * slope), axis=0)
+        asked = np.flatnonzero(pole)
+        if asked.size:
+            curved = np.array([np.linalg.norm(hessians(problem, s[asked], source), axis=(1, 2)) for s in sides])
+            pole[asked] = np.all(~known[:, asked] | ~(curved > _CURVATURE_LEFT * curvature[asked]), axis=0)
+    return pole
+
+
+def is_far(step: NDArray[np.float64], problem: Problem, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether steps, shape (m, n), lead farther than attractors are told apart by; their length has the units of x."""
+    with np.errstate(invalid="ignore"):
+        return np.any(np.abs(step) > _CRITICAL * length_scale(problem, points), axis=1)
+
+
+def is_flat(
+    problem: Problem, points: NDArray[np.float64], gradient: NDArray[np.float64], top: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether slope and curvature around points, shape (m, n), change the value by no more than rounding.
+
+    `top`, shape (m, 1), is the largest absolute eigenvalue. The rounding is that of 1, as the tolerances of `minimize`
+    are made for values of that size, or of the largest change at these points and at a typical place, if less.
+    """
+    scale = length_scale(problem, points)
+    places = np.array(unremarkable_points(problem.dim, problem.bounds, 9, spread=1.0))
+
+    def change(slopes: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.abs(slopes * lengths).max(axis=1)
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        around = change(gradient, scale) + 0.5 * top[:, 0] * scale.max(axis=1) ** 2
+        # Many places have a larger one than any end of a descent, and some are near a pole
+        typical = np.median(np.nan_to_num(change(few_gradients(problem, places), length_scale(problem, places))))
+        size = np.max(around, initial=float(typical), where=np.isfinite(around))
+        rounding = float(np.finfo(np.float64).eps) * min(1.0, size)
+        flat = around <= rounding
+        # Where slope and curvature are zero, as at the minimum of a fourth power, a step aside tells
+        asked = np.flatnonzero(flat)
+        aside = _ASIDE * np.cos(np.arange(problem.dim)) * scale[asked]
+        for beside in (points[asked] - aside, points[asked] + aside):
+            flat[asked] &= change(few_gradients(problem, beside), scale[asked]) <= rounding
+    return flat
+
+
+def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest absolute eigenvalue of each point, shape (m, 1)."""
+    return np.abs(eigenvalues).max(axis=-1, keepdims=True, initial=0.0)
+
+
+def kinds_of(
+    lowest: NDArray[np.float64],
+    eigenvalues: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    far: NDArray[np.bool_],
+    flat: NDArray[np.bool_],
+) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
+    """Return kind, index and nullity, each of shape (m,); up to `limit`, shape (m, 1), eigenvalues count as zero.
+
+    Points that are `far` from a zero of the gradient, shape (m,), are not critical, and others may be `flat`.
+    `lowest` holds all eigenvalues up to the first positive one; `eigenvalues` may leave out a middle.
+    """
+    with np.errstate(invalid="ignore"):
+        index = np.count_nonzero(lowest < -limit, axis=-1)
+        nullity = np.count_nonzero(np.abs(lowest) <= limit, axis=-1)
+        rising = (eigenvalues > limit).any(axis=-1)
+    kind = np.select(
+        [
+            np.isnan(eigenvalues).any(axis=-1),
+            flat,
+            far,
+            (index > 0) & rising,
+            nullity > 0,
+            index > 0,
+        ],
+        ["undefined", "flat", "not critical", "saddle", "degenerate", "maximum"],
+        "minimum",
+    )
+    return kind.astype("<U12"), index.astype(np.int64), nullity.astype(np.int64)
