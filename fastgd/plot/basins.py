@@ -256,7 +256,7 @@ def _mark_attractors(map: BasinMap, ax: Axes, colours: NDArray[np.float64]) -> N
     marks = {kind: marker for kind, marker, _ in KIND_MARKS if kind in _MARKED}
     for k in np.flatnonzero(near):
         # A white ring inside a black one shows on every colour below it.
-        marker = marks.get(_marked_kind(map, k), "o")
+        marker = marks.get(_marked_kind(map, int(k)), "o")
         size = small if marker == "o" else 1.3 * small  # as a cross of the size of a dot has less of its colour
         ax.plot(
             points[k, i], points[k, j], marker, color=colours[k], markeredgecolor="white", markersize=size,

@@ -239,8 +239,8 @@ def along(
     value, norm = np.full(there.shape, np.nan), np.full(there.shape, np.nan)
     value[there] = problem.value(points[there])
     norm[there] = np.abs(problem.gradient(points[there])).max(axis=1)
-    for numbers, last in ((value, result.fun), (norm, result.grad_norm)):
-        ended = np.broadcast_to(last.reshape(-1)[some, None], there.shape)
+    for numbers, final in ((value, result.fun), (norm, result.grad_norm)):
+        ended = np.broadcast_to(final.reshape(-1)[some, None], there.shape)
         numbers[~there] = ended[~there]
     return at * stride, value, norm
 

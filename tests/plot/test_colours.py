@@ -255,7 +255,7 @@ def test_marks_of_very_many_attractors_are_small():
         map = gd.map_basins(gd.problems.rastrigin(dim=2), gd.GradientDescent(lr=0.001), (64, 64), bounds=(-side, side))
         _, ax = gd.plot.basins(map)
         sizes.append(ax.lines[0].get_markersize())
-    assert sizes == [10.0, 7.0, 3.9]
+    assert sizes == [7.0, 4.0, 2.5]
 
 
 def test_titles_say_how_many_attractors_may_be_none():
