@@ -144,6 +144,11 @@ def minimize(
     Interrupted
         On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
 
+    Warns
+    -----
+    RuntimeWarning
+        If every run ended before `average` began.
+
     Examples
     --------
     >>> import numpy as np
