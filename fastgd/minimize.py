@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from .arguments import PER_RUN, check_kinds, check_order
 from .averaging import Average
-from .calls import explain_calls
+from .calls import explain_calls, levels_to_caller
 from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
 from .errors import Interrupted
@@ -22,6 +23,7 @@ from .optimizers import Method
 from .problem import Problem
 from .result import Result
 from .stopping import StopTests
+from .texts import counted
 
 __all__ = ["minimize"]
 
@@ -101,7 +103,7 @@ def minimize(
         have to fit into memory.
     average : Average, optional
         Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``. It has to start by
-        step `max_steps`.
+        step `max_steps`; a warning says so where all runs ended before it did.
     batch_size : int or array_like of int, optional
         For a `FiniteSum`: each step takes the mean gradient over so many samples instead of all of them.  An array
         takes part in the batch shape.
@@ -141,6 +143,11 @@ def minimize(
         A ValueError: the GPU was asked for and cannot be used, or the problem's functions raise exceptions there.
     Interrupted
         On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
+
+    Warns
+    -----
+    RuntimeWarning
+        If every run ended before `average` began.
 
     Examples
     --------
@@ -239,10 +246,23 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
     trace = trimmed_trace(plan, arrays)
     result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan))
     if plan.average is not None:
+        warn_of_no_average(plan.average, nit[status >= 0])
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))
     if plan.search is not None:  # each evaluation is one of both
         result = dataclasses.replace(result, nfev=shaped(arrays.nfev), njev=shaped(arrays.nfev.copy()))
     return result
+
+
+def warn_of_no_average(average: Average, nit: np.ndarray) -> None:
+    """Warn where every run ended before the average began, so that it is of none of them."""
+    longest = int(nit.max(initial=0))
+    if nit.size and longest < average.start:
+        warnings.warn(
+            f"x_avg is x: the average starts at step {average.start:,}, and the longest run ended after "
+            f"{counted(longest, 'step')}; an earlier start, or gtol=None for runs of max_steps",
+            RuntimeWarning,
+            stacklevel=levels_to_caller(),
+        )
 
 
 def wrapped_on_gpu(plan: Plan, arrays: Arrays, origin: Any) -> Result:

@@ -1,6 +1,7 @@
 """Averages of the iterates against the means of recorded traces, and gradient clips against plain NumPy."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -173,3 +174,17 @@ def test_the_norm_of_a_large_gradient_does_not_overflow():
 def test_a_trace_larger_than_memory_is_refused():
     with pytest.raises(ValueError, match="record=1, 1,000,001 points of 1,000,000 runs, would take"):
         gd.minimize(PROBLEM, np.zeros((1_000_000, 2)), gd.Adam(lr=0.05), record=1, max_steps=1_000_000)
+
+
+def test_an_average_that_began_in_no_run_is_told_of():
+    """On x² a rate of 0.25 halves the point: the slope 2 x falls to 1e-6 after ⌈log2(2e6)⌉ = 21 steps."""
+    square = gd.Problem(lambda x: x[0] ** 2, dim=1)
+    rule = gd.GradientDescent(lr=0.25)
+    said = "x_avg is x: the average starts at step 5,000, and the longest run ended after 21 steps"
+    with pytest.warns(RuntimeWarning, match=said) as caught:
+        runs = gd.minimize(square, [[1.0], [0.5]], rule, average=gd.SWA(start=5000))
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(runs.x_avg, runs.x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gd.minimize(square, [[1.0], [0.5]], rule, average=gd.SWA(start=21))

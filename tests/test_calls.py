@@ -352,3 +352,12 @@ def test_an_attribute_error_inside_a_property_is_not_hidden() -> None:
     runs = dataclasses.replace(gd.minimize(HIMMELBLAU, START, DESCENT), status=None)
     with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
         _ = runs.batch_shape
+
+
+def test_pictures_of_runs_say_what_draws_something_else() -> None:
+    pytest.importorskip("matplotlib")
+    map = gd.map_basins(HIMMELBLAU, DESCENT, (4, 4))
+    refused(TypeError, ["got BasinMap: draw it by fastgd.plot.basins"], lambda: gd.plot.convergence(map))
+    words = ["got Basins: give the runs that find_basins took"]
+    refused(TypeError, words, lambda: gd.plot.waterfall(map.basins))
+    refused(TypeError, words, lambda: gd.plot.trajectories(map.basins))

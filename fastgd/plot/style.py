@@ -191,6 +191,13 @@ def legend_columns(texts: Sequence[str], width: float) -> int:
     return 1
 
 
+# What to do with what is no result, where runs are drawn
+DRAWN_BY = {
+    "Basins": ": give the runs that find_basins took", "BasinMap": ": draw it by fastgd.plot.basins",
+    "BasinSweep": ": draw it by fastgd.plot.sweep", "Comparison": ": draw it by fastgd.plot.compare",
+}  # fmt: skip
+
+
 def named_runs(runs: Any) -> dict[str, Any]:
     """Return results by name: one alone under that of its optimizer, or a mapping as it is.
 
@@ -206,6 +213,7 @@ def named_runs(runs: Any) -> dict[str, Any]:
         if not all(hasattr(value, name) for name in ("x", "fun", "grad_norm", "trace")):
             raise TypeError(
                 f"runs must be what minimize returns, or a mapping of names to that, got {type(value).__name__}"
+                f"{DRAWN_BY.get(type(value).__name__, '')}"
             )
     return {str(name): value for name, value in given.items()}
 
