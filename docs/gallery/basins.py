@@ -16,8 +16,8 @@ rules = {
 }
 maps = {name: gd.map_basins(problem, rule, shape=(400, 400)) for name, rule in rules.items()}
 gd.plot.basins_grid(maps, OUT / "basins-rules.png", columns=2)
-for name, found in maps.items():
-    print(f"{name:30} {gd.measures.uncertainty_exponent(found)}")
+for name, found in maps.items():  # of the labels, as runs that circle around a minimum for good are an outcome as well
+    print(f"{name:30} {gd.measures.uncertainty_exponent(found.labels)}")
 
 cube = gd.problems.styblinski_tang(dim=3)
 heavy = gd.Momentum(lr=0.02, momentum=0.9)
