@@ -358,6 +358,6 @@ def test_pictures_of_runs_say_what_draws_something_else() -> None:
     pytest.importorskip("matplotlib")
     map = gd.map_basins(HIMMELBLAU, DESCENT, (4, 4))
     refused(TypeError, ["got BasinMap: draw it by fastgd.plot.basins"], lambda: gd.plot.convergence(map))
-    words = ["got Basins: give the runs that find_basins took"]
+    words = ["got Basins: draw it by fastgd.plot.contour(problem, points=basins); runs are of minimize"]
     refused(TypeError, words, lambda: gd.plot.waterfall(map.basins))
     refused(TypeError, words, lambda: gd.plot.trajectories(map.basins))

@@ -128,7 +128,7 @@ def basins(
     >>> figure, ax = gd.plot.basins(other, colors_like=map)
     """
     if not isinstance(map, BasinMap):
-        raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}")
+        raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}{style.drawn_by(map)}")
     if max_legend < 1:
         raise ValueError(f"max_legend must be at least 1, got {max_legend!r}")
     check_color_by(color_by)

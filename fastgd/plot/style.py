@@ -193,9 +193,16 @@ def legend_columns(texts: Sequence[str], width: float) -> int:
 
 # What to do with what is no result, where runs are drawn
 DRAWN_BY = {
-    "Basins": ": give the runs that find_basins took", "BasinMap": ": draw it by fastgd.plot.basins",
+    "Basins": ": draw it by fastgd.plot.contour(problem, points=basins); runs are of minimize, maps of map_basins",
+    "Result": ": draw it by fastgd.plot.convergence, trajectories or waterfall",
+    "BasinMap": ": draw it by fastgd.plot.basins",
     "BasinSweep": ": draw it by fastgd.plot.sweep", "Comparison": ": draw it by fastgd.plot.compare",
 }  # fmt: skip
+
+
+def drawn_by(thing: Any) -> str:
+    """What to add to an error about something that another picture shows; nothing where there is none."""
+    return DRAWN_BY.get(type(thing).__name__, "")
 
 
 def named_runs(runs: Any) -> dict[str, Any]:
@@ -213,7 +220,7 @@ def named_runs(runs: Any) -> dict[str, Any]:
         if not all(hasattr(value, name) for name in ("x", "fun", "grad_norm", "trace")):
             raise TypeError(
                 f"runs must be what minimize returns, or a mapping of names to that, got {type(value).__name__}"
-                f"{DRAWN_BY.get(type(value).__name__, '')}"
+                f"{drawn_by(value)}"
             )
     return {str(name): value for name, value in given.items()}
 

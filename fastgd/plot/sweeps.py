@@ -103,7 +103,9 @@ def sweep(
     ['lowest value reached', 'mean steps']
     """
     if not isinstance(found, BasinSweep):
-        raise TypeError(f"found must be what sweep_basins returns, got {type(found).__name__}")
+        raise TypeError(
+            f"found must be what sweep_basins returns, got {type(found).__name__}{style.drawn_by(found)}"
+        )
     if len(found.over) > 2:
         raise ValueError(
             f"found must be over one or two hyperparameters to be drawn, got {', '.join(found.over)}: leave out one of "
