@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numba.core import types
 
+from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined, interpreted, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
@@ -91,7 +92,7 @@ def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: i
     key = named((fun,), "evaluate", wrap.__name__, n, rows, kinds)
 
     def build(width: int) -> Any:
-        return make_evaluator(wrap(inlined(fun)), n, rows, width)
+        return make_evaluator(wrap(checked(fun)), n, rows, width)
 
     def make(width: int) -> Evaluation:
         return Evaluation(key, build, points, data, rows, width)
@@ -123,7 +124,7 @@ def scalar_at(fun: Callable[..., Any], n: int, data: tuple[Any, ...]) -> Callabl
     key = named((fun,), "scalar at", n, [str(numba.typeof(item)) for item in data])
 
     def build() -> Any:
-        value = inlined(fun)
+        value = checked(fun)
 
         @kernel
         def value_at(x, data):
@@ -147,7 +148,7 @@ def vector_at(
     key = named((write,), "vector at", n, rows, [str(numba.typeof(item)) for item in data])
 
     def build() -> Any:
-        numbers = inlined(write)
+        numbers = checked(write)
 
         @kernel
         def vector_at(x, out, data):

@@ -11,12 +11,14 @@ import numba
 import numpy as np
 
 from fastgd.errors import Interrupted
+from fastgd.jit.attempt import message_at
+from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
-from fastgd.stopping import Status, count_ended
+from fastgd.stopping import RAISED, Status, count_ended
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
 from .draws import Draws
@@ -110,10 +112,10 @@ def searching(search: Search | None) -> Searching | None:
 
 def parts_of(plan: Plan, alike: bool = False) -> Parts:
     """The plan's functions, each to be inlined into the kernels of any target; `alike` as in `Draws`."""
-    value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
+    value, rule, schedule = checked(plan.value), plan.rule, plan.schedule
     seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
-        value=value, gradient=inlined(plan.gradient),
+        value=value, gradient=checked(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
         rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),
@@ -144,7 +146,7 @@ def draws_of(plan: Plan, alike: bool) -> Draws | None:
     """What the kernel of a plan draws."""
     if plan.sampling is None:
         return None
-    add, four = (None if f is None else inlined(f) for f in (plan.sample_gradient, plan.gradient_of_four))
+    add, four = (None if f is None else checked(f) for f in (plan.sample_gradient, plan.gradient_of_four))
     return Draws(add, *plan.sampling.features)._replace(add_four=four, alike=alike)
 
 
@@ -162,13 +164,49 @@ class Job:
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
-        given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
-        memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
-        drawn = plan.drawn_of(low, high)
+        chosen = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
+        return self.arguments_for(*chosen, self.arrays.part(low, high))
+
+    def arguments_for(self, starts: np.ndarray, hyper: np.ndarray, drawn: tuple[Any, ...], out: Arrays) -> tuple[Any, ...]:
+        plan = self.plan
         if plan.seeds_repeat:
             drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
-        limits = self.limits, drawn
-        return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
+        numbers = self.limits, drawn, int(plan.stop.max_steps), plan.record or 0
+        return starts, hyper, plan.data, self.workspace.arrays, tuple(out), *numbers, self.cancel, np.zeros(1, np.int64)
+
+    def do(self, low: int, high: int) -> bool:
+        """Run a chunk; return whether it finished."""
+        arguments = self.arguments(low, high)
+        if self.kernel(*arguments) and self.part_raised(low, high):
+            if error := int(arguments[-1][0]):
+                self.plan.errors[low] = message_at(error)
+            return True
+        self.forget(low, high)
+        return False
+
+    def part_raised(self, low: int, high: int) -> bool:
+        """Run those of a chunk alone that shared a block with one that raised; return whether they finished.
+
+        Alone is a run that has all lanes of its block, so that its bits are those that it has beside any others.
+        """
+        width, status = self.width, self.arrays.status[low:high]
+        again = np.flatnonzero(status == RAISED)
+        if width == 1 or not again.size:
+            return True
+        part, plan, most = self.arrays.part(low, high), self.plan, max(1, self.size // width)
+        starts, hyper, drawn = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
+        for first in range(0, again.size, most):
+            which = again[first : first + most]
+            lanes = np.repeat(which, width)
+            out = plan.empty_arrays(len(lanes))
+            own = tuple(each[lanes] if np.shape(each) == (high - low,) else each for each in drawn)
+            rates = hyper[lanes] if plan.per_run else hyper
+            if not self.kernel(*self.arguments_for(starts[lanes], rates, own, out)):
+                return False
+            for array, found in zip(part, out, strict=True):
+                if len(array):
+                    array[which] = found[::width]
+        return True
 
     def compile(self) -> None:
         if not interpreted() and not self.kernel.signatures:
@@ -195,18 +233,12 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     width = width_of(plan)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
 
-    def work(low: int, high: int) -> bool:
-        finished = bool(job.kernel(*job.arguments(low, high)))
-        if not finished:
-            job.forget(low, high)
-        return finished
-
     def heard(done: int, total: int) -> None:
         if report is not None:  # stiff runs of a flow have not ended
             report(count_ended(job.arrays.status) if plan.flow else done, total)
 
     try:
-        run_chunks(work, job.chunks(), threads, job.cancel, heard, plan.runs)
+        run_chunks(job.do, job.chunks(), threads, job.cancel, heard, plan.runs)
     except Interrupted:
         done = count_ended(job.arrays.status)
         raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
