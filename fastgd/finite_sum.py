@@ -177,6 +177,7 @@ def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
             total = total + of_sample(x, i, *data)
         return total / samples
 
+    mean_loss.over_samples = True  # type: ignore[attr-defined]
     return mean_loss
 
 
@@ -192,6 +193,7 @@ def mean_written(add: Callable[..., Any], add_four: Callable[..., Any] | None = 
         for k in range(len(out)):
             out[k] = out[k] / samples
 
+    mean_gradient.over_samples = True  # type: ignore[attr-defined]
     return mean_gradient
 
 

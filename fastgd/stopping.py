@@ -43,7 +43,7 @@ MESSAGES = {
 
 
 def take_raised(status: np.ndarray, errors: Mapping[int, str]) -> dict[str, Any]:
-    """Make DIVERGED of RAISED in place; return what a result keeps of it: `raised`, which runs, and `error`, the first."""
+    """Make DIVERGED of RAISED in place; return what a result keeps: `raised`, which runs, and `error`, the first."""
     raised = status == RAISED
     if not raised.any():
         return {}

@@ -19,6 +19,7 @@ from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
 from fastgd.stopping import RAISED, Status, count_ended
+from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
 from .draws import Draws
@@ -31,6 +32,7 @@ __all__ = ["block_rows", "parts_of", "run", "shape_of"]
 FIRST_CACHE = 32_768
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
+SCRATCH = 4  # the place of working memory among a workspace's arrays
 OWN_BURST = 4  # passes between two looks at who has finished, where runs count their own steps and need some tens
 TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
 
@@ -167,12 +169,18 @@ class Job:
         chosen = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
         return self.arguments_for(*chosen, self.arrays.part(low, high))
 
-    def arguments_for(self, starts: np.ndarray, hyper: np.ndarray, drawn: tuple[Any, ...], out: Arrays) -> tuple[Any, ...]:
+    def arguments_for(
+        self, starts: np.ndarray, hyper: np.ndarray, drawn: tuple[Any, ...], out: Arrays, steps: int | None = None,
+        data: tuple[Any, ...] | None = None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """The kernel's arguments for any runs; other steps than the plan's record nothing."""
         plan = self.plan
         if plan.seeds_repeat:
             drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
-        numbers = self.limits, drawn, int(plan.stop.max_steps), plan.record or 0
-        return starts, hyper, plan.data, self.workspace.arrays, tuple(out), *numbers, self.cancel, np.zeros(1, np.int64)
+        record = (plan.record or 0) if steps is None else 0
+        numbers = self.limits, drawn, int(plan.stop.max_steps) if steps is None else steps, record
+        given = starts, hyper, plan.data if data is None else data
+        return *given, self.workspace.arrays, tuple(out), *numbers, self.cancel, np.zeros(1, np.int64)
 
     def do(self, low: int, high: int) -> bool:
         """Run a chunk; return whether it finished."""
@@ -183,6 +191,43 @@ class Job:
             return True
         self.forget(low, high)
         return False
+
+    def verify(self) -> None:
+        """Compare the kernel's values and gradients with plain Python's; see `fastgd.verification`."""
+        plan = self.plan
+        fun, grad, n = plan.value, plan.gradient, plan.length
+        data = shortened(fun, plan.data)
+        value, gradient = plain_value(fun, data), plain_gradient(grad, n, data)
+
+        def plain(x: np.ndarray) -> np.ndarray:
+            return np.concatenate([value(x), gradient(x)])
+
+        def compiled(points: np.ndarray) -> np.ndarray:
+            found = [self.ends_at(part, data) for part in np.array_split(points, -(-len(points) // self.width))]
+            return np.concatenate(found)
+
+        points = probes(n, plan.problem.bounds)
+        verify(plan.key, self.width, plan.problem.name, ("value", "gradient"), plain, compiled, points, plan.dtype)
+
+    def ends_at(self, points: np.ndarray, data: tuple[Any, ...]) -> np.ndarray:
+        """Return the kernel's value and gradient at the points of one block, by a descent of no steps from there.
+
+        Raises
+        ------
+        ValueError
+            With what the problem's functions raise at one of them.
+        """
+        plan, count = self.plan, len(points)
+        which = np.arange(count) % min(plan.runs, self.size)
+        high, out = int(which.max()) + 1, plan.empty_arrays(count)
+        hyper = plan.hyper_of(0, high)[which] if plan.per_run else plan.hyper_of(0, 1)
+        drawn = tuple(each[which] if np.shape(each) == (high,) else each for each in plan.drawn_of(0, high))
+        given = self.arguments_for(points.astype(plan.dtype), hyper, drawn, out, steps=0, data=data)
+        self.kernel(*given)
+        if error := int(given[-1][0]):
+            raise ValueError(message_at(error))
+        gradients = self.workspace.arrays[SCRATCH][1, :, :count].T  # where the chunk leaves that of its last block
+        return np.column_stack([out.fun, gradients]).astype(np.float64)
 
     def part_raised(self, low: int, high: int) -> bool:
         """Run those of a chunk alone that shared a block with one that raised; return whether they finished.
@@ -237,6 +282,7 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
         if report is not None:  # stiff runs of a flow have not ended
             report(count_ended(job.arrays.status) if plan.flow else done, total)
 
+    job.verify()
     try:
         run_chunks(job.do, job.chunks(), threads, job.cancel, heard, plan.runs)
     except Interrupted:

@@ -129,7 +129,8 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
-    attempt, points_of, length, working = attempting(step_of(parts, shape, views)), views.points, shape.length, shape.working
+    attempt, points_of = attempting(step_of(parts, shape, views)), views.points
+    length, working = shape.length, shape.working
     control_of, own_steps = views.control, parts.own_steps
 
     @inlined

@@ -20,12 +20,12 @@ from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import InlineClosureLikes
 
 from .operators import splat
-from .options import FLAGS, InlinedFunction, interpreted
+from .options import FLAGS, InlinedFunction, inlined, interpreted
 from .overflow import CHECKED, ROUNDED, check_range, power, whole
 from .pipeline import InlinedCompiler, InlinedLowering
 from .types import Lanes, Rows
 
-__all__ = ["checked"]
+__all__ = ["checked", "within_bounds"]
 
 
 class CheckedLower(Lower):
@@ -54,11 +54,11 @@ class CheckedLower(Lower):
 
     def _lower_call_normal(self, fnty: Any, expr: Any, signature: Any) -> Any:
         key = getattr(fnty, "typing_key", None)
-        if key in ROUNDED and len(signature.args) == 1 and isinstance(signature.args[0], types.Float):
-            if isinstance(signature.return_type, types.Integer):
-                value = self.loadvar(expr.args[0].name)
-                value = self.context.cast(self.builder, value, self.typeof(expr.args[0].name), signature.args[0])
-                check_range(self.context, self.builder, value)
+        of_float = len(signature.args) == 1 and isinstance(signature.args[0], types.Float)
+        if of_float and key in ROUNDED and isinstance(signature.return_type, types.Integer):
+            value = self.loadvar(expr.args[0].name)
+            value = self.context.cast(self.builder, value, self.typeof(expr.args[0].name), signature.args[0])
+            check_range(self.context, self.builder, value)
         return super()._lower_call_normal(fnty, expr, signature)
 
 
@@ -97,7 +97,7 @@ class PythonRules(FunctionPass):
                 elif isinstance(value, ir.Expr) and value.op == "getattr":
                     self.replace_helper_of_module(function, statement, value)
                 elif isinstance(value, ir.Expr) and is_power(value) and not is_known(function, value.rhs):
-                    name = ir.Var(block.scope, f"$power.{len(body)}.{statement.loc.line}.{id(statement)}", statement.loc)
+                    name = ir.Var(block.scope, f"$power.{id(statement)}", statement.loc)
                     body.append(ir.Assign(ir.Global("power", power, statement.loc), name, statement.loc))
                     function._definitions[name.name].append(body[-1].value)
                     call = ir.Expr.call(name, (value.lhs, value.rhs), (), statement.loc)
@@ -186,10 +186,19 @@ def in_place_of(value: Any) -> Any:
     return HELPERS[value]
 
 
+def within_bounds(function: Callable) -> Callable:
+    """Mark a function whose indices and integers stay inside at every point, so that compiled code checks none.
+
+    It is for functions of this package that are measurably slower otherwise, with tests for what they promise.
+    """
+    function.within_bounds = True  # type: ignore[attr-defined]
+    return function
+
+
 def checked(function: Callable) -> Any:
     """Compile a function of the caller's, ``fun(x, *data)`` or ``grad(x, out, *data)``, to be inlined into a kernel."""
-    if interpreted():
-        return function
+    if interpreted() or getattr(function, "within_bounds", False):
+        return inlined(function)
     entry = compiled(getattr(function, "py_func", function), {})
     entry.is_entry = True
     return entry

@@ -170,8 +170,9 @@ class Scratch(AbstractTemplate):
         if not isinstance(x, (Rows, types.Array)) or not isinstance(n, types.IntegerLiteral):
             return None
         width = x.width if isinstance(x, Rows) else 1
+        guarded = x.checked if isinstance(x, Rows) else True
         bare = not (isinstance(x, Rows) and isinstance(x.lanes, Lanes))  # a GPU's lanes are vectors of one number
-        return signature(Rows(x.dtype, width, n.literal_value, bare=bare, checked=True), x, n)
+        return signature(Rows(x.dtype, width, n.literal_value, bare=bare, checked=guarded), x, n)
 
 
 @lower_builtin(scratch, types.Any, types.IntegerLiteral)

@@ -54,7 +54,7 @@ def bits(name: str) -> Any:
 
 
 def divide(builder: Any, signed: bool, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """Quotient and remainder by Python's rule, rounded down, of numbers or vectors; a division by zero gives 0 and 0."""
+    """Quotient and remainder by Python's rule, rounded down, for numbers and vectors; by zero both are 0."""
     vector = isinstance(a.type, ir.VectorType)
     zero, one = (ir.Constant(a.type, [k] * a.type.count if vector else k) for k in (0, 1))
     none = builder.icmp_unsigned("==", b, zero)

@@ -18,7 +18,8 @@ from .options import interpreted
 from .types import Lanes, Rows, RowsIterator, lanes_type
 
 __all__ = [
-    "READ_ONLY", "align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_index", "row_view", "rows_at",
+    "READ_ONLY", "align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_index", "row_view",
+    "rows_at",
 ]  # fmt: skip
 
 OUTSIDE = "an index is out of range: there are {} places"
