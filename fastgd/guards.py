@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.boxes import check_unmasked
+from fastgd.jit.plain import in_plain_python
 from fastgd.orders import right_order
 from fastgd.points import PLAIN, Misuse, Out, Point, Total, described, is_real
 from fastgd.sample_data import Rows, Sample, check_rows
@@ -125,7 +126,7 @@ def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ..
     """
     try:
         with np.errstate(all="ignore"):
-            return True, function(*arguments)
+            return True, in_plain_python(function)(*arguments)
     except Misuse as error:
         raise ValueError(f"{argument} {error}{place_of(error, function)}.") from None
     except ArithmeticError:
@@ -144,6 +145,8 @@ def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ..
         hint = f" ({PLAIN})" if kind is TypeError else ""
         if "for ^" in str(error) or "bitwise_xor" in str(error):
             hint = " (a power is written with **, as in x[0] ** 2; ^ is another operation)"
+        if "negative integer powers" in str(error):
+            hint = " (write a float, as in 10.0 ** -k in place of 10 ** -k)"
         raise kind(
             f"{argument} raised {type(error).__name__}: {error}{place_of(error, function)}{hint}."
         ) from error
@@ -168,6 +171,7 @@ def called_in_order(
         return *called(function, argument, arguments), arguments
     except (TypeError, ValueError) as error:
         past = own == 1 and re.search("past the end|out of bounds|out of range", str(error))
+        past = past or "negative integer powers" in str(error)
         head = "" if past else right_order(function, own, lambda: make(point), works)
         if not head:
             raise

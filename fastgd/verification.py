@@ -11,6 +11,7 @@ import numpy as np
 from fastgd.guards import unremarkable_points
 from fastgd.jit.cache import environment, fingerprint, load, store
 from fastgd.jit.options import interpreted
+from fastgd.jit.plain import in_plain_python
 
 __all__ = ["plain_gradient", "plain_value", "probes", "shortened", "verify"]
 
@@ -35,13 +36,16 @@ def shortened(function: Callable[..., Any], data: tuple[Any, ...]) -> tuple[Any,
 
 
 def plain_value(fun: Callable[..., Any], data: tuple[Any, ...]) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: np.array([fun(x, *data)], dtype=np.float64)
+    plain = in_plain_python(fun)
+    return lambda x: np.array([plain(x, *data)], dtype=np.float64)
 
 
 def plain_gradient(grad: Callable[..., Any], rows: int, data: tuple[Any, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    plain = in_plain_python(grad)
+
     def at(x: np.ndarray) -> np.ndarray:
         out = np.full(rows, np.nan)
-        grad(x, out, *data)
+        plain(x, out, *data)
         return out
 
     return at

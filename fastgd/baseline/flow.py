@@ -187,7 +187,7 @@ def plan_of(task: Task) -> Plan:
     flow = task.optimizer
     return Plan(
         task.problem, flow, task.starts, task.batch, Rule(all_but_the_rate, stays, slots=0), None, Unscheduled(), (),
-        None, (flow.rtol, flow.atol), task.stop, np.dtype(np.float64), None, flow=True,
+        None, (flow.rtol, flow.atol), task.stop, np.dtype(np.float64), None, flow=True, errors=task.errors,
     )  # fmt: skip
 
 

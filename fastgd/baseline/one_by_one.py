@@ -11,6 +11,7 @@ import numpy as np
 
 from fastgd.engine.scheduler import run_chunks
 from fastgd.result import Result
+from fastgd.stopping import RAISED
 
 from .runs import Ends, Task, make_task, result_of
 from .workers import Workers
@@ -28,6 +29,30 @@ class Runner(Protocol):
     def __call__(self, *item: Any) -> tuple[Any, ...] | None: ...
 
 
+class Catching:
+    """Makes runners for which a function that raises is an end of its run: RAISED, with the message after the values.
+
+    Parameters
+    ----------
+    make_runner : callable
+        As for `OneByOne`.
+    """
+
+    def __init__(self, make_runner: Callable[..., Runner]) -> None:
+        self.make_runner = make_runner
+
+    def __call__(self, *order: Any) -> Runner:
+        runner = self.make_runner(*order)
+
+        def run(*item: Any) -> tuple[Any, ...] | None:
+            try:
+                return runner(*item)
+            except Exception as error:
+                return item[0], np.nan, np.nan, 0, RAISED, 0, 0, f"{type(error).__name__}: {error}"
+
+        return run
+
+
 class OneByOne:
     """Runs one start after another; where there is work for seconds, in processes side by side.
 
@@ -40,7 +65,7 @@ class OneByOne:
     """
 
     def __init__(self, make_runner: Callable[..., Runner]) -> None:
-        self.make_runner = make_runner
+        self.make_runner = Catching(make_runner)
 
     def plan(self, *arguments: Any) -> Task:
         return make_task(*arguments)
@@ -90,7 +115,7 @@ class OneByOne:
                     values = runner(*item(k))
                     if values is None:
                         return False
-                    ends.put(k, values)
+                    task.take(ends, k, values)
             return True
 
         first = min(FIRST, total)
@@ -109,7 +134,7 @@ class OneByOne:
                             if (rows := pool.ask([item(k) for k in chosen])) is None:
                                 return False
                             for k, values in zip(chosen, rows, strict=True):
-                                ends.put(k, values)
+                                task.take(ends, k, values)
                             return True
 
                         run_chunks(there, parts, threads, cancel, heard, total)

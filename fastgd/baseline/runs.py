@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
 from fastgd.sampling import checked_seed, make_sampling
-from fastgd.stopping import Status, StopTests
+from fastgd.stopping import Status, StopTests, take_raised
 
 __all__ = ["Ends", "Task", "is_good", "make_task", "result_of"]
 
@@ -73,6 +73,7 @@ class Task:
     starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
     batch: tuple[int, ...]
     stop: StopTests
+    errors: dict[int, str] = field(default_factory=dict)  # by the run, what its functions raised
     origin: Any = None  # what was given as starts, whose library's arrays the result's are to be if it lies on a GPU
 
     @property
@@ -83,6 +84,12 @@ class Task:
     @property
     def runs(self) -> int:
         return int(np.prod(self.batch, dtype=np.int64))
+
+    def take(self, ends: Ends, run: int, values: tuple[Any, ...]) -> None:
+        """Put what a runner returned into the arrays, and keep what the functions raised."""
+        ends.put(run, values[: len(ends)])
+        if len(values) > len(ends):
+            self.errors[run] = values[len(ends)]
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
         n = self.problem.dim
@@ -120,7 +127,7 @@ def make_task(
         raise ValueError(f"{name} cannot honour {given}: leave it out; draws are for update rules")
     shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
     batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
-    return Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, x0)
+    return Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, origin=x0)
 
 
 def is_good(x: np.ndarray, bound: float) -> bool:
@@ -145,4 +152,5 @@ def result_of(task: Task, ends: Ends) -> Result:
     }
     if task.on_gpu:
         shaped = {name: as_like(array, task.origin) for name, array in shaped.items()}
-    return Result(**shaped, problem=task.problem, optimizer=task.optimizer)
+    failed = {} if task.on_gpu else take_raised(shaped["status"], task.errors)
+    return Result(**shaped, **failed, problem=task.problem, optimizer=task.optimizer)

@@ -14,7 +14,7 @@ from fastgd import evaluate
 from fastgd.errors import nearest
 from fastgd.optimizers import Engine, Method, register
 from fastgd.problem import Problem
-from fastgd.stopping import Status, StopTests
+from fastgd.stopping import RAISED, Status, StopTests
 
 from .one_by_one import OneByOne
 from .runs import is_good
@@ -205,16 +205,24 @@ class Attempt:
         self.nit = self.nfev = self.njev = 0
         self.x: np.ndarray | None = None  # the last good point
         self.finite = True
+        self.error = ""
 
     def value(self, x: np.ndarray) -> float:
         self.nfev += 1
-        f = self.functions.value(x)
+        f = self.called(self.functions.value, x)
         self.finite &= f - f == 0.0
         return f
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         self.njev += 1
-        return self.functions.gradient(x)
+        return self.called(self.functions.gradient, x)
+
+    def called(self, function: Callable[[np.ndarray], Any], x: np.ndarray) -> Any:
+        try:
+            return function(x)
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"
+            raise
 
     def step(self, x: np.ndarray, *state: Any) -> None:
         """Called back after every step."""
@@ -274,8 +282,12 @@ def make_runner(problem: Problem, optimizer: SciPy, stop: StopTests, cancel: np.
             return None
         except Left:
             status = LIMIT if seen.nit == limit else Status.DIVERGED
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            if seen.finite and not isinstance(error, np.linalg.LinAlgError):
+        except Exception as error:
+            if seen.error:
+                at = start if seen.x is None else seen.x
+                return at, np.nan, np.nan, seen.nit, RAISED, seen.nfev, seen.njev, seen.error
+            of_algebra = isinstance(error, np.linalg.LinAlgError)
+            if not of_algebra and (seen.finite or not isinstance(error, (ValueError, ArithmeticError))):
                 raise
             status = FAILED if seen.finite else Status.DIVERGED
         else:

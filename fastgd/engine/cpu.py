@@ -238,7 +238,8 @@ class Job:
         again = np.flatnonzero(status == RAISED)
         if width == 1 or not again.size:
             return True
-        part, plan, most = self.arrays.part(low, high), self.plan, max(1, self.size // width)
+        part, plan = self.arrays.part(low, high), self.plan
+        most = max(1, min(self.size, plan.runs) // width)  # blocks of the workspace
         starts, hyper, drawn = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
         for first in range(0, again.size, most):
             which = again[first : first + most]

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir as llvm
 from numba.core import ir, types
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.lowering import Lower
@@ -21,7 +20,7 @@ from numba.core.untyped_passes import InlineClosureLikes
 
 from .operators import splat
 from .options import FLAGS, InlinedFunction, inlined, interpreted
-from .overflow import CHECKED, ROUNDED, check_range, power, whole
+from .overflow import CHECKED, ROUNDED, check_range, integer_power, power, whole
 from .pipeline import InlinedCompiler, InlinedLowering
 from .types import Lanes, Rows
 
@@ -33,7 +32,9 @@ class CheckedLower(Lower):
 
     def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
         operate, sig = CHECKED.get(op), self.fndesc.calltypes[expr]
-        kind = whole(sig.return_type)
+        kind, exponent = whole(sig.return_type), getattr(self.typeof(expr.rhs.name), "literal_value", None)
+        if op is operator.pow and exponent is not None and exponent >= 0:
+            operate = raised_to(exponent)
         if operate is None or kind is None or not all(map(whole, sig.args)):
             return super().lower_binop(resty, expr, op)
         to = sig.return_type if isinstance(sig.return_type, Lanes) else kind
@@ -47,8 +48,6 @@ class CheckedLower(Lower):
             else:
                 value = self.context.cast(self.builder, value, literal, to)
             values.append(value)
-        if op is operator.pow and not is_constant(values[1]):
-            return super().lower_binop(resty, expr, op)
         result = operate(self.context, self.builder, kind, *values)
         return self.context.cast(self.builder, result, to, resty)
 
@@ -62,8 +61,8 @@ class CheckedLower(Lower):
         return super()._lower_call_normal(fnty, expr, signature)
 
 
-def is_constant(value: llvm.Value) -> bool:
-    return isinstance(value, llvm.Constant)
+def raised_to(exponent: int) -> Callable[..., Any]:
+    return lambda context, builder, kind, a, b: integer_power(context, builder, kind, a, exponent)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -96,14 +95,8 @@ class PythonRules(FunctionPass):
                     value.value = in_place_of(value.value)
                 elif isinstance(value, ir.Expr) and value.op == "getattr":
                     self.replace_helper_of_module(function, statement, value)
-                elif isinstance(value, ir.Expr) and is_power(value) and not is_known(function, value.rhs):
-                    name = ir.Var(block.scope, f"$power.{id(statement)}", statement.loc)
-                    body.append(ir.Assign(ir.Global("power", power, statement.loc), name, statement.loc))
-                    function._definitions[name.name].append(body[-1].value)
-                    call = ir.Expr.call(name, (value.lhs, value.rhs), (), statement.loc)
-                    function._definitions[statement.target.name].remove(value)
-                    function._definitions[statement.target.name].append(call)
-                    statement.value = call
+                elif isinstance(value, ir.Expr) and is_power(value):
+                    body += replaced_power(function, block.scope, statement, value)
                 body.append(statement)
             block.body = body
         return True
@@ -111,15 +104,40 @@ class PythonRules(FunctionPass):
     @staticmethod
     def replace_helper_of_module(function: Any, statement: Any, value: Any) -> None:
         module = defined(function, value.value)
-        if not isinstance(module, python_types.ModuleType):
-            return
-        found = getattr(module, value.attr, None)
-        replaced = in_place_of(found)
-        if replaced is not found:
-            new = ir.Global(value.attr, replaced, statement.loc)
-            function._definitions[statement.target.name].remove(value)
-            function._definitions[statement.target.name].append(new)
-            statement.value = new
+        if isinstance(module, python_types.ModuleType):
+            found = getattr(module, value.attr, None)
+            if (replaced := in_place_of(found)) is not found:
+                redefine(function, statement, ir.Global(value.attr, replaced, statement.loc))
+
+
+def redefine(function: Any, statement: Any, value: Any) -> None:
+    """Give the target of an assignment another value."""
+    known = function._definitions[statement.target.name]
+    known[known.index(statement.value)] = statement.value = value
+
+
+def replaced_power(function: Any, scope: Any, statement: Any, value: Any) -> list[Any]:
+    """Make ``a ** b`` a call of `power`, and ``a ** -2`` the quotient ``1.0 / a ** 2``; return what comes before it."""
+    before: list[Any] = []
+
+    def named(name: str, content: Any) -> Any:
+        variable = ir.Var(scope, f"${name}.{id(statement)}", statement.loc)
+        before.append(ir.Assign(content, variable, statement.loc))
+        function._definitions[variable.name].append(content)
+        return variable
+
+    exponent = defined(function, value.rhs)
+    if isinstance(exponent, float) or (isinstance(exponent, int) and exponent >= 0):
+        return before
+    if isinstance(exponent, int):
+        positive = named("exponent", ir.Const(-exponent, statement.loc))
+        inverse = named("inverse", ir.Expr.binop(operator.pow, value.lhs, positive, statement.loc))
+        one = named("one", ir.Const(1.0, statement.loc))
+        redefine(function, statement, ir.Expr.binop(operator.truediv, one, inverse, statement.loc))
+    else:
+        called = named("power", ir.Global("power", power, statement.loc))
+        redefine(function, statement, ir.Expr.call(called, (value.lhs, value.rhs), (), statement.loc))
+    return before
 
 
 def is_power(value: Any) -> bool:
@@ -135,12 +153,6 @@ def defined(function: Any, variable: Any) -> Any:
     except KeyError:
         return None
     return found.value if isinstance(found, (ir.Const, ir.Global, ir.FreeVar)) else None
-
-
-def is_known(function: Any, exponent: Any) -> bool:
-    """Whether an exponent is a constant that makes no float of an integer."""
-    value = defined(function, exponent)
-    return isinstance(value, float) or (isinstance(value, int) and value >= 0)
 
 
 class CheckedCompiler(InlinedCompiler):
@@ -178,6 +190,8 @@ def compiled(function: Callable, options: dict[str, Any]) -> CheckedFunction:
 
 def in_place_of(value: Any) -> Any:
     """The checked function for a helper that its author compiled by ``numba.njit``; any other value as it is."""
+    if value is pow:
+        return power
     if not isinstance(value, CPUDispatcher) or isinstance(value, InlinedFunction):
         return value
     if value not in HELPERS:

@@ -13,7 +13,7 @@ import importlib.util
 import math
 import pickle
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from numba.core import config
@@ -135,6 +135,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "OUT_OF_MEMORY" in str(error)
 
 
+@contextlib.contextmanager
+def checked_indices() -> Iterator[None]:
+    """Have what is compiled meanwhile check each index of an array, which numba-cuda has no option for."""
+    from numba.cuda.target import CUDATargetContext
+
+    usual = CUDATargetContext.enable_boundscheck
+    CUDATargetContext.enable_boundscheck = property(lambda context: True)
+    try:
+        yield
+    finally:
+        CUDATargetContext.enable_boundscheck = usual
+
+
 def library_of(function: Callable, types: Sequence[Any], capability: tuple[int, ...]) -> Any:
     """Compile a kernel for argument types and a compute capability; return Numba's compile result."""
     from numba.core import types as numba_types
@@ -142,7 +155,7 @@ def library_of(function: Callable, types: Sequence[Any], capability: tuple[int, 
     from numba.cuda.core.compiler_lock import global_compiler_lock
 
     options = dict(NVVM_OPTIONS)
-    with global_compiler_lock:
+    with global_compiler_lock, checked_indices():
         result = compile_cuda(function, numba_types.void, tuple(types), nvvm_options=options, cc=capability)
         library = result.library
         entry = library.get_function(result.fndesc.llvm_func_name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.extending import lower_builtin, lower_cast
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
@@ -131,6 +131,22 @@ def call_by_lanes(context: Any, builder: Any, scalar: Any, lanes: Lanes, vectors
         value = function(builder, [builder.extract_element(v, place) for v in vectors])
         result = builder.insert_element(result, value, place)
     return result
+
+
+def holds_anywhere(builder: Any, condition: ir.Value) -> ir.Value:
+    """Whether a condition holds, or holds for any lane of a vector."""
+    if not isinstance(condition.type, ir.VectorType):
+        return condition
+    bits = ir.IntType(condition.type.count)
+    return builder.icmp_unsigned("!=", builder.bitcast(condition, bits), ir.Constant(bits, 0))
+
+
+def raise_where(context: Any, builder: Any, condition: ir.Value, error: type[Exception], text: str) -> None:
+    """Have the compiled function raise an error where the condition holds, for any lane of a vector."""
+    own = getattr(context, "fndesc", None)  # numba-cuda keeps the convention of calls there
+    convention = getattr(own, "call_conv", None) or context.call_conv
+    with cgutils.if_unlikely(builder, holds_anywhere(builder, condition)):
+        convention.return_user_exc(builder, error, (text,))
 
 
 def negated(builder: Any, vector: ir.Value) -> ir.Value:

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .integers import divide
-from .operators import common_lanes, powi, splat
+from .operators import common_lanes, powi, raise_where, splat
 from .types import Lanes
 
-__all__ = ["CHECKED", "ROUNDED", "check_range", "power", "whole"]
+__all__ = ["CHECKED", "ROUNDED", "check_range", "integer_power", "power", "whole"]
 
 TOO_LARGE = (
     "an integer leaves the 64 bits that compiled code has for it; write floats, as in 1.0 in place of 1"
@@ -39,20 +39,6 @@ def whole(kind: types.Type) -> types.Integer | None:
     """The integer type of a number or of lanes; None of other types."""
     dtype = kind.dtype if isinstance(kind, Lanes) else kind
     return dtype if isinstance(dtype, types.Integer) else None
-
-
-def holds_anywhere(builder: Any, condition: ir.Value) -> ir.Value:
-    """Whether a condition holds, or holds for any lane of a vector."""
-    if not isinstance(condition.type, ir.VectorType):
-        return condition
-    bits = ir.IntType(condition.type.count)
-    return builder.icmp_unsigned("!=", builder.bitcast(condition, bits), ir.Constant(bits, 0))
-
-
-def raise_where(context: Any, builder: Any, condition: ir.Value, error: type[Exception], text: str) -> None:
-    """Have the compiled function raise an error where the condition holds, for any lane of a vector."""
-    with cgutils.if_unlikely(builder, holds_anywhere(builder, condition)):
-        context.call_conv.return_user_exc(builder, error, (text,))
 
 
 def number(vector: ir.Type, value: int) -> ir.Constant:
@@ -83,13 +69,12 @@ def arithmetic(name: str) -> Callable[..., ir.Value]:
     return operate
 
 
-def power_of_integers(context: Any, builder: Any, kind: types.Integer, a: ir.Value, b: ir.Value) -> ir.Value:
-    """``a ** b`` for a constant exponent that is not negative."""
+def integer_power(context: Any, builder: Any, kind: types.Integer, a: ir.Value, exponent: int) -> ir.Value:
+    """``a ** exponent`` for a constant exponent that is not negative."""
     times = arithmetic("mul")
-    constant = b.constant[0].constant if isinstance(b.type, ir.VectorType) else b.constant
-    if constant == 0:
+    if exponent == 0:
         return number(a.type, 1)
-    return powi(builder, a, constant, lambda one, other: times(context, builder, kind, one, other))
+    return powi(builder, a, exponent, lambda one, other: times(context, builder, kind, one, other))
 
 
 def check_divisor(context: Any, builder: Any, b: ir.Value) -> None:
@@ -98,11 +83,17 @@ def check_divisor(context: Any, builder: Any, b: ir.Value) -> None:
 
 def quotient(context: Any, builder: Any, kind: types.Integer, a: ir.Value, b: ir.Value) -> ir.Value:
     check_divisor(context, builder, b)
+    if kind.signed:  # the one quotient that is too large, at which a processor stops
+        least, opposite = number(a.type, -(2 ** (kind.bitwidth - 1))), number(b.type, -1)
+        past = builder.and_(builder.icmp_signed("==", a, least), builder.icmp_signed("==", b, opposite))
+        raise_where(context, builder, past, OverflowError, TOO_LARGE)
     return divide(builder, kind.signed, a, b)[0]
 
 
 def remainder(context: Any, builder: Any, kind: types.Integer, a: ir.Value, b: ir.Value) -> ir.Value:
     check_divisor(context, builder, b)
+    if kind.signed:  # the rest by -1 is that by 1, whose quotient fits
+        b = builder.select(builder.icmp_signed("==", b, number(b.type, -1)), number(b.type, 1), b)
     return divide(builder, kind.signed, a, b)[1]
 
 
@@ -131,8 +122,8 @@ def within_bits(context: Any, builder: Any, b: ir.Value) -> ir.Value:
 # What each operator of a function is lowered to where its operands and its result are integers
 CHECKED: dict[Any, Callable[..., ir.Value]] = {
     operator.add: arithmetic("add"), operator.sub: arithmetic("sub"), operator.mul: arithmetic("mul"),
-    operator.pow: power_of_integers, operator.floordiv: quotient, operator.mod: remainder,
-    operator.lshift: shifted_left, operator.rshift: shifted_right,
+    operator.floordiv: quotient, operator.mod: remainder, operator.lshift: shifted_left,
+    operator.rshift: shifted_right,
 }  # fmt: skip
 
 
@@ -149,11 +140,28 @@ def power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+@infer_global(operator.pow)
+class LanesPower(AbstractTemplate):
+    """``i ** k`` of lanes of integers for a constant `k` that is not negative; checked functions alone lower it."""
+
+    prefer_literal = True
+
+    def generic(self, args, kws):
+        base, exponent = args
+        if isinstance(base, Lanes) and whole(base) and isinstance(exponent, types.IntegerLiteral):
+            return signature(base, base, types.unliteral(exponent)) if exponent.literal_value >= 0 else None
+        return None
+
+
 @infer_global(power)
 class Power(AbstractTemplate):
     """Of integers a float, as Python's is where the exponent is negative; else what ``**`` is."""
 
+    prefer_literal = True
+
     def generic(self, args, kws):
+        if len(args) != 2:
+            return None
         base, exponent = map(types.unliteral, args)
         if all(whole(kind) or isinstance(kind, types.Boolean) for kind in (base, exponent)):
             lanes = common_lanes(base, exponent)

@@ -13,7 +13,7 @@ from numba.core.errors import TypingError
 from numba.core.extending import intrinsic, lower_builtin, lower_cast
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-from .operators import common_lanes, converted, splat
+from .operators import common_lanes, converted, raise_where, splat
 from .options import interpreted
 from .types import Lanes, Rows, RowsIterator, lanes_type
 
@@ -69,8 +69,8 @@ def row_index(context: Any, builder: Any, rows: Rows, index: ir.Value) -> ir.Val
     negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
     index = builder.select(negative, builder.add(index, length), index)
     if rows.checked:
-        with cgutils.if_unlikely(builder, builder.icmp_unsigned(">=", index, length)):
-            context.call_conv.return_user_exc(builder, IndexError, (OUTSIDE.format(rows.length),))
+        outside = builder.icmp_unsigned(">=", index, length)
+        raise_where(context, builder, outside, IndexError, OUTSIDE.format(rows.length))
     return index
 
 

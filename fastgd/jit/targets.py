@@ -23,6 +23,7 @@ KERNELS: dict[tuple[str, int], Any] = {}
 TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
+ATTEMPT = "<intrinsic attempt>"  # the call around a step, of whose failure the cause stands further down
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
 
 
@@ -156,6 +157,11 @@ def way_out(cause: str) -> str:
             f"lists, dictionaries and sets from around the functions cannot be{which}: put the numbers into an array "
             "and pass it in data=, as another argument; a tuple of numbers may stay"
         )
+    if "built-in function setitem" in cause:
+        return (
+            "they write to what cannot be written to: the point x and the data are read only; write to a variable, to "
+            "out, or to fastgd.scratch(x, n)"
+        )
     if "IMPORT_NAME" in cause:
         return "they cannot import anything: put their imports at the top of the file"
     return (
@@ -170,7 +176,7 @@ def first_cause(error: Exception) -> str:
     telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
     framing = ("Failed in", "During", "File ")
     said = [line for line in lines if not line.startswith(framing)] or lines
-    causes = [line for line in lines if line.startswith(telling)] or said[:1]
+    causes = [line for line in lines if line.startswith(telling) and ATTEMPT not in line] or said[:1]
     places = [line.rstrip(":") for line in lines if line.startswith("File ")]
     branch = "<class 'bool'>" in causes[0]
     return " ".join(["they branch on x" if branch else causes[0].rstrip(":"), *places[:1]])
