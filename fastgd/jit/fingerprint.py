@@ -19,6 +19,7 @@ __all__ = ["fingerprint"]
 
 LIBRARIES = {"math", "numba", "numpy", "builtins"}  # their contents are told by the versions
 OURS = {"numba", "fastgd"}  # whose implementations of callables are told by versions and sources
+KNOWN = {*sys.stdlib_module_names, *LIBRARIES, *OURS} - {"__main__"}
 PLAIN = (bool, int, float, complex, str, bytes)
 CODES = 4096  # functions whose bytecode is hashed once
 
@@ -180,6 +181,7 @@ def write_named(digest: Any, thing: Any, names: tuple[str, ...], seen: Seen, abo
             write_named(digest, vars(thing)[name], names, seen, (*above, thing))
 
 
+@functools.lru_cache(CODES)
 def root(module: Any) -> str:
     return str(module).partition(".")[0]
 
@@ -233,11 +235,11 @@ class Implementations:
     def update(self) -> Implementations:
         callables, attributes = builtin_registry.globals, builtin_registry.attributes
         for thing, kind in callables[self.read[0] :]:
-            for template in getattr(kind, "templates", ()):
-                if is_of_user(thing) or is_by_user(template):
+            for template in kind.templates if isinstance(kind, numba_types.Function) else ():
+                if is_of_user(thing) or is_of_user(body_of(template)):
                     self.of.setdefault(id(thing), []).append(template)
         for template in attributes[self.read[1] :]:
-            if (name := getattr(template, "_attr", None)) and is_by_user(template):
+            if (name := vars(template).get("_attr")) and is_of_user(body_of(template)):
                 self.methods.setdefault(name, []).append(template)
         self.read = len(callables), len(attributes)
         return self
@@ -247,17 +249,18 @@ REGISTERED = Implementations()
 
 
 def is_of_user(thing: Any) -> bool:
-    module = root(getattr(thing, "__module__", None) or "builtins")
-    return module not in {*sys.stdlib_module_names, *LIBRARIES, *OURS} or module == "__main__"
+    return root(getattr(thing, "__module__", None) or "builtins") not in KNOWN
 
 
-def is_by_user(template: Any) -> bool:
-    return root(getattr(template, "_overload_func", template).__module__) not in OURS
+def body_of(template: Any) -> Any:
+    """The function that gives the code of an implementation; of one of another kind itself."""
+    body = vars(template).get("_overload_func")
+    return template if body is None else body.__func__
 
 
 def write_implementation(digest: Any, of: Any, template: Any, seen: Seen) -> None:
-    body = getattr(template, "_overload_func", None)
-    if body is None:
+    body = body_of(template)
+    if body is template:
         raise TypeError(f"cannot tell how {of!r} is compiled, whose types and code were registered with Numba")
     inline = getattr(getattr(template, "_inline", None), "_inline", None)
     options = dict(getattr(template, "_jit_options", {}))

@@ -300,3 +300,26 @@ def test_a_problem_compiled_without_checks_of_bounds_is_compiled_anew_with_them(
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
     with pytest.raises(IndexError):
         problem.value([100.0])
+
+
+EVERYDAY = """
+import math
+import numpy as np
+import fastgd as gd
+from fastgd.jit import targets
+absolute, norm, total = abs, np.linalg.norm, np.sum
+def fun(x):
+    y = abs(x[0]) + len(x) + np.sin(x[1]) + min(x[0], 1.0) + sum((x[0], 1.0)) + round(2.5) + pow(x[0], 2) + float(3)
+    y += gd.select(x[0] > 1, np.float64(1.0), math.log(x[0], 2)) + np.linalg.norm(np.array([1.0])) + absolute(x[0])
+    return y + norm(np.array([2.0])) + total(np.array([1.0])) + np.random.random() + math.floor(x[0]) + divmod(3, 2)[0]
+before = targets.named((fun,))
+gd.problems.himmelblau().value([0.0, 0.0])  # with which Numba fills its registries
+print(before, targets.named((fun,)))
+"""
+
+
+def test_everyday_functions_are_told_alike_in_every_process_and_at_any_time():
+    done = subprocess.run([sys.executable, "-c", EVERYDAY], capture_output=True, text=True, check=True)
+    before, after = done.stdout.split()
+    assert before == after
+    assert not before.startswith("unnamed")

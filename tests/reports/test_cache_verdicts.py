@@ -245,7 +245,8 @@ print(all(right), float(H.value([0.0, 0.0])))
 
 def test_deep_in_the_stack_a_compilation_goes_well_or_says_that_it_is_deep(tmp_path):
     assert output_of(DEEP, tmp_path).split() == ["True", "170.0"]
-    assert entries(tmp_path) == ["kernel"]
+    assert "scalar" not in entries(tmp_path)
+    assert "kernel" in entries(tmp_path)
 
 
 @pytest.fixture
@@ -257,7 +258,7 @@ def stored(folder):
 
     problem = gd.Problem(fun, ramp, dim=1)
     assert problem.value([1.0]) == 4.0
-    (path,) = [path for path in folder.rglob("*") if path.is_file()]
+    (path,) = folder.rglob("*.kernel")
     targets.KERNELS.clear()
     targets.TAKEN.clear()
     return problem, path
@@ -301,11 +302,11 @@ def test_what_interrupts_a_load_is_raised_and_stores_nothing(stored, monkeypatch
     def alarmed(content):
         raise Limit
 
-    monkeypatch.setattr(cache, "unpickled", alarmed)
-    monkeypatch.setattr(cache, "READERS", ("numba",))  # as where a handler of a signal raises
-    with pytest.raises(Limit):
-        problem.value([1.0])
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "unpickled", alarmed)
+        patch.setattr(cache, "READERS", ("numba",))  # as where a handler of a signal raises
+        with pytest.raises(Limit):
+            problem.value([1.0])
     assert targets.REFUSED == {}
     assert path.read_bytes() == before
 
