@@ -355,6 +355,7 @@ def test_a_fork_while_another_thread_compiles_does_not_hang(compiler, after, tmp
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_fork_leaves_the_locks_as_they_were():
     from numba.core.compiler_lock import global_compiler_lock
 
