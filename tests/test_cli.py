@@ -237,16 +237,16 @@ def test_info_tells_versions_and_the_engine(capsys):
 
 
 def test_info_tells_the_size_of_the_cache(capsys, monkeypatch, tmp_path):
-    from fastgd import jit
-
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "a").write_bytes(bytes(1_500_000))
-    (tmp_path / "deep" / "b").write_bytes(bytes(500_000))
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / f"{'0' * 62}.kernel").write_bytes(bytes(1_500_000))
+    (tmp_path / "ab" / f"{'1' * 62}.py").write_bytes(bytes(500_000))
+    (tmp_path / "ab" / "not ours").write_bytes(bytes(500_000))
+    monkeypatch.setenv("FASTGD_CACHE_MB", "1500")
     for folder, size in ((tmp_path, "2.0 MB in 2 files"), (tmp_path / "none", "empty")):
-        monkeypatch.setattr(jit, "info", lambda folder=folder: {"cache folder": str(folder)})
+        monkeypatch.setenv("FASTGD_CACHE_DIR", str(folder))
         assert cli.main(["info"]) == 0
         (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cache size")]
-        assert line.endswith(size)
+        assert line.endswith(f"{size}, at most 1,500 MB (FASTGD_CACHE_MB)")
 
 
 def test_help_and_version(capsys):

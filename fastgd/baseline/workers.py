@@ -23,6 +23,8 @@ __all__ = ["Workers"]
 
 # The processes share the processors, and the linear algebra of a few parameters is none to be shared out once more
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Python puts the current folder first on the path of a -c, but for -P, which came with 3.11
+START = "import sys; sys.path = [p for p in sys.path if p]; from fastgd.baseline.workers import serve; serve()"
 LOOK = 0.05  # seconds between two looks at whether to stop
 
 
@@ -52,7 +54,7 @@ class Workers:
         if os.name != "posix" or not sys.executable:
             return None
         try:
-            pool = cls(dumps((list(sys.path), order)), cancel)
+            pool = cls(dumps((list(sys.path), dumps(order))), cancel)
         except Exception:  # whatever a captured object raises when it is pickled: the work is done here instead
             return None
         first = Worker(pool.order)
@@ -95,7 +97,7 @@ class Worker:
     """One process."""
 
     def __init__(self, order: bytes) -> None:
-        command = [sys.executable, "-c", "from fastgd.baseline.workers import serve; serve()"]
+        command = [sys.executable, "-c", START]
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         settings = {**os.environ, "PYTHONPATH": path, **dict.fromkeys(ONE_THREAD, "1")}
@@ -145,8 +147,8 @@ def serve() -> None:
     os.dup2(2, 1)  # what a user's module prints must not come between the answers
     orders = Connection(os.dup(0), writable=False)
     try:
-        path, (make_runner, *rest) = pickle.loads(orders.recv_bytes())
-        sys.path[:] = path
+        sys.path[:], order = pickle.loads(orders.recv_bytes())
+        make_runner, *rest = pickle.loads(order)
         warnings.simplefilter("ignore")
         runner = make_runner(*rest, np.zeros(1, np.uint8))
         back.send(None)

@@ -240,7 +240,6 @@ def show_info() -> None:
 
     facts = {"fastgd": fastgd.__version__, **_versions(), "threads": str(available_threads()), **jit.info()}
     facts["gpu"] = devices.about()
-    facts["cache size"] = _size(Path(facts["cache folder"]))
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         typer.echo(f"{name.ljust(width)}  {value}")
@@ -361,11 +360,6 @@ def _box(problem: fastgd.Problem) -> str:
     if len(set(sides)) == 1:
         return sides[0]
     return " x ".join(sides) if len(sides) <= 3 else f"{sides[0]} x ..."
-
-
-def _size(folder: Path) -> str:
-    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
-    return f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files" if sizes else "empty"
 
 
 def _versions() -> dict[str, str]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import llvmlite.binding as llvm
 
-from .cache import cache_folder
+from .folder import described
 from .vecmath import FUNCTIONS, LIBRARY, piece, vector_functions, vector_library
 
 __all__ = ["info"]
 
 
 def info() -> dict[str, str]:
-    """The processor as LLVM sees it, its vectors, the vector mathematics found, and the cache folder.
+    """The processor as LLVM sees it, its vectors, the vector mathematics found, and the cache folder and its size.
 
     Examples
     --------
     >>> from fastgd import jit
     >>> sorted(jit.info())
-    ['cache folder', 'processor', 'vector mathematics', 'vector width']
+    ['cache folder', 'cache size', 'processor', 'vector mathematics', 'vector width']
     """
     _, bits = piece()
     found = vector_functions()
@@ -30,5 +30,5 @@ def info() -> dict[str, str]:
         "processor": llvm.get_host_cpu_name(),
         "vector width": f"{bits} bits, {bits // 64} float64 or {bits // 32} float32",
         "vector mathematics": mathematics,
-        "cache folder": str(cache_folder()),
+        **described(),
     }

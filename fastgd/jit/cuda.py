@@ -7,11 +7,12 @@ thread by thread in plain Python.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import importlib.metadata
 import importlib.util
 import math
-import pickle
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from numba.core import config
 
 from fastgd.errors import DeviceError
 
-from .cache import environment, fingerprint, load, store
+from .cache import environment, fingerprint, is_unreadable, load, store, unpickled
 from .exchange import device_of, on_gpu
 from .options import interpreted
 
@@ -30,6 +31,10 @@ __all__ = [
 ]  # fmt: skip
 
 INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
+
+DRIVER = "install NVIDIA's driver, and see that nvidia-smi lists the GPU"
+NO_GPU = "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"
+NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 # fma: products and sums are fused where the source is lowered (`jit/operators.py`), as on the CPU, and nowhere else
 NVVM_OPTIONS = {"opt": 3, "fma": 0}
@@ -48,6 +53,8 @@ def missing() -> str | None:
     """Why no GPU can be used, with the remedy; None where one can."""
     if importlib.util.find_spec("numba_cuda") is None and not simulated():
         return f"the package numba-cuda is not installed: {INSTALL}"
+    if not simulated() and (reason := no_device()):
+        return reason
     try:
         from numba import cuda
     except ImportError as error:
@@ -59,10 +66,26 @@ def missing() -> str | None:
     try:
         count = len(cuda.gpus)
     except Exception as error:  # the driver's own errors are of many classes
-        return f"no CUDA driver answers ({said(error)}); install NVIDIA's driver, and see that nvidia-smi lists the GPU"
-    if count == 0:
-        return "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"
-    return None
+        return f"no CUDA driver answers ({said(error)}); {DRIVER}"
+    return None if count else NO_GPU
+
+
+def no_device() -> str | None:
+    """Why the driver has no GPU to offer; it is asked by itself, as Numba takes two seconds to be imported."""
+    windows = sys.platform == "win32"
+    load = getattr(ctypes, "WinDLL", ctypes.CDLL) if windows else ctypes.CDLL
+    names = ["nvcuda.dll"] if windows else ["libcuda.so", "libcuda.so.1"]
+    for path in [*names, *(f"{folder}/{name}" for folder in ("/usr/lib", "/usr/lib64") for name in names)]:
+        with contextlib.suppress(OSError):
+            driver = load(path)
+            break
+    else:
+        return f"no CUDA driver answers ({names[-1]} is not found); {DRIVER}"
+    count = ctypes.c_int(0)
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if code not in (0, NO_DEVICE):
+        return f"no CUDA driver answers (it returns error {code}); {DRIVER}"
+    return None if count.value else NO_GPU
 
 
 def said(error: BaseException) -> str:
@@ -222,12 +245,14 @@ class DeviceKernel:
         if content is None:
             return None
         try:
-            kernel = _Kernel._rebuild(**pickle.loads(content))
+            kernel = _Kernel._rebuild(**unpickled(content))
             kernel.bind()
         except Exception as error:  # the driver's own errors are of many classes, and so are those of a pickle
             if is_out_of_memory(error):
                 raise MemoryError(f"the GPU has no memory for the kernel: {said(error)}") from error
-            return None
+            if is_unreadable(error):
+                return None
+            raise
         return kernel
 
     def built(self, types: Sequence[Any], capability: tuple[int, ...]) -> Any:

@@ -11,24 +11,21 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from fastgd.calls import levels_to_caller
-from fastgd.errors import DeviceError
 
-from .cache import KernelCache, environment, fingerprint, load, store
+from .cache import KernelCache, environment, fingerprint, load, settings, store
 from .options import interpreted, kernel
 from .outside import FORMULA, OTHERS, name_outside, write_instead
+from .verdicts import is_verdict
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "stored", "vector_width"]
 
 KERNELS: dict[tuple[str, int], Any] = {}
 TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
+HOPELESS: dict[str, str] = {}  # why a key cannot be compiled at all
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
 ATTEMPT = "<intrinsic attempt>"  # the call around a step, of whose failure the cause stands further down
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
-
-
-# Numba refuses functions by errors of many classes; these are none, and another try may go well
-TRANSIENT = (MemoryError, OSError, Warning, DeviceError)
 
 
 class Job(Protocol):
@@ -93,7 +90,7 @@ def named(functions: tuple[Any, ...], *rest: Any) -> str:
         except TypeError:
             unnamed = "unnamed "
             parts.append(str(id(KEPT.setdefault(id(function), function))))
-    return unnamed + fingerprint(*parts, rest)
+    return unnamed + fingerprint(*parts, rest, settings())
 
 
 def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], warn: bool) -> J:
@@ -103,28 +100,32 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
     ------
     TypeError
         If Numba can compile the functions for neither.
+    RecursionError
+        If it is called from so deep that Numba has not enough of Python's stack left.
     """
     marker, reason = fingerprint(key, environment()), ""
+    if marker in HOPELESS:
+        raise hopeless(name, HOPELESS[marker])
     if (key, width) not in TAKEN:
         reason = REFUSED.get(marker) or (load(marker, "scalar") or b"").decode()
     if not reason:
         job = make(width)
         try:
-            job.compile()
+            compile_job(name, job, key, width)
             TAKEN.add((key, width))
             return job
-        except TRANSIENT:
-            raise
         except Exception as error:
+            if not is_verdict(error):
+                raise
             reason = first_cause(error)
     job = make(1)
     try:
-        job.compile()
-    except TRANSIENT:
-        raise
+        compile_job(name, job, key, 1)
     except Exception as error:
-        cause = first_cause(error)
-        raise TypeError(f"{name}: numba cannot compile the problem's functions; {way_out(cause)}.  {cause}") from error
+        if not is_verdict(error):
+            raise
+        HOPELESS[marker] = first_cause(error)
+        raise hopeless(name, HOPELESS[marker]) from error
     if warn and (name, reason) not in WARNED:
         WARNED.add((name, reason))
         warnings.warn(
@@ -137,6 +138,24 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         if not key.startswith("unnamed"):
             store(marker, "scalar", reason.encode())
     return job
+
+
+def compile_job(name: str, job: Job, key: str, width: int) -> None:
+    """Compile a job; where that fails nothing of it is kept, so that the next call begins anew."""
+    try:
+        job.compile()
+    except Exception as error:
+        KERNELS.pop((key, width), None)
+        if isinstance(error, RecursionError):
+            raise RecursionError(
+                f"{name}: to compile its functions takes some hundred levels of Python's stack, and fewer are left "
+                "where this is called: call it once from less deep, or raise the limit by sys.setrecursionlimit"
+            ) from error
+        raise
+
+
+def hopeless(name: str, cause: str) -> TypeError:
+    return TypeError(f"{name}: numba cannot compile the problem's functions; {way_out(cause)}.  {cause}")
 
 
 def way_out(cause: str) -> str:
