@@ -171,8 +171,7 @@ def called_in_order(
         return *called(function, argument, arguments), arguments
     except (TypeError, ValueError) as error:
         past = own == 1 and re.search("past the end|out of bounds|out of range", str(error))
-        past = past or "negative integer powers" in str(error)
-        head = "" if past else right_order(function, own, lambda: make(point), works)
+        head = "" if past or "negative integer powers" in str(error) else right_order(function, own, lambda: make(point), works)
         if not head:
             raise
         raise TypeError(f"{argument} has its arguments in another order than they are given: write {head}") from error

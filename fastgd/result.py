@@ -117,7 +117,7 @@ class Result:
     @property
     def _told_raised(self) -> str:
         """How many runs raised, and what."""
-        count = int(np.count_nonzero(self.raised))
+        count = 0 if self.raised is None else int(np.count_nonzero(self.raised))
         return f"{counted(count, 'run')} raised {self.error or 'an exception'}"
 
     @property

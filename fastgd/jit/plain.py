@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import types
 import weakref
 from collections.abc import Callable
@@ -41,8 +40,7 @@ def plain_copy(function: Any, copies: dict[int, Any]) -> Any:
     space = {**source.__globals__}
     copy = types.FunctionType(source.__code__, space, source.__name__, source.__defaults__, cells or None)
     copy.__kwdefaults__ = source.__kwdefaults__
-    functools.update_wrapper(copy, source)
-    del copy.__wrapped__
+    copy.__module__, copy.__qualname__ = source.__module__, source.__qualname__
     copies[id(function)] = function, copy
     for name in names_of(source.__code__):
         if name in copy.__globals__:
