@@ -10,9 +10,10 @@ import numba
 import numpy as np
 from numba.core import types
 
-from fastgd.jit.options import inlined, interpreted, kernel
+from fastgd.jit.options import inlined, kernel
+from fastgd.jit.pool import interruptible
 from fastgd.jit.rows import align_stack, row_view
-from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
+from fastgd.jit.targets import aligned, compile_once, lane_width, lanes_or_scalar, named, shared_kernel
 
 __all__ = ["gradient", "hessian", "scalar_at", "value", "vector_at"]
 
@@ -79,8 +80,7 @@ class Evaluation:
         self.arguments = (points, data, *scratch, self.out)
 
     def compile(self) -> None:
-        if not interpreted() and not self.kernel.signatures:
-            self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments))
+        compile_once(self.kernel, lambda: tuple(map(numba.typeof, self.arguments)))
 
 
 def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: i
         return Evaluation(key, build, points, data, rows, width)
 
     job = lanes_or_scalar(fun.__name__, key, lane_width(n, points.dtype), make, warn=False)
-    job.kernel(*job.arguments)
+    interruptible(job.kernel, *job.arguments)
     return job.out
 
 
@@ -108,8 +108,7 @@ class PointJob:
         self.kernel, self.arguments = shared_kernel(key, 1, build), arguments
 
     def compile(self) -> None:
-        if not interpreted() and not self.kernel.signatures:
-            self.kernel.compile(self.arguments)
+        compile_once(self.kernel, lambda: self.arguments)
 
 
 POINT = types.Array(types.float64, 1, "A", readonly=True)

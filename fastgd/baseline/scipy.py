@@ -206,20 +206,26 @@ class Attempt:
         self.x: np.ndarray | None = None  # the last good point
         self.finite = True
 
+    def look(self) -> None:
+        """Leave the run if the work is to stop."""
+        if self.cancel[0]:
+            raise Stopped
+
     def value(self, x: np.ndarray) -> float:
+        self.look()
         self.nfev += 1
         f = self.functions.value(x)
         self.finite &= f - f == 0.0
         return f
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
+        self.look()
         self.njev += 1
         return self.functions.gradient(x)
 
     def step(self, x: np.ndarray, *state: Any) -> None:
         """Called back after every step."""
-        if self.cancel[0]:
-            raise Stopped
+        self.look()
         if not is_good(x, self.bound):
             raise Left
         self.nit += 1

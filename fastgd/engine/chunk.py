@@ -11,7 +11,7 @@ from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.optimizers.coefficients import TABLE_WIDTH
-from fastgd.stopping import EVERY, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import EVERY, NFEV, NIT, NOT_RUN, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
@@ -105,6 +105,13 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     points_of, results_of = row_view(width, length), row_view(width, 2)
 
     @inlined
+    def any_ended(status, low, high):
+        count = 0
+        for run in range(low, high):
+            count += status[run] >= 0
+        return count > 0
+
+    @inlined
     def evaluate_averages(x, fun, data, scratch, results):
         at, out = points_of(scratch, 0), results_of(results, 0)
         runs = x.shape[0]
@@ -125,6 +132,8 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
         at, g, out = points_of(scratch, 0), points_of(scratch, 1), results_of(results, 0)
         runs = x.shape[0]
         for start in range(0, runs, width):
+            if not any_ended(status, start, min(start + width, runs)):
+                continue
             for lane in range(width):
                 for i in range(length):
                     scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
@@ -141,7 +150,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
     arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to
-    stop early.  It returns whether it finished.
+    stop early.  It returns whether it finished; if not, the runs that had not ended are left with the status NOT_RUN.
     """
     length, width = shape.length, shape.width
     states, own_steps, working = shape.states, parts.own_steps, shape.working
@@ -185,9 +194,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         for b in range((alive + width - 1) // width):
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
-        while alive > 0 and (own_steps or t < max_steps):
-            if cancel[0]:
-                return False
+        finished = True
+        while alive > 0 and finished and (own_steps or t < max_steps):
             last = t + table.shape[0] if own_steps else min(t + table.shape[0], max_steps)
             if record > 0:
                 if own_steps or t % record == 0:
@@ -201,8 +209,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
                 hold(indices, low, alive, control, t, last, drawn)  # where it does, a group is one block
-                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)
-            t = last
+                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn, cancel)
+            t, finished = last, cancel[0] == 0
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
                 b, lane = j // width, j % width
@@ -227,12 +235,12 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             record_points(alive, block, control, trace, t, record)
         for j in range(alive):
             b, lane = j // width, j % width
-            control[b, STATUS, lane] = STEP_LIMIT
+            control[b, STATUS, lane] = STEP_LIMIT if finished else NOT_RUN
             control[b, NIT, lane] = t
             run = control[b, RUN, lane]
             write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
         evaluate_averages(x_avg, fun_avg, data, scratch, results)
-        return True
+        return finished
 
     return chunk

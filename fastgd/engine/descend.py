@@ -124,16 +124,18 @@ def step_of(parts: Parts, shape: Shape, views: Views) -> Callable:
 
 
 def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callable) -> Callable:
-    """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`.
+    """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`, or to `cancel`.
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
     step, points_of, length, working = step_of(parts, shape, views), views.points, shape.length, shape.working
 
     @inlined
-    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn):
+    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn, cancel):
         t, going = first, True
         while t < last and going:
+            if not t & 7 and cancel[0]:
+                break
             going = False
             for b in range(low, high):
                 here, there = points_of(block, b), points_of(scratch, working + b - low)
