@@ -61,7 +61,7 @@ def test_wide_attractors_reach_as_far_as_their_radius(n: int) -> None:
     apart = np.abs(one[:, None] - other[None]).max(axis=2)
     allowed = np.maximum(np.maximum(here[:, None], there[None]), 1.0) * (1.0 + 1e-9)
     rows, columns = np.nonzero(apart <= allowed)
-    assert rows.size > 100
+    assert rows.size > 30
     assert_same_pairs(pairs_of(one, other, here, there), [rows, columns, apart[rows, columns]])
 
 
