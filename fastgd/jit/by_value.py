@@ -1,4 +1,4 @@
-"""Functions in a pickle: by name where a module holds them, else by value, so that local ones and lambdas fit too."""
+"""Functions and classes in a pickle: by name where a module holds them, else by value, as lambdas and local ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from numba.core.serialize import dumps
 
-__all__ = ["ByValue"]
+__all__ = ["ByValue", "OfAnyClass"]
 
 
 class ByValue:
-    """Functions by their names; a pickle of it opens in a process that has never seen the script they stood in.
+    """Functions, or classes, by their names; a pickle of it opens where the script they stood in was never seen.
 
     Copies share the functions.
 
@@ -44,6 +44,21 @@ class ByValue:
         return opened, (content, sys.version_info[:2])
 
 
+class OfAnyClass:
+    """A base of objects that can be pickled also where their class stands in a script, or in a function."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        kind = type(self)
+        return super().__reduce_ex__(protocol) if has_name(kind) else (remade, (ByValue({"kind": kind}), vars(self)))
+
+
+def remade(kind: ByValue, fields: dict[str, Any]) -> Any:
+    """An object of a class that was pickled by value."""
+    made: Any = object.__new__(kind.functions["kind"])  # type: ignore[arg-type]
+    made.__dict__.update(fields)
+    return made
+
+
 def has_name(function: Callable[..., Any]) -> bool:
     """Whether a module other than the script holds it, so that any process can import it."""
     module = sys.modules.get(function.__module__)
@@ -61,13 +76,14 @@ def opened(content: bytes, version: tuple[int, int]) -> ByValue:
     pickle.UnpicklingError
         If they were pickled by a Python with other bytecode, or what they use is not there.
     """
-    instead = "put the functions into a module that can be imported here, or keep the arrays alone, such as result.x"
+    instead = "put them into a module that can be imported here, or keep the arrays alone, such as result.x"
     if version != sys.version_info[:2]:
         raise pickle.UnpicklingError(
-            f"functions of a script, or made in another function, open in the Python that pickled them, "
+            f"functions and classes of a script, or made in a function, open in the Python that pickled them, "
             f"{version[0]}.{version[1]}, and this is {platform.python_version()}: {instead}"
         )
     try:
         return ByValue(pickle.loads(content))
     except (ImportError, AttributeError) as error:
-        raise pickle.UnpicklingError(f"what the functions of a problem use is not there, {error}: {instead}") from error
+        missing = f"what the problem's functions, or the optimizer, use is not there, {error}"
+        raise pickle.UnpicklingError(f"{missing}: {instead}") from error

@@ -86,6 +86,32 @@ def test_results_basins_maps_and_comparisons_go_through_pickle_and_a_queue() -> 
     queue.join_thread()
 
 
+def test_optimizers_and_schedules_of_local_classes_go_through_pickle() -> None:
+    import dataclasses
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Falling(gd.schedules.Schedule):
+        lr: float
+        power: float = 0.5
+
+        @staticmethod
+        def rate(p: Any, t: Any) -> Any:
+            return p[0] / (1.0 + t) ** p[1]
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Own(gd.GradientDescent):
+        pass
+
+    for optimizer in (gd.GradientDescent(lr=Falling(0.1)), Own(lr=0.1), Own(lr=Falling(0.3, power=0.25))):
+        for again in (pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer)):
+            assert repr(again) == repr(optimizer)
+            assert again.hyperparameters() == optimizer.hyperparameters()
+            assert type(again).__mro__[1:] == type(optimizer).__mro__[1:]
+        again = pickle.loads(pickle.dumps(optimizer))
+        assert named(tuple(again.rule())) == named(tuple(optimizer.rule()))
+        assert again.schedule.rate((0.1, 0.5), 3) == optimizer.schedule.rate((0.1, 0.5), 3)
+
+
 def test_copies_share_the_functions() -> None:
     problem = bowl_of(2.0)
     for again in (copy.copy(problem), copy.deepcopy(problem)):
@@ -128,7 +154,7 @@ def test_a_result_of_a_script_opens_in_another_process(tmp_path: Path) -> None:
 
 
 def test_what_does_not_open_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(pickle.UnpicklingError, match=r"2\.7.*put the functions into a module"):
+    with pytest.raises(pickle.UnpicklingError, match=r"2\.7.*put them into a module"):
         opened(b"", (2, 7))
     (tmp_path / "passing_module.py").write_text("def twice(a):\n    return 2.0 * a\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -138,7 +164,7 @@ def test_what_does_not_open_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
     assert pickle.loads(content).functions["fun"]([1.5]) == 3.0
     monkeypatch.delitem(sys.modules, "passing_module")
     (tmp_path / "passing_module.py").unlink()
-    with pytest.raises(pickle.UnpicklingError, match=r"passing_module.*put the functions into a module"):
+    with pytest.raises(pickle.UnpicklingError, match=r"passing_module.*put them into a module"):
         pickle.loads(content)
     lock = threading.Lock()
     with pytest.raises(pickle.PicklingError, match="fun cannot be pickled, as something they use cannot"):
