@@ -15,6 +15,7 @@ from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
 from fastgd.boxes import check_unmasked
 from fastgd.calls import explain_calls
+from fastgd.errors import Interrupted, keeping
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.points import described
@@ -295,6 +296,9 @@ def compare(
     TypeError, ValueError
         Before any work, for what is no optimizer, for hyperparameters that are arrays, and for whatever `minimize`
         refuses.
+    Interrupted
+        On Ctrl-C: a `KeyboardInterrupt` whose `partial` has the `Result` of each optimizer that was done, by its name,
+        and that of the one under way as the last.
 
     Notes
     -----
@@ -332,17 +336,37 @@ def compare(
     quiet = {**minimize_options, "progress": False, "max_steps": 1}
     for name, optimizer in every.items():  # what is refused is refused now, and compiled outside the clock
         try:  # a kernel may depend on how many runs there are, but for methods that go from start to start
-            minimize(problem, starts if optimizer.engine is None else first, optimizer, **quiet)
+            with keeping(None, "no run had begun"):
+                minimize(problem, starts if optimizer.engine is None else first, optimizer, **quiet)
         except ValueError as error:
             if name != "reference":
                 raise
             raise ValueError(f"reference: {error}; or give reference=None, to compare without one") from None
 
-    results, seconds = {}, {}
+    results: dict[str, Result] = {}
+    seconds = {}
     for name, optimizer in every.items():
         began = time.perf_counter()
-        results[name] = minimize(problem, starts, optimizer, **minimize_options)
+        try:
+            results[name] = minimize(problem, starts, optimizer, **minimize_options)
+        except KeyboardInterrupt as error:
+            under_way = {name: error.partial} if isinstance(error, Interrupted) else {}
+            said = f"interrupted; {len(results)} of {len(every)} optimizers were done"
+            raise Interrupted(said, partial={**results, **under_way}) from None
         seconds[name] = time.perf_counter() - began
+    with keeping(results, "all runs were done"):
+        return compared(problem, starts, every, results, seconds, tol)
+
+
+def compared(
+    problem: Problem,
+    starts: NDArray[np.float64],
+    every: Mapping[str, Method],
+    results: Mapping[str, Result],
+    seconds: Mapping[str, float],
+    tol: ArrayLike | None,
+) -> Comparison:
+    """What the runs say, each set of them by its optimizer's name; that of the reference is "reference"."""
     basins = {name: find_basins(result, tol) for name, result in results.items()}
     lowest = lowest_value(problem, basins)
 
@@ -351,13 +375,14 @@ def compare(
         at_global = as_low_as(own.fun, lowest)
         settled = own.labels >= 0
         found = settled & (at_global[np.where(settled, own.labels, 0)] if len(own) else False)
-        met = None if reference is None else basin_agreement(own, basins["reference"])
+        met = None if "reference" not in every else basin_agreement(own, basins["reference"])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 
     judge = None
-    if reference is not None:
-        judge = contestant("reference", reference.label)
-    return Comparison(problem, starts, tuple(contestant(name, name) for name in named), judge, lowest)
+    if "reference" in every:
+        judge = contestant("reference", every["reference"].label)
+    contestants = tuple(contestant(name, name) for name in every if name != "reference")
+    return Comparison(problem, starts, contestants, judge, lowest)
 
 
 def lowest_value(problem: Problem, basins: Mapping[str, Basins]) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 
@@ -42,7 +43,13 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     partial : object
-        The result of the part that was finished, or None where nothing was.
+        What was finished: of `minimize`, `map_basins` and `sweep_basins` a `Result` in which runs that had not ended
+        have the status -1 and NaN; of `compare` a dictionary of such results by the optimizers' names, in which the
+        last may be incomplete; None where nothing was.
+
+    Notes
+    -----
+    Other functions raise a plain `KeyboardInterrupt`, as there is nothing to keep.
 
     Examples
     --------
@@ -57,6 +64,26 @@ class Interrupted(KeyboardInterrupt):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.args[0], self.partial)
+
+
+@contextlib.contextmanager
+def keeping(partial: Any, what: str) -> Iterator[None]:
+    """Raise Ctrl-C as an `Interrupted` that keeps what was finished before the block.
+
+    Examples
+    --------
+    >>> from fastgd.errors import keeping
+    >>> try:
+    ...     with keeping([1.0, 2.0], "all runs were done"):
+    ...         raise KeyboardInterrupt
+    ... except Interrupted as error:
+    ...     print(error, error.partial)
+    interrupted; all runs were done [1.0, 2.0]
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {what}", partial=partial) from None
 
 
 def nearest(name: object, names: Iterable[str]) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from numba.core import types
 
 from fastgd.jit.checked import checked
-from fastgd.jit.options import inlined, interpreted, kernel
+from fastgd.jit.options import inlined, kernel
+from fastgd.jit.pool import interruptible
 from fastgd.jit.rows import align_stack, row_view
-from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
+from fastgd.jit.targets import aligned, compile_once, lane_width, lanes_or_scalar, named, shared_kernel
 from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
 __all__ = ["gradient", "hessian", "scalar_at", "value", "vector_at"]
@@ -81,8 +82,7 @@ class Evaluation:
         self.arguments = (points, data, *scratch, self.out)
 
     def compile(self) -> None:
-        if not interpreted() and not self.kernel.signatures:
-            self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments))
+        compile_once(self.kernel, lambda: tuple(map(numba.typeof, self.arguments)))
 
 
 def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: int) -> np.ndarray:
@@ -102,7 +102,7 @@ def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: i
 
     def at(some: np.ndarray) -> np.ndarray:
         other = Evaluation(key, build, some, few, rows, job.width)
-        other.kernel(*other.arguments)
+        interruptible(other.kernel, *other.arguments)
         return other.out
 
     few = shortened(fun, data)
@@ -111,7 +111,7 @@ def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: i
     what = "value" if whole else "gradient" if rows == n else "hessian"
     if len(points):
         verify(key, job.width, fun.__name__, (what,), plain, at, np.concatenate([points[:2], probes(n, None)]))
-    job.kernel(*job.arguments)
+    interruptible(job.kernel, *job.arguments)
     return job.out
 
 
@@ -122,8 +122,7 @@ class PointJob:
         self.kernel, self.arguments = shared_kernel(key, 1, build), arguments
 
     def compile(self) -> None:
-        if not interpreted() and not self.kernel.signatures:
-            self.kernel.compile(self.arguments)
+        compile_once(self.kernel, lambda: self.arguments)
 
 
 POINT = types.Array(types.float64, 1, "A", readonly=True)

@@ -156,13 +156,11 @@ class FiniteSum(Problem):
         name, _, rest = inside.partition(", ")
         return f"FiniteSum({name}, samples={self.samples}, {rest}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Functions made here have no module to be found in again; the other process makes them anew.
-        dropped = {"fun": None, "_grad": None, **({"_sample_grad": None} if self.has_derived_gradient else {})}
-        return {**super().__getstate__(), **dropped}
+    def _made_anew(self) -> list[str]:
+        return ["fun", "_hess", "_grad", *(["_sample_grad"] if self.has_derived_gradient else [])]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self.fun = mean_value(self.loss)
 
 

@@ -27,6 +27,7 @@ __all__ = [
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
+NO_POWER = "negative integer powers"  # of integers in NumPy's arrays, which raises
 
 def plain_function(function: Any, argument: str) -> Callable[..., Any]:
     """Return `function` as a plain Python function, or raise TypeError naming the argument.
@@ -145,7 +146,7 @@ def called(function: Callable[..., Any], argument: str, arguments: tuple[Any, ..
         hint = f" ({PLAIN})" if kind is TypeError else ""
         if "for ^" in str(error) or "bitwise_xor" in str(error):
             hint = " (a power is written with **, as in x[0] ** 2; ^ is another operation)"
-        if "negative integer powers" in str(error):
+        if NO_POWER in str(error):
             hint = " (write a float, as in 10.0 ** -k in place of 10 ** -k)"
         raise kind(
             f"{argument} raised {type(error).__name__}: {error}{place_of(error, function)}{hint}."
@@ -170,8 +171,8 @@ def called_in_order(
     try:
         return *called(function, argument, arguments), arguments
     except (TypeError, ValueError) as error:
-        past = own == 1 and re.search("past the end|out of bounds|out of range", str(error))
-        head = "" if past or "negative integer powers" in str(error) else right_order(function, own, lambda: make(point), works)
+        other = f"past the end|out of bounds|out of range|{NO_POWER}" if own == 1 else NO_POWER
+        head = "" if re.search(other, str(error)) else right_order(function, own, lambda: make(point), works)
         if not head:
             raise
         raise TypeError(f"{argument} has its arguments in another order than they are given: write {head}") from error

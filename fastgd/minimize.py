@@ -142,7 +142,8 @@ def minimize(
     DeviceError
         A ValueError: the GPU was asked for and cannot be used, or the problem's functions raise exceptions there.
     Interrupted
-        On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far.
+        On Ctrl-C: a `KeyboardInterrupt` whose `partial` is the result so far, with every run that had ended.  Where a
+        function of the problem is in an endless loop, at the second one.
 
     Warns
     -----

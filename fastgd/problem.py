@@ -27,6 +27,7 @@ from fastgd.boxes import (
 from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
+from fastgd.jit.by_value import ByValue
 from fastgd.memory import check_points
 
 __all__ = ["Problem"]
@@ -392,7 +393,15 @@ class Problem:
             parts.append("grad=derived" if self._grad is not None else "grad=to be derived")
         return f"Problem({', '.join(parts)})"
 
+    def _made_anew(self) -> list[str]:
+        """Functions that are made here, and that another process makes anew."""
+        return ["_hess", "_grad"] if self.has_derived_gradient else ["_hess"]
+
     def __getstate__(self) -> dict[str, Any]:
-        # Derived functions have no module to be found in again; the other process derives them anew.
-        dropped = {"_hess": None, **({"_grad": None} if self.has_derived_gradient else {})}
-        return {**self.__dict__, **dropped}
+        state = {**self.__dict__, **dict.fromkeys(self._made_anew())}
+        functions = {name: each for name, each in state.items() if callable(each)}
+        return {**state, **dict.fromkeys(functions), "functions": ByValue(functions)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.update(self.__dict__.pop("functions").functions)

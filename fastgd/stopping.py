@@ -29,6 +29,7 @@ class Status(enum.IntEnum):
 # plain integers for compiled code: rows of the loop's `control`, of one integer for each run, and what they may hold
 STATUS, NIT, WAIT, NFEV, RUN, SEED, SIZE, EVERY = range(8)  # the last three where something is drawn
 RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED, LINE_SEARCH_FAILED = -1, 0, 1, 2, 3, 4
+NOT_RUN = RUNNING  # of what an interruption leaves
 STIFF = 5  # no run ends with it: another method goes on
 RAISED = 6  # the problem's functions raised; a result says DIVERGED, and keeps the first message
 

@@ -120,11 +120,11 @@ def test_an_interruption_keeps_the_counts_of_finished_runs_only():
     with mock.patch.object(cpu, "chunk_runs", return_value=64), pytest.raises(gd.Interrupted) as caught:
         gd.minimize(HIMMELBLAU, x0, search, max_steps=50_000_000, threads=2, progress=progress)
     partial = caught.value.partial
-    assert np.all(partial.status[64:] == Status.NOT_RUN)
-    assert_same_runs(partial, whole, slice(64), slice(64))
+    assert np.all(partial.status[96:] == Status.NOT_RUN)
+    assert_same_runs(partial, whole, slice(96), slice(96))
     for name in ("nfev", "njev"):
-        assert np.all(getattr(partial, name)[:64] == 1)
-        assert not getattr(partial, name)[64:].any()
+        assert np.all(getattr(partial, name)[:96] == 1)
+        assert not getattr(partial, name)[96:].any()
 
 
 def test_hager_zhang_comes_closer_than_rounding_lets_strong_wolfe():

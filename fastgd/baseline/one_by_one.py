@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastgd.engine.scheduler import run_chunks
+from fastgd.jit.pool import available_threads
 from fastgd.result import Result
 from fastgd.stopping import RAISED
 
@@ -102,7 +103,6 @@ class OneByOne:
         """
         cancel, total = np.zeros(1, np.uint8), len(which)
         order = self.make_runner, task.problem, task.optimizer, task.stop
-        runner = self.make_runner(task.problem, task.optimizer, task.stop, cancel)
         done = 0
 
         def heard(count: int, _: int) -> None:
@@ -120,6 +120,7 @@ class OneByOne:
 
         first = min(FIRST, total)
         try:
+            runner = self.make_runner(task.problem, task.optimizer, task.stop, cancel)
             with warnings.catch_warnings():  # what they warn of becomes a status
                 warnings.simplefilter("ignore")
                 began = time.perf_counter()
@@ -131,13 +132,12 @@ class OneByOne:
                     with pool:
                         def there(low: int, high: int) -> bool:
                             chosen = which[low:high].tolist()
-                            if (rows := pool.ask([item(k) for k in chosen])) is None:
-                                return False
-                            for k, values in zip(chosen, rows, strict=True):
+                            rows = pool.ask([item(k) for k in chosen])
+                            for k, values in zip(chosen, rows, strict=False):
                                 task.take(ends, k, values)
-                            return True
+                            return len(rows) == len(chosen)
 
-                        run_chunks(there, parts, threads, cancel, heard, total)
+                        run_chunks(there, parts, min(threads, available_threads()), cancel, heard, total)
                 else:
                     run_chunks(here, parts, 1, cancel, heard, total)
         except KeyboardInterrupt:

@@ -207,13 +207,20 @@ class Attempt:
         self.finite = True
         self.error = ""
 
+    def look(self) -> None:
+        """Leave the run if the work is to stop."""
+        if self.cancel[0]:
+            raise Stopped
+
     def value(self, x: np.ndarray) -> float:
+        self.look()
         self.nfev += 1
         f = self.called(self.functions.value, x)
         self.finite &= f - f == 0.0
         return f
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
+        self.look()
         self.njev += 1
         return self.called(self.functions.gradient, x)
 
@@ -226,8 +233,7 @@ class Attempt:
 
     def step(self, x: np.ndarray, *state: Any) -> None:
         """Called back after every step."""
-        if self.cancel[0]:
-            raise Stopped
+        self.look()
         if not is_good(x, self.bound):
             raise Left
         self.nit += 1

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -59,7 +62,7 @@ class Workers:
             return None
         first = Worker(pool.order)
         try:
-            fit = first.is_ready()
+            fit = first.is_ready(cancel)
         except BaseException:
             first.close()
             raise
@@ -70,8 +73,8 @@ class Workers:
         pool.idle.append(first)
         return pool
 
-    def ask(self, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
-        """What the calling thread's process makes of some runs; None where `cancel` was set meanwhile."""
+    def ask(self, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """What the calling thread's process makes of some runs, of the first of them if `cancel` was set meanwhile."""
         worker: Worker | None = getattr(self.mine, "worker", None)
         if worker is None:
             with contextlib.suppress(IndexError):
@@ -79,7 +82,7 @@ class Workers:
         if worker is None:
             worker = Worker(self.order)
             self.all.append(worker)
-            worker.is_ready()  # the first one was
+            worker.is_ready(self.cancel)  # the first one was
         self.mine.worker = worker
         return worker.ask(items, self.cancel)
 
@@ -110,31 +113,59 @@ class Worker:
         self.process.stdout.close()
         self.to.send_bytes(order)
 
-    def is_ready(self) -> bool:
+    def hears(self, cancel: np.ndarray) -> bool:
+        """Wait for an answer; False where `cancel` was set before there was one."""
+        while not cancel[0]:
+            if self.back.poll(LOOK):
+                return True
+        return False
+
+    def is_ready(self, cancel: np.ndarray) -> bool:
         """Wait until the process has its order, or has found that it cannot do it."""
         try:
-            return self.back.recv() is None
+            return self.hears(cancel) and self.back.recv() is None
         except EOFError:
             return False
 
-    def ask(self, items: list[tuple[Any, ...]], cancel: np.ndarray) -> list[tuple[Any, ...]] | None:
-        self.to.send(items)
-        while not self.back.poll(LOOK):
-            if cancel[0]:
-                return None
-        try:
-            answer = self.back.recv()
-        except EOFError:
-            raise RuntimeError(f"a worker process ended with exit code {self.process.wait()}") from None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+    def ask(self, items: list[tuple[Any, ...]], cancel: np.ndarray) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
+        if not cancel[0]:
+            self.to.send(items)
+        while len(rows) < len(items) and self.hears(cancel):
+            try:
+                answer = self.back.recv()
+            except EOFError:
+                raise RuntimeError(f"a worker process ended with exit code {self.process.wait()}") from None
+            if isinstance(answer, BaseException):
+                raise answer
+            rows += answer
+        return rows
 
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
         self.to.close()
         self.back.close()
+
+
+def leave_with(orders: int) -> None:
+    """End this process, whatever it is at, when the one that holds the other end of the pipe has ended."""
+    ended = select.poll()
+    ended.register(orders, 0)  # that nobody can write any more is told in any case
+    ended.poll()
+    os._exit(0)
+
+
+def in_portions(runner: Any, items: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """What comes out of runs, handed over now and then, as an interruption may leave no time for the rest."""
+    rows, began = [], time.perf_counter()
+    for item in items:
+        rows.append(runner(*item))
+        if time.perf_counter() - began > LOOK:
+            yield rows
+            rows, began = [], time.perf_counter()
+    if rows:
+        yield rows
 
 
 def serve() -> None:
@@ -146,6 +177,7 @@ def serve() -> None:
     back = Connection(os.dup(1), readable=False)
     os.dup2(2, 1)  # what a user's module prints must not come between the answers
     orders = Connection(os.dup(0), writable=False)
+    threading.Thread(target=leave_with, args=(orders.fileno(),), daemon=True).start()
     try:
         sys.path[:], order = pickle.loads(orders.recv_bytes())
         make_runner, *rest = pickle.loads(order)
@@ -155,8 +187,10 @@ def serve() -> None:
         while True:
             items = orders.recv()
             with np.errstate(all="ignore"):
-                back.send([runner(*item) for item in items])
-    except EOFError:
+                for rows in in_portions(runner, items):
+                    back.send(rows)
+    except (EOFError, BrokenPipeError):  # who asked has gone
         return
     except BaseException as error:
-        back.send(error)
+        with contextlib.suppress(BrokenPipeError):
+            back.send(error)

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
+from fastgd.basins.neighbours import close_pairs
 from fastgd.calls import explain_calls
 from fastgd.texts import counted, position_text, table_lines
 
 SHOWN = 20  # attractors up to which the confusion matrix is printed
+SLACK = 1.0 + 1e-9  # for the rounding of positions in tolerances
 UNDECIDED = "the reference brings no start to an attractor"
 
 
@@ -182,24 +184,43 @@ def matched(own: Basins, theirs: Basins) -> tuple[NDArray[np.int64], NDArray[np.
             f"labels and reference must be of one problem, got attractors in {own.x.shape[1]} and "
             f"{theirs.x.shape[1]} dimensions"
         )
-    from scipy.spatial import cKDTree
-
     number = np.full(len(own), -1, dtype=np.int64)
     if len(own) and len(theirs):
         tol = np.maximum(own.tol, theirs.tol)
         here, there = (each.radius * (each.tol / tol).max() for each in (own, theirs))
-        reach = max(1.0, float(here.max()), float(there.max()))
-        pairs = cKDTree(own.x / tol).sparse_distance_matrix(
-            cKDTree(theirs.x / tol), reach * (1.0 + 1e-9), p=np.inf, output_type="coo_matrix"
-        )
-        allowed = np.maximum(np.maximum(here[pairs.row], there[pairs.col]), 1.0) * (1.0 + 1e-9)
-        order = np.lexsort((pairs.col, pairs.row, pairs.data))
+        rows, columns, apart = pairs_of(own.x / tol, theirs.x / tol, here, there)
+        order = np.lexsort((columns, rows, apart))
         taken: set[int] = set()
-        for k in order[(pairs.data <= allowed)[order]].tolist():
-            i, j = int(pairs.row[k]), int(pairs.col[k])
+        for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
             if number[i] < 0 and j not in taken:
                 number[i] = j
                 taken.add(j)
     new = np.flatnonzero(number < 0)
     number[new] = len(theirs) + np.arange(new.size)
     return number, np.concatenate([theirs.x, own.x[new]])
+
+
+def pairs_of(
+    own: NDArray[np.float64], theirs: NDArray[np.float64], here: NDArray[np.float64], there: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs of points that may be one, and their distances: within 1, or the radius of one of the two if it is larger.
+
+    `here` and `there` are the radii.  Wide ones are seldom, so points of about the same radius are looked at together.
+    """
+    around = [(octave, members, np.arange(len(theirs))) for octave, members in octaves(here)]
+    around += [(octave, np.arange(len(own)), members) for octave, members in octaves(there) if octave > 1.0]
+    found = []
+    for octave, first, second in around:
+        rows, columns, apart = close_pairs(own[first], theirs[second], octave * SLACK)
+        found.append((first[rows], second[columns], apart))
+    rows, columns, apart = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    _, first = np.unique(rows * len(theirs) + columns, return_index=True)
+    rows, columns, apart = rows[first], columns[first], apart[first]
+    near = apart <= np.maximum(np.maximum(here[rows], there[columns]), 1.0) * SLACK
+    return rows[near], columns[near], apart[near]
+
+
+def octaves(radii: NDArray[np.float64]) -> list[tuple[float, NDArray[np.int64]]]:
+    """Which radii are up to 1, up to 2, up to 4, and so on; those of all points are at least 1 here."""
+    powers = np.ceil(np.log2(np.maximum(radii, 1.0)))
+    return [(2.0**power, np.flatnonzero(powers == power)) for power in np.unique(powers).tolist()]

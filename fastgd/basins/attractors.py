@@ -17,6 +17,7 @@ from fastgd.basins.reductions import farthest_of_group, representatives
 from fastgd.basins.separation import separated
 from fastgd.boxes import real_array
 from fastgd.calls import explain_calls, levels_to_caller
+from fastgd.jit.pool import interruptible
 from fastgd.points import described
 
 if TYPE_CHECKING:
@@ -110,21 +111,12 @@ def find_basins(
     fun, grad_norm, nit, status = (
         np.asarray(a).reshape(-1) for a in (result.fun, result.grad_norm, result.nit, result.status)
     )
-    finite = np.isfinite(fun)
-    for column in ends.T:
-        finite &= np.isfinite(column)
-    settled = np.isin(status, _SETTLED_STATUS)
-    labels = np.where(settled & finite, 0, UNSETTLED)
-    labels[(status == _DIVERGED_STATUS) | (settled & ~finite)] = DIVERGED
-
-    who = np.flatnonzero(labels == 0)
-    x = ends[who].astype(np.float64, copy=False)
-    fun = fun[who].astype(np.float64)
+    labels, who, x, fun = interruptible(_settled, ends, fun, status)
     problem = getattr(result, "problem", None)
     compared = x if coordinates is None else _mapped(coordinates, x, "the end points")
     width = _tolerance(tol, compared, None if coordinates is not None else problem, ends.dtype)
 
-    groups, coarsening = group_points(compared, width)
+    groups, coarsening = interruptible(group_points, compared, width)
     if coarsening > 1:
         warnings.warn(
             "some end points form a cloud too blurred to be told apart at tol; they were grouped at "
@@ -136,7 +128,7 @@ def find_basins(
     split = False
     if tol is None and coordinates is None and problem is not None:
         coarse, eps = width, float(np.finfo(ends.dtype).eps)
-        groups, width = separated(problem, x, steepness, fun, groups, coarse, eps)
+        groups, width = interruptible(separated, problem, x, steepness, fun, groups, coarse, eps)
         split = width is not coarse
     k = int(groups.max()) + 1 if groups.size else 0
     chosen = representatives(groups, k, steepness, fun, x)
@@ -163,7 +155,7 @@ def find_basins(
         intervals=wilson(counts, runs),
         mean_nit=np.bincount(groups, weights=nit[who], minlength=k) / np.maximum(counts, 1),
         radius=radius,
-        known=_known(nearest, compared, chosen, groups, radius),
+        known=interruptible(_known, nearest, compared, chosen, groups, radius),
         tol=width,
         unsettled=float(np.mean(labels == UNSETTLED)) if runs else 0.0,
         diverged=float(np.mean(labels == DIVERGED)) if runs else 0.0,
@@ -172,6 +164,20 @@ def find_basins(
         problem=problem,
         drawn=any(getattr(result, name, None) is not None for name in PER_RUN),
     )
+
+
+def _settled(
+    ends: NDArray[Any], fun: NDArray[Any], status: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Label runs 0 where they settled; return the labels, and places, end points and values of those that did."""
+    finite = np.isfinite(fun)
+    for column in ends.T:
+        finite &= np.isfinite(column)
+    settled = np.isin(status, _SETTLED_STATUS)
+    labels = np.where(settled & finite, 0, UNSETTLED)
+    labels[(status == _DIVERGED_STATUS) | (settled & ~finite)] = DIVERGED
+    who = np.flatnonzero(labels == 0)
+    return labels, who, ends[who].astype(np.float64, copy=False), fun[who].astype(np.float64)
 
 
 def _instead_of(result: Any) -> str:

@@ -31,7 +31,7 @@ _LATTICE_OFFSET = 0.618
 # Pairs of cells that may be looked at, beyond a number linear in the cells: about a second of work.
 _WORK_LIMIT = 20_000_000
 _PAIRS_AT_ONCE = 1_000_000
-_KEY_COORDINATES = 4
+KEY_COORDINATES = 4
 
 
 def group_points(points: NDArray[np.float64], tol: NDArray[np.float64]) -> tuple[NDArray[np.int64], float]:
@@ -142,14 +142,14 @@ def _join_cells(
     coarsening = 1.0
     owner, _ = dense(pieces, int(pieces.max()) + 1)
     while True:
-        lattice = [_lattice(column / coarsening) for column in scaled]
+        cells = [lattice(column / coarsening) for column in scaled]
         key, size = owner, int(owner.max()) + 1
-        for digits in lattice:
+        for digits in cells:
             key, size = _append(key, size, digits, int(digits.max()) + 1)
         cell, n_cells = dense(key, size)
         member = np.empty(n_cells, dtype=np.int64)
         member[cell] = np.arange(cell.size)
-        joined = _join_touching(np.stack([digits[member] for digits in lattice]), owner[member])
+        joined = _join_touching(np.stack([digits[member] for digits in cells]), owner[member])
         if joined is not None:
             return joined[0][cell], joined[1], coarsening
         coarsening *= 2.0
@@ -164,19 +164,10 @@ def _join_touching(
     """
     n_cells = owner.size
     # Few coordinates decide who is looked at, as the neighbours to look up number 3 to their power.
-    share = [_touching_share(digits) for digits in corners]
-    telling = np.argsort(share, kind="stable")[:_KEY_COORDINATES]
-    rest = np.delete(corners, telling, axis=0)
-    key, size = owner, int(owner.max()) + 1
-    strides: list[int] = []
-    for j in telling:
-        # One unused number per coordinate, so that a step past the last does not reach the next row.
-        base = int(corners[j].max()) + 2
-        if size > _KEY_LIMIT // base:
-            rest = np.concatenate([rest, corners[j : j + 1]])
-            continue
-        key, size = key * base + corners[j], size * base
-        strides = [stride * base for stride in strides] + [1]
+    share = [touching_share(digits) for digits in corners]
+    telling = np.argsort(share, kind="stable")[:KEY_COORDINATES]
+    key, strides, left_out = cell_keys(owner, corners, telling)
+    rest = np.delete(corners, [j for j in telling if j not in left_out], axis=0)
     order = np.argsort(key, kind="stable")
     ordered = key[order]
 
@@ -193,7 +184,7 @@ def _join_touching(
         work += int(count.sum())
         if work > _WORK_LIMIT + 20 * n_cells:
             return None
-        for a, b in _expand(first, count):
+        for a, b in expand(first, count):
             one, other = order[a], order[b]
             for digits in rest:
                 near = np.abs(digits[one] - digits[other]) <= 1
@@ -202,13 +193,41 @@ def _join_touching(
     return forest.groups()
 
 
-def _touching_share(digits: NDArray[np.int64]) -> float:
+def cell_keys(
+    owner: NDArray[np.int64], corners: NDArray[np.int64], telling: NDArray[np.intp]
+) -> tuple[NDArray[np.int64], list[int], list[int]]:
+    """Number cells by their owner and some coordinates.
+
+    Returns
+    -------
+    key : ndarray of int64
+        The numbers.
+    strides : list of int
+        What a step along each of the coordinates adds to them.
+    left_out : list of int
+        Coordinates for which the numbers have no room.
+    """
+    key, size = owner, int(owner.max()) + 1
+    strides: list[int] = []
+    left_out: list[int] = []
+    for j in telling.tolist():
+        # One unused number per coordinate, so that a step past the last does not reach the next row.
+        base = int(corners[j].max()) + 2
+        if size > _KEY_LIMIT // base:
+            left_out.append(j)
+            continue
+        key, size = key * base + corners[j], size * base
+        strides = [stride * base for stride in strides] + [1]
+    return key, strides, left_out
+
+
+def touching_share(digits: NDArray[np.int64]) -> float:
     """Return the share of pairs of cells that touch in one coordinate."""
     count = np.bincount(digits).astype(np.float64)
     return float(np.sum(count * count) + 2.0 * np.sum(count[1:] * count[:-1])) / digits.size**2
 
 
-def _expand(
+def expand(
     first: NDArray[np.intp], count: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the pairs (i, first[i]), ..., (i, first[i] + count[i] - 1) in pieces of bounded size."""
@@ -254,7 +273,7 @@ class _Forest:
         return group.astype(np.int64), int(n_groups)
 
 
-def _lattice(column: NDArray[np.float64]) -> NDArray[np.int64]:
+def lattice(column: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number the lattice steps of one coordinate: neighbours differ by 1, others by 2 or more."""
     step = np.floor(column + _LATTICE_OFFSET)
     ordered = np.sort(step)

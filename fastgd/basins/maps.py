@@ -13,6 +13,7 @@ from fastgd.basins.attractors import find_basins
 from fastgd.basins.found import Basins
 from fastgd.boxes import GridShape
 from fastgd.calls import explain_calls
+from fastgd.errors import keeping
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -195,8 +196,10 @@ def map_basins(
         )
     else:
         runs = minimize(problem, starts, optimizer, **minimize_options)
+    with keeping(runs, "all runs were done"):
+        basins = find_basins(runs, tol)
     return BasinMap(
-        basins=find_basins(runs, tol),
+        basins=basins,
         nit=runs.nit,
         status=runs.status,
         axes=(starts[:, 0, i].copy(), starts[0, :, j].copy()),

@@ -15,7 +15,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
-from fastgd.errors import nearest
+from fastgd.errors import keeping, nearest
 from fastgd.keywords import HYPERPARAMETERS, called_here
 from fastgd.memory import check_points
 from fastgd.texts import Summarized, counted, position_text, table_lines
@@ -312,7 +312,8 @@ def sweep_basins(
     drawn = {name: minimize_options.get(name) for name in PER_RUN}
     check_single(drawn, "in a sweep", "make one sweep for each of its values")
     runs = minimize(problem, starts, swept, **minimize_options)
-    basins = find_basins(runs, tol, coordinates=coordinates)
+    with keeping(runs, "all runs were done"):
+        basins = find_basins(runs, tol, coordinates=coordinates)
     count, steps = _per_value(basins, runs.nit)
     none = [np.mean(basins.labels == label, axis=-1) for label in (UNSETTLED, DIVERGED)]
     return BasinSweep(

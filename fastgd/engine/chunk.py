@@ -13,7 +13,7 @@ from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.optimizers.coefficients import TABLE_WIDTH
-from fastgd.stopping import DIVERGED, EVERY, NFEV, NIT, RAISED, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import DIVERGED, EVERY, NFEV, NIT, NOT_RUN, RAISED, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
@@ -108,6 +108,14 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     @inlined
     def value_of(x, g, out, data):
         out[0] = value(x, *data)
+        out[1] = 0.0
+
+    @inlined
+    def any_ended(status, low, high):
+        count = 0
+        for run in range(low, high):
+            count += status[run] >= 0
+        return count > 0
 
     def make_evaluate(function: Callable, ends: bool) -> Callable:
         """``evaluate(x, fun, norm, status, data, scratch, results, met)``: NaN, and RAISED, where a function raises."""
@@ -119,6 +127,10 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
             start, alone_until, runs = 0, 0, x.shape[0]
             while start < runs:
                 alone = start < alone_until
+                stop = start + 1 if alone else min(start + width, runs)
+                if not any_ended(status, start, stop):
+                    start = stop
+                    continue
                 for lane in range(width):
                     for i in range(length):
                         scratch[0, i, lane] = x[start if alone else min(start + lane, runs - 1), i]
@@ -126,13 +138,14 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
                 if error != 0 and not alone and width > 1:  # one of them raised, and which shows when each is alone
                     alone_until = start + width
                     continue
-                stop = start + 1 if alone else min(start + width, runs)
                 for run in range(start, stop):
-                    fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
-                    if error != 0:
-                        fun[run], norm[run], met[0] = math.nan, math.nan, error
-                        if ends and status[run] != DIVERGED:
+                    fun[run] = math.nan if error != 0 else results[0, 0, run - start]
+                    if ends:
+                        norm[run] = math.nan if error != 0 else results[0, 1, run - start]
+                        if error != 0 and status[run] >= 0 and status[run] != DIVERGED:
                             status[run] = RAISED
+                    if error != 0:
+                        met[0] = error
                 start = stop
 
         return evaluate
@@ -140,11 +153,11 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     evaluate, evaluate_values = make_evaluate(make_end(parts, length), True), make_evaluate(value_of, False)
 
     @inlined
-    def evaluate_averages(x, fun, data, scratch, results, met):
-        evaluate_values(x, fun, fun, fun, data, scratch, results, met)
+    def evaluate_averages(x, fun, status, data, scratch, results, met):
+        evaluate_values(x, fun, fun, status, data, scratch, results, met)
 
     @inlined
-    def no_averages(x, fun, data, scratch, results, met):
+    def no_averages(x, fun, status, data, scratch, results, met):
         return None
 
     @inlined
@@ -161,7 +174,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
     arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, a flag that asks it to
-    stop early, and a place for the error that it meets.  It returns whether it finished.
+    stop early, and a place for the error that it meets.  It returns whether it finished; if not, the runs that had not
+    ended are left with the status NOT_RUN.
 
     Where a step raises, the runs of its block end as RAISED; of several lanes that is said of all, and
     `fastgd.engine.cpu` finds out which it was.
@@ -208,9 +222,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         for b in range((alive + width - 1) // width):
             begin(hyper_of(hypers, b))
         t = numba.int64(0)
-        while alive > 0 and (own_steps or t < max_steps):
-            if cancel[0]:
-                return False
+        finished = True
+        while alive > 0 and finished and (own_steps or t < max_steps):
             last = t + table.shape[0] if own_steps else min(t + table.shape[0], max_steps)
             if record > 0:
                 if own_steps or t % record == 0:
@@ -224,8 +237,10 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
                 hold(indices, low, alive, control, t, last, drawn)  # where it does, a group is one block
-                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn, met)
-            t = last
+                burst(
+                    low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn, cancel, met
+                )
+            t, finished = last, cancel[0] == 0
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
                 b, lane = j // width, j % width
@@ -250,12 +265,12 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             record_points(alive, block, control, trace, t, record)
         for j in range(alive):
             b, lane = j // width, j % width
-            control[b, STATUS, lane] = STEP_LIMIT
+            control[b, STATUS, lane] = STEP_LIMIT if finished else NOT_RUN
             control[b, NIT, lane] = t
             run = control[b, RUN, lane]
             write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0], met)
-        evaluate_averages(x_avg, fun_avg, data, scratch, results, met)
-        return True
+        evaluate_averages(x_avg, fun_avg, status, data, scratch, results, met)
+        return finished
 
     return chunk

@@ -14,7 +14,8 @@ from fastgd.errors import Interrupted
 from fastgd.jit.attempt import message_at
 from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined, interpreted
-from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
+from fastgd.jit.pool import available_threads
+from fastgd.jit.targets import aligned, compile_once, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
@@ -64,7 +65,7 @@ def block_rows(plan: Plan) -> int:
 def chunk_runs(plan: Plan, width: int, threads: int) -> int:
     """Runs in a chunk: in cache, some chunks for each thread, whole blocks."""
     each = block_rows(plan) * plan.dtype.itemsize + 8 * len(plan.hyper) * plan.per_run + 32
-    runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * threads)))
+    runs = min(CHUNK_RUNS, CHUNK_BYTES // each, -(-plan.runs // (4 * min(threads, available_threads()))))
     return max(4 * width, runs // width * width)
 
 
@@ -161,6 +162,7 @@ class Job:
         self.arrays = plan.empty_arrays()
         self.workspace = Workspace(plan, width, min(self.size, plan.runs))
         self.cancel = np.zeros(1, np.uint8)
+        self.begun: set[tuple[int, int]] = set()  # chunks that a thread is at
         self.kernel = shared_kernel(plan.key, width, functools.partial(build, plan, width))
         self.limits = plan.stop.limits(plan.dtype)
 
@@ -184,13 +186,15 @@ class Job:
 
     def do(self, low: int, high: int) -> bool:
         """Run a chunk; return whether it finished."""
+        self.begun.add((low, high))
         arguments = self.arguments(low, high)
-        if self.kernel(*arguments) and self.part_raised(low, high):
-            if error := int(arguments[-1][0]):
-                self.plan.errors[low] = message_at(error)
-            return True
-        self.forget(low, high)
-        return False
+        finished = bool(self.kernel(*arguments)) and self.part_raised(low, high)
+        if error := int(arguments[-1][0]):
+            self.plan.errors[low] = message_at(error)
+        if not finished:
+            self.forget(low, high)
+        self.begun.remove((low, high))
+        return finished
 
     def verify(self) -> None:
         """Compare the kernel's values and gradients with plain Python's; see `fastgd.verification`."""
@@ -255,13 +259,26 @@ class Job:
         return True
 
     def compile(self) -> None:
-        if not interpreted() and not self.kernel.signatures:
-            self.kernel.compile(tuple(numba.typeof(argument) for argument in self.arguments(0, min(1, self.plan.runs))))
+        compile_once(self.kernel, lambda: tuple(map(numba.typeof, self.arguments(0, min(1, self.plan.runs)))))
 
     def forget(self, low: int, high: int) -> None:
-        """Take a chunk that was stopped early for not run: its values and gradients are still to come."""
-        self.arrays.status[low:high], self.arrays.nit[low:high] = Status.NOT_RUN, 0
-        self.arrays.nfev[low:high] = 0
+        """Blank the runs of a chunk that was stopped before they had ended."""
+        part = self.arrays.part(low, high)
+        if self.width > 1:  # of these it is not known which of their block raised
+            part.status[part.status == RAISED] = Status.NOT_RUN
+        left = part.status == Status.NOT_RUN
+        part.nit[left] = 0
+        part.nfev[left[: len(part.nfev)]] = 0
+
+    def so_far(self) -> Arrays:
+        """The arrays with the runs that have ended; a copy without those chunks that a thread is still at."""
+        if not self.begun:
+            return self.arrays
+        arrays = Arrays(*(array.copy() for array in self.arrays))
+        for low, high in self.begun:
+            arrays.status[low:high] = Status.NOT_RUN
+            arrays.nit[low:high] = arrays.nfev[low:high] = 0
+        return arrays
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         for low in range(0, self.plan.runs, self.size):
@@ -274,19 +291,22 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     Raises
     ------
     Interrupted
-        On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
+        On Ctrl-C, with the arrays in `partial`; runs that had not ended keep the status NOT_RUN.
     """
-    width = width_of(plan)
-    job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
+    job: Job | None = None
 
     def heard(done: int, total: int) -> None:
+        assert job is not None
         if report is not None:  # stiff runs of a flow have not ended
             report(count_ended(job.arrays.status) if plan.flow else done, total)
 
-    job.verify()
     try:
+        make = functools.partial(Job, plan, threads)
+        job = lanes_or_scalar(plan.problem.name, plan.key, width_of(plan), make, warn=True)
+        job.verify()
         run_chunks(job.do, job.chunks(), threads, job.cancel, heard, plan.runs)
-    except Interrupted:
-        done = count_ended(job.arrays.status)
-        raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
+    except KeyboardInterrupt:
+        arrays = plan.empty_arrays() if job is None else job.so_far()
+        done = count_ended(arrays.status)
+        raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=arrays) from None
     return job.arrays

@@ -125,7 +125,7 @@ def step_of(parts: Parts, shape: Shape, views: Views) -> Callable:
 
 
 def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callable) -> Callable:
-    """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`.
+    """Build ``burst``, which takes the blocks from `low` up to `high` from step `first` to step `last`, or to `cancel`.
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
@@ -144,9 +144,13 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
             there[i] = here[i]
 
     @inlined
-    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn, met):
+    def burst(
+        low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn, cancel, met
+    ):
         t, going = first, True
         while t < last and going:
+            if not t & 7 and cancel[0]:
+                break
             going = False
             for b in range(low, high):
                 here, there = points_of(block, b), points_of(scratch, working + b - low)

@@ -1,4 +1,4 @@
-"""Chunks of runs over a pool of threads: who takes the next one, progress, and interruption."""
+"""Chunks of runs over threads: who takes the next one, progress, and interruption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 import numpy as np
 
 from fastgd.errors import Interrupted
-from fastgd.jit.pool import helpers
+from fastgd.jit.pool import HELPERS
 
 __all__ = ["run_chunks"]
 
@@ -25,6 +25,9 @@ def run_chunks(
 ) -> int:
     """Call ``work(low, high)`` for every chunk of runs, on `threads` threads, until `cancel` is set.
 
+    An error or Ctrl-C sets it, and the call returns when all threads have seen it; at a second Ctrl-C it leaves them to
+    themselves, as where one is in an endless loop.
+
     Parameters
     ----------
     work : callable
@@ -32,7 +35,7 @@ def run_chunks(
     chunks : iterable of (int, int)
         The chunks.
     threads : int
-        How many threads.
+        How many threads; at most one for each chunk is used.
     cancel : ndarray of uint8, shape (1,)
         Set to 1 where an error or Ctrl-C ends the work early.
     report : callable or None
@@ -50,7 +53,8 @@ def run_chunks(
     Interrupted
         On Ctrl-C, with nothing in `partial`; what `work` has finished by then is done.
     """
-    remaining, lock = iter(chunks), threading.Lock()
+    parts = list(chunks)
+    remaining, lock = iter(parts), threading.Lock()
     finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def some() -> None:
@@ -58,7 +62,7 @@ def run_chunks(
             while True:
                 with lock:
                     part = next(remaining, None)
-                if part is None or not work(*part):
+                if part is None or cancel[0] or not work(*part):
                     return
                 finished.put(part[1] - part[0])
         except BaseException:
@@ -68,9 +72,10 @@ def run_chunks(
             finished.put(None)
 
     workers: list[Future[None]] = []
-    done, active = 0, threads
+    done = 0
+    active = threads = min(threads, len(parts))
     try:
-        workers += [helpers(threads).submit(some) for _ in range(threads)]
+        workers += [HELPERS.submit(some) for _ in range(threads)]
         while active:
             count = finished.get()
             active -= count is None
@@ -78,9 +83,12 @@ def run_chunks(
             if report is not None and count:
                 report(done, total)
     except BaseException as error:
-        cancel[0] = 1
-        wait([worker for worker in workers if not worker.cancel()])
-        if isinstance(error, KeyboardInterrupt):
+        cancel[0], interrupted = 1, isinstance(error, KeyboardInterrupt)
+        try:
+            wait([worker for worker in workers if not worker.cancel()])
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
             raise Interrupted(f"interrupted after {done} of {total} runs") from None
         raise
     for worker in workers:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import functools
+import contextvars
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["available_threads", "checked_threads", "helpers", "share_out"]
+__all__ = ["HELPERS", "available_threads", "checked_threads", "interruptible", "share_out"]
+
+T = TypeVar("T")
 
 
 def available_threads() -> int:
@@ -28,14 +31,64 @@ def checked_threads(threads: Any) -> int:
     return int(threads)
 
 
-@functools.cache
-def helpers(count: int) -> ThreadPoolExecutor:
-    """The pool of so many threads."""
-    return ThreadPoolExecutor(count, thread_name_prefix="fastgd")
+class Helpers:
+    """Threads that take one task after another, as many as there were tasks at once.
 
+    They are daemons: one that is left to an endless loop does not keep the interpreter from leaving.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Have no thread yet."""
+        self.lock, self.free = threading.Lock(), 0
+        self.tasks: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
+
+    def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Have ``work(*arguments)`` called on a thread of its own, a new one if none is free."""
+        task: Future[T] = Future()
+        with self.lock:
+            is_free = self.free > 0
+            self.free -= is_free
+        if not is_free:
+            threading.Thread(target=self.serve, name="fastgd", daemon=True).start()
+        self.tasks.put((task, work, arguments))
+        return task
+
+    def serve(self) -> None:
+        while True:
+            self.do(*self.tasks.get())
+
+    def do(self, task: Future[Any], work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        tell: Callable[[Any], None] | None = None
+        outcome: Any = None
+        if task.set_running_or_notify_cancel():
+            try:
+                tell, outcome = task.set_result, work(*arguments)
+            except BaseException as error:
+                tell, outcome = task.set_exception, error
+        with self.lock:
+            self.free += 1  # before the outcome is known, or whoever waits for it would start another thread
+        if tell is not None:
+            tell(outcome)
+
+
+HELPERS = Helpers()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=helpers.cache_clear)  # the child of a fork has the pools without their threads
+    os.register_at_fork(after_in_child=HELPERS.begin)  # the child of a fork has none of its parent's threads
+
+
+def interruptible(work: Callable[..., T], *arguments: Any) -> T:
+    """Call ``work(*arguments)``, compiled code that takes its time, so that Ctrl-C is heard meanwhile.
+
+    Python hears signals on its main thread, between two of its instructions. So another thread does the work, and where
+    a signal raises an exception here it is left to itself: it goes on to its end, and nobody hears of what comes out.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work(*arguments)
+    return HELPERS.submit(contextvars.copy_context().run, work, *arguments).result()
 
 
 def share_out(work: Callable[[Any], None], tasks: Iterable[Any], threads: int) -> None:
@@ -53,7 +106,7 @@ def share_out(work: Callable[[Any], None], tasks: Iterable[Any], threads: int) -
     if threads == 1:
         some()
         return
-    others = [helpers(threads - 1).submit(some) for _ in range(threads - 1)]
+    others = [HELPERS.submit(some) for _ in range(threads - 1)]
     try:
         some()
     finally:  # the caller's arrays are in use until the others have finished; those that never began need not

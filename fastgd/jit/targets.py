@@ -15,9 +15,13 @@ from fastgd.calls import levels_to_caller
 from .cache import KernelCache, environment, fingerprint, load, settings, store
 from .options import interpreted, kernel
 from .outside import FORMULA, OTHERS, name_outside, write_instead
+from .pool import interruptible
 from .verdicts import is_verdict
 
-__all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "stored", "vector_width"]
+__all__ = [
+    "KERNELS", "aligned", "compile_once", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "stored",
+    "vector_width",
+]  # fmt: skip
 
 KERNELS: dict[tuple[str, int], Any] = {}
 TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
@@ -26,6 +30,9 @@ HOPELESS: dict[str, str] = {}  # why a key cannot be compiled at all
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
 ATTEMPT = "<intrinsic attempt>"  # the call around a step, of whose failure the cause stands further down
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
+
+
+LONG = 1_000_000  # numbers from which a pass over arrays may take a tenth of a second
 
 
 class Job(Protocol):
@@ -67,6 +74,15 @@ def shared_kernel(key: str, width: int, build: Callable[[], Any]) -> Any:
     return found
 
 
+def compile_once(kernel: Any, kinds: Callable[[], tuple[Any, ...]]) -> None:
+    """Have a kernel compiled for the types ``kinds()``, if it is not; Ctrl-C is heard, and the compilation goes on.
+
+    An exception out of a signal's handler would come in the middle of Numba or LLVM, which takes it for its own.
+    """
+    if not interpreted() and not kernel.signatures:
+        interruptible(kernel.compile, kinds())
+
+
 def stored(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of arrays that is compiled at its first call, and kept on disk."""
 
@@ -76,7 +92,9 @@ def stored(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        return compiled()(*arguments)
+        run = compiled()
+        few = sum(np.size(argument) for argument in arguments) < LONG
+        return run(*arguments) if few and (interpreted() or run.signatures) else interruptible(run, *arguments)
 
     return call
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastgd.guards import unremarkable_points
 from fastgd.landscape.curvature import few_gradients, hessians, length_scale
+from fastgd.landscape.eigen import eigh, eigvalsh
 from fastgd.landscape.stationary import from_basis, in_basis
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def symmetric_eigenvalues(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the ascending eigenvalues of matrices of shape (m, n, n); NaN for those that are not finite."""
     finite = np.isfinite(matrices).all(axis=(1, 2))
     out = np.full(matrices.shape[:2], np.nan)
-    out[finite] = np.linalg.eigvalsh(matrices[finite])
+    out[finite] = eigvalsh(matrices[finite])
     return out
 
 
@@ -37,7 +38,7 @@ def eigensystems(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
     """Return what `symmetric_eigenvalues` returns, and the eigenvectors as columns."""
     finite = np.isfinite(matrices).all(axis=(1, 2))
     values, vectors = np.full(matrices.shape[:2], np.nan), np.full(matrices.shape, np.nan)
-    values[finite], vectors[finite] = np.linalg.eigh(matrices[finite])
+    values[finite], vectors[finite] = eigh(matrices[finite])
     return values, vectors
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.landscape.eigen import eigh
+
 Array = NDArray[np.float64]
 
 _MOST_STEPS = 300
@@ -35,7 +37,7 @@ class Derivatives:
         """Return gradient, eigenvalues and eigenvectors; where they are not finite, no curvature at all."""
         g, h = self.gradient(points), self.hessian(points)
         h[~np.isfinite(h).all(axis=(1, 2))] = 0.0
-        values, vectors = np.linalg.eigh(h)
+        values, vectors = eigh(h)
         return g, values, vectors
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from fastgd.boxes import real_array
+from fastgd.jit.by_value import OfAnyClass
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
 from fastgd.searches import LineSearch
@@ -120,7 +121,7 @@ class Engine(Protocol):
         ...
 
 
-class Method:
+class Method(OfAnyClass):
     """What `fastgd.minimize` takes as its optimizer: a way downhill, with its numbers.
 
     Attributes

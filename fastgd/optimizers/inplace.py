@@ -14,9 +14,8 @@ import numba
 import numpy as np
 
 from fastgd.jit.exchange import on_gpu
-from fastgd.jit.options import interpreted
 from fastgd.jit.pool import checked_threads, share_out
-from fastgd.jit.targets import aligned, first_cause, named, shared_kernel
+from fastgd.jit.targets import aligned, compile_once, first_cause, named, shared_kernel
 
 from .base import Optimizer
 from .coefficients import TABLE_WIDTH
@@ -58,10 +57,8 @@ class Stepper:
 
         def compiled(what: str, build: Callable, *arguments: Any) -> Any:
             found = shared_kernel(f"{key} {what}", self.width, build)
-            if interpreted():
-                return found
             try:
-                found.compile(tuple(numba.typeof(argument) for argument in arguments))
+                compile_once(found, lambda: tuple(map(numba.typeof, arguments)))
             except numba.errors.NumbaError as error:
                 raise TypeError(
                     f"{self.name}: numba cannot compile the rule for vectors; in place of `if` use fastgd.select.  "

@@ -33,7 +33,7 @@ def target(out: str | os.PathLike[str] | None, tight: bool = True) -> Target:
     Raises
     ------
     ValueError
-        If the extension is not one that Matplotlib writes, or the folder does not exist.
+        If the extension is not one that Matplotlib writes, or the file cannot be written.
     """
     return Target(None if out is None else checked_path(out), tight)
 
@@ -126,12 +126,12 @@ def new_several(
 
 
 def checked_path(out: str | os.PathLike[str]) -> Path:
-    """Return the path to save to, if its extension is one that Matplotlib writes.
+    """Return the path to save to, if its extension is one that Matplotlib writes and the file can be written.
 
     Raises
     ------
     ValueError
-        If the extension is not supported, or the folder does not exist.
+        If the extension is not supported, the folder does not exist, or the file cannot be made or changed.
     """
     matplotlib_figure()
     from matplotlib.backend_bases import FigureCanvasBase
@@ -141,6 +141,21 @@ def checked_path(out: str | os.PathLike[str]) -> Path:
     kind = path.suffix.lower().removeprefix(".")
     if kind not in supported:
         raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
-    if path.is_dir() or not path.parent.is_dir():
+    if os.path.isdir(path) or not os.path.isdir(path.parent):
         raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
+    try_to_write(path)
     return path
+
+
+def try_to_write(path: Path) -> None:
+    """Raise ValueError unless the file can be written; one that is there stays as it is, and none is left behind."""
+    file = path.resolve()
+    is_new = not os.path.exists(file)  # which a name too long is not
+    try:
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        why = error.strerror or error
+        raise ValueError(f"out must name a file that can be written, got {str(path)!r}: {why}") from None

@@ -89,6 +89,7 @@ def animation(
     target = Path(out)
     if target.suffix.lower() not in (".gif", ".mp4") or not target.parent.is_dir():
         raise ValueError(f"out must end in .gif or .mp4, in a folder that exists, got {str(out)!r}")
+    figures.try_to_write(target)
     if frames < 2 or fps < 1 or tail < 1:
         raise ValueError(f"frames must be at least 2, fps and tail 1, got {frames!r}, {fps!r} and {tail!r}")
     writer = movie_writer(target, fps)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastgd.boxes import real_array
+from fastgd.jit.by_value import OfAnyClass
 
 __all__ = ["Constant", "Schedule", "checked", "checked_steps", "count", "number", "option"]
 
@@ -63,7 +64,7 @@ def checked(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Schedule:
+class Schedule(OfAnyClass):
     """Base of all schedules; calling one with steps gives its rates.
 
     A schedule of your own is a frozen dataclass with numeric fields and a static method ``rate(p, t)``, written like a
