@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
 from fastgd.stopping import Status, count_ended
 
-from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
+from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, NO_ROOM, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
 from .scheduler import run_chunks
@@ -75,6 +76,14 @@ def indices_shape(plan: Plan) -> tuple[int, int]:
     """Rows and columns of the table of samples; where blocks of one seed are looked for, the seed has a row."""
     steps, size = table_shape(plan)
     return (steps + 1, size) if plan.seeds_repeat else (steps, size)
+
+
+def workspace_bytes(plan: Plan, width: int, runs: int) -> int:
+    """About what a thread's `Workspace` takes, and the starts of its chunk."""
+    group = 1 if plan.seeds_repeat else group_size(plan.length, width, plan.dtype)
+    blocks, rows = -(-runs // width), plan.working + group
+    numbers = width * (blocks * block_rows(plan) + rows * plan.length) + runs * plan.length
+    return numbers * plan.dtype.itemsize + 8 * math.prod(indices_shape(plan))
 
 
 class Workspace(threading.local):
@@ -154,8 +163,10 @@ class Job:
     def __init__(self, plan: Plan, threads: int, width: int) -> None:
         self.plan, self.width = plan, width
         self.size = chunk_runs(plan, width, threads)
+        at_once = min(self.size, plan.runs)
+        plan.check_memory(min(threads, -(-plan.runs // at_once)) * workspace_bytes(plan, width, at_once))
         self.arrays = plan.empty_arrays()
-        self.workspace = Workspace(plan, width, min(self.size, plan.runs))
+        self.workspace = Workspace(plan, width, at_once)
         self.cancel = np.zeros(1, np.uint8)
         self.kernel = shared_kernel(plan.key, width, functools.partial(build, plan, width))
         self.limits = plan.stop.limits(plan.dtype)
@@ -163,12 +174,13 @@ class Job:
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
         given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
-        memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
+        out = self.arrays.part(low, high)._replace(trace=self.arrays.trace.swapaxes(0, 1))
+        memory = self.workspace.arrays, tuple(out)
         drawn = plan.drawn_of(low, high)
         if plan.seeds_repeat:
             drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
         limits = self.limits, drawn
-        return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
+        return *given, *memory, *limits, int(plan.stop.max_steps), (plan.record or 0, low), self.cancel
 
     def compile(self) -> None:
         if not interpreted() and not self.kernel.signatures:
@@ -191,6 +203,8 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     ------
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs of unfinished chunks keep the status NOT_RUN.
+    ValueError
+        If the trace grows past the memory.
     """
     width = width_of(plan)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
@@ -210,4 +224,6 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     except Interrupted:
         done = count_ended(job.arrays.status)
         raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None
+    if job.cancel[0] == NO_ROOM:
+        raise plan.no_room(job.arrays)
     return job.arrays
