@@ -172,8 +172,8 @@ def test_the_norm_of_a_large_gradient_does_not_overflow():
 
 
 def test_a_trace_larger_than_memory_is_refused():
+    starts = np.zeros((1_000_000, 2))
     with pytest.raises(ValueError, match="record=1, 1,000,001 points of 1,000,000 runs, would take"):
-        starts = np.zeros((1_000_000, 2))
         gd.minimize(PROBLEM, starts, gd.Adam(lr=0.05), record=1, max_steps=1_000_000, gtol=None)
 
 

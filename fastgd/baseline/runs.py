@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, s
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import as_like, on_gpu
+from fastgd.memory import check_memory
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
@@ -120,7 +122,12 @@ def make_task(
         raise ValueError(f"{name} cannot honour {given}: leave it out; draws are for update rules")
     shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
     batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
-    return Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, x0)
+    task = Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, x0)
+    if not task.on_gpu:
+        runs = math.prod(batch)
+        what = f"x0, hyperparameters and seeds make a batch of shape {batch}, whose result"
+        check_memory(what, runs * (8 * problem.dim + 5 * 8 + 1), "give fewer starts or values at a time")
+    return task
 
 
 def is_good(x: np.ndarray, bound: float) -> bool:

@@ -37,8 +37,8 @@ class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
     On the host the trace lies in memory point by point, the points of all runs after k steps side by side, so that what
-    is beyond the longest run is never touched and takes no memory.  Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`; of the
-    gradient flow it counts gradients.
+    is beyond the longest run is never touched and takes no memory.  Traces and averages that were not asked for have no
+    rows, nor has `nfev` where it follows from `nit`; of the gradient flow it counts gradients.
     """
 
     x: np.ndarray
