@@ -219,14 +219,35 @@ def plane_axes(plane: tuple[int, int], dim: int) -> tuple[int, ...]:
     return i, j
 
 
-def plane_grid(sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, through: np.ndarray) -> np.ndarray:
-    """Return the points of a regular grid over a box in the plane of some axes, through a point."""
-    points = np.empty((*sizes, len(through)))
-    points[...] = through
-    lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
-    for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
-        points[..., axis] = values
-    return points
+class PlaneGrid:
+    """A regular grid over a box in the plane of some axes, through a point; its points are made when asked for.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Points along each axis.
+    axes : tuple of int
+        The parameters that vary.
+    box : ndarray of shape (len(axes), 2)
+        The sides.
+    through : ndarray of shape (n,)
+        Where the other parameters stay.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, through: np.ndarray) -> None:
+        self.shape = (*sizes, len(through))
+        self.axes, self.through = axes, through
+        self.lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
+
+    def points(self, where: np.ndarray | None = None) -> np.ndarray:
+        """Return the points of these flat numbers, shape ``(len(where), n)``, or all in the shape of the grid."""
+        sizes = self.shape[:-1]
+        steps = np.ogrid[tuple(slice(m) for m in sizes)] if where is None else np.unravel_index(where, sizes)
+        points = np.empty((*(sizes if where is None else np.shape(where)), len(self.through)))
+        points[...] = self.through
+        for axis, line, step in zip(self.axes, self.lines, steps, strict=True):
+            points[..., axis] = line[step]
+        return points
 
 
 def point_through(

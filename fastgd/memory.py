@@ -121,18 +121,18 @@ def check_memory(what: str, size: int, instead: str) -> None:
 
 
 def check_points(
-    name: str, count: int | Sequence[int], dim: int, instead: str = "give fewer", beside: int = 0
+    name: str, count: int | Sequence[int], dim: int, instead: str = "give fewer", each: int | None = None
 ) -> None:
     """Raise ValueError, naming the argument, where so many points do not fit the memory.
 
-    `count` is the number of points, or how many there are along each axis of a grid; `beside` are the bytes of what
-    else each point takes.
+    `count` is the number of points, or how many there are along each axis of a grid; `each` are the bytes that a point
+    takes with all that is made of it, by default those of its coordinates.
     """
     axes = (count,) if isinstance(count, int) else tuple(count)
     given = f"{count:,}" if isinstance(count, int) else str(axes)
     points = f": {math.prod(axes):,} points" if len(axes) > 1 else " points"
     of = f"{dim:,} parameter{'s' if dim > 1 else ''}"
-    check_memory(f"{name}={given}{points} of {of}", (8 * dim + beside) * math.prod(axes), instead)
+    check_memory(f"{name}={given}{points} of {of}", (8 * dim if each is None else each) * math.prod(axes), instead)
 
 
 def amount(size: float) -> str:

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, settled
+from fastgd.engine.starts import (
+    checked_batch,
+    checked_dtype,
+    checked_starts,
+    lie_on_gpu,
+    settled,
+    starts_between,
+)
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import as_like, on_gpu
@@ -72,7 +79,7 @@ class Task:
 
     problem: Problem
     optimizer: Any
-    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and a grid, or on a GPU
     batch: tuple[int, ...]
     stop: StopTests
     origin: Any = None  # what was given as starts, whose library's arrays the result's are to be if it lies on a GPU
@@ -80,15 +87,14 @@ class Task:
     @property
     def on_gpu(self) -> bool:
         """Whether the starts lie on a GPU, and the results are to lie there too."""
-        return not isinstance(self.starts, np.ndarray)
+        return lie_on_gpu(self.starts)
 
     @property
     def runs(self) -> int:
         return int(np.prod(self.batch, dtype=np.int64))
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
-        n = self.problem.dim
-        return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)
+        return starts_between(self.starts, self.batch, self.problem.dim, low, high)
 
 
 def make_task(

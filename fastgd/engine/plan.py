@@ -24,7 +24,7 @@ from fastgd.stopping import Status, StopTests
 
 from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
-from .starts import checked_batch, checked_dtype, checked_starts, settled
+from .starts import checked_batch, checked_dtype, checked_starts, lie_on_gpu, settled, starts_between
 
 __all__ = ["Arrays", "Plan", "make_plan"]
 
@@ -61,7 +61,7 @@ class Plan:
 
     problem: Problem
     optimizer: Method
-    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and a grid, or on a GPU
     batch: tuple[int, ...]
     rule: Rule
     search: Search | None  # in place of the rule
@@ -210,15 +210,10 @@ class Plan:
     @property
     def on_gpu(self) -> bool:
         """Whether the starts lie on a GPU, and the results are to lie there too."""
-        return not isinstance(self.starts, np.ndarray)
+        return lie_on_gpu(self.starts)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
-        n = self.length
-        whole = (*self.batch, n)
-        if self.starts.shape == whole and self.starts.flags.c_contiguous:
-            part = self.starts.reshape(-1, n)[low:high]
-        else:
-            part = np.broadcast_to(self.starts, whole).flat[low * n : high * n].reshape(-1, n)
+        part = starts_between(self.starts, self.batch, self.length, low, high)
         return np.array(part, dtype=self.dtype, order="C")
 
     def hyper_of(self, low: int, high: int) -> np.ndarray:
