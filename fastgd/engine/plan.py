@@ -75,6 +75,7 @@ class Plan:
     seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
     sampling: Sampling | None = None
     flow: bool = False  # the gradient flow in place of a rule, its tolerances the hyperparameters
+    errors: dict[int, str] = field(default_factory=dict)  # by the first run of a chunk, what one of its runs raised
 
     @property
     def length(self) -> int:
@@ -264,12 +265,15 @@ class Plan:
             what = f"record={self.record}, {points:,} points of {math.prod(self.batch):,} runs,"
             check_memory(what, besides + points * self.bytes_a_point, "record fewer points, runs or steps")
 
-    def empty_arrays(self) -> Arrays:
-        """The result's arrays; every run has the status NOT_RUN, and the trace as many points as there is room for."""
-        runs, points = self.runs, self.points
-        if points:
+    def empty_arrays(self, runs: int | None = None, points: int | None = None) -> Arrays:
+        """The result's arrays, for all runs or for so many; every run has the status NOT_RUN.
+
+        The trace has as many points as there is memory for, or as are asked for.
+        """
+        if points is None and (points := self.points):
             left = TRACE_SHARE * available_memory() - self.bytes_besides
             points = int(max(1, min(points, left // self.bytes_a_point)))
+        runs = self.runs if runs is None else runs
         trace = np.empty((points, runs if points else 0, self.length), self.dtype).swapaxes(0, 1)
         arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs, points=0)))
         arrays.nit[:], arrays.nfev[:], arrays.status[:] = 0, 0, Status.NOT_RUN
