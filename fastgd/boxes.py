@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.memory import check_memory
 from fastgd.points import described
 
 GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
@@ -25,6 +26,21 @@ def positive_integer(value: Any, name: str) -> int:
     if number < 1:
         raise ValueError(f"{name} must be at least 1; it is {number}.")
     return number
+
+
+def checked_dim(dim: Any) -> int:
+    """Return the number of parameters, or raise, also where the points that checks are made at do not fit the memory.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import checked_dim
+    >>> checked_dim(10**12)
+    Traceback (most recent call last):
+    ValueError: dim=1,000,000,000,000: points of so many parameters, their box and the checks would take 72.8 TiB, ...
+    """
+    dim = positive_integer(dim, "dim")
+    check_memory(f"dim={dim:,}: points of so many parameters, their box and the checks", 80 * dim, "give fewer")
+    return dim
 
 
 def whole_seed(seed: Any) -> int:
@@ -105,7 +121,11 @@ def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
             raise ValueError(
                 f"bounds must be a pair (low, high), or have shape ({dim}, 2); it has shape {array.shape}."
             )
-    for k, (low, high) in enumerate(box.tolist()):
+    lows, highs = box.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        wrong = np.flatnonzero(~(np.isfinite(highs - lows) & (lows < highs)))
+    for k in wrong[:1].tolist():
+        low, high = box[k].tolist()
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"bounds must be finite; parameter {k} has ({low:g}, {high:g}).")
         if low >= high:

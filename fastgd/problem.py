@@ -15,6 +15,7 @@ from fastgd.boxes import (
     box_points,
     box_text,
     checked_bounds,
+    checked_dim,
     checked_minima,
     grid_shape,
     normal_points,
@@ -129,7 +130,7 @@ class Problem:
         self._hess: Callable[..., Any] | None = None
         self.layers: Any = None
         self.has_derived_gradient = derived
-        self.dim = positive_integer(dim, "dim")
+        self.dim = checked_dim(dim)
         self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)
         self.data = checked_data(data)
         self.minima = None if minima is None else checked_minima(minima, self.dim)

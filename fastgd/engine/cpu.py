@@ -20,6 +20,7 @@ from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
 from fastgd.stopping import RAISED, Status, count_ended
+from fastgd.texts import counted
 from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, NO_ROOM, make_chunk
@@ -168,7 +169,9 @@ class Job:
         self.plan, self.width = plan, width
         self.size = chunk_runs(plan, width, threads)
         at_once = min(self.size, plan.runs)
-        plan.check_memory(min(threads, -(-plan.runs // at_once)) * workspace_bytes(plan, width, at_once))
+        busy, keeps = min(threads, -(-plan.runs // at_once)), block_rows(plan)
+        what = f"{plan.optimizer.label} keeps {keeps:,} numbers of each run, and on {counted(busy, 'thread')} these"
+        plan.check_memory(busy * workspace_bytes(plan, width, at_once), what)
         self.arrays = plan.empty_arrays()
         self.workspace = Workspace(plan, width, at_once)
         self.cancel = np.zeros(1, np.uint8)

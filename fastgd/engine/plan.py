@@ -251,14 +251,18 @@ class Plan:
         """What one recorded point of every run takes."""
         return math.prod(self.batch) * self.length * self.dtype.itemsize
 
-    def check_memory(self, working: int = 0) -> None:
-        """Raise ValueError where the result's arrays and so much working memory are larger than the memory.
+    def check_memory(self, working: int = 0, of_what: str = "") -> None:
+        """Raise ValueError where the result's arrays and so much working memory of something do not fit the memory.
 
         Of the points that are recorded those count that are sure to come: all of them where no test ends a run.
         """
-        stop, besides = self.stop, self.bytes_besides + working
+        stop, besides = self.stop, self.bytes_besides
         batch = f"x0, hyperparameters and seeds make a batch of shape {self.batch}, whose result"
         check_memory(batch, besides, "give fewer starts or values at a time")
+        if working:
+            besides += working
+            smaller = ", or a smaller memory" if hasattr(self.optimizer, "memory") else ""
+            check_memory(f"{of_what}, with the result,", besides, f"give fewer parameters or threads{smaller}")
         if self.record is not None:
             endless = stop.gtol is None and stop.xtol is None and not stop.watches_value
             points = self.points if endless else 1
