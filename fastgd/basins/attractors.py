@@ -135,9 +135,10 @@ def gathered(
     del settled
 
     x = _kept(ends, good, own)
+    del ends, column
     fun = _kept(fun, good, own)
     steepness = _kept(grad_norm, good, own)
-    del ends, grad_norm
+    del grad_norm
     np.nan_to_num(steepness, copy=False, nan=np.inf)
     compared = x if coordinates is None else _mapped(coordinates, x, "the end points")
     width = _tolerance(tol, compared, None if coordinates is not None else problem, kind)

@@ -108,7 +108,7 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
 
     @inlined
     def value_of(x, g, out, data):
-        out[0] = value(x, *data)
+        out[0] = out[1] = value(x, *data)  # `evaluate` writes both to one array
 
     def make_evaluate(function: Callable, ends: bool) -> Callable:
         """``evaluate(x, fun, norm, status, data, scratch, results, met)``: NaN, and RAISED, where a function raises."""
