@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.memory import check_memory
 from fastgd.points import described
 
 GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
@@ -25,6 +26,21 @@ def positive_integer(value: Any, name: str) -> int:
     if number < 1:
         raise ValueError(f"{name} must be at least 1; it is {number}.")
     return number
+
+
+def checked_dim(dim: Any) -> int:
+    """Return the number of parameters, or raise, also where the points that checks are made at do not fit the memory.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import checked_dim
+    >>> checked_dim(10**12)
+    Traceback (most recent call last):
+    ValueError: dim=1,000,000,000,000: points of so many parameters, their box and the checks would take 72.8 TiB, ...
+    """
+    dim = positive_integer(dim, "dim")
+    check_memory(f"dim={dim:,}: points of so many parameters, their box and the checks", 80 * dim, "give fewer")
+    return dim
 
 
 def whole_seed(seed: Any) -> int:
@@ -105,7 +121,11 @@ def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
             raise ValueError(
                 f"bounds must be a pair (low, high), or have shape ({dim}, 2); it has shape {array.shape}."
             )
-    for k, (low, high) in enumerate(box.tolist()):
+    lows, highs = box.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        wrong = np.flatnonzero(~(np.isfinite(highs - lows) & (lows < highs)))
+    for k in wrong[:1].tolist():
+        low, high = box[k].tolist()
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"bounds must be finite; parameter {k} has ({low:g}, {high:g}).")
         if low >= high:
@@ -219,14 +239,35 @@ def plane_axes(plane: tuple[int, int], dim: int) -> tuple[int, ...]:
     return i, j
 
 
-def plane_grid(sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, through: np.ndarray) -> np.ndarray:
-    """Return the points of a regular grid over a box in the plane of some axes, through a point."""
-    points = np.empty((*sizes, len(through)))
-    points[...] = through
-    lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
-    for axis, values in zip(axes, np.meshgrid(*lines, indexing="ij"), strict=True):
-        points[..., axis] = values
-    return points
+class PlaneGrid:
+    """A regular grid over a box in the plane of some axes, through a point; its points are made when asked for.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Points along each axis.
+    axes : tuple of int
+        The parameters that vary.
+    box : ndarray of shape (len(axes), 2)
+        The sides.
+    through : ndarray of shape (n,)
+        Where the other parameters stay.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], axes: tuple[int, ...], box: np.ndarray, through: np.ndarray) -> None:
+        self.shape = (*sizes, len(through))
+        self.axes, self.through = axes, through
+        self.lines = [axis_points(m, low, high) for m, (low, high) in zip(sizes, box, strict=True)]
+
+    def points(self, where: np.ndarray | None = None) -> np.ndarray:
+        """Return the points of these flat numbers, shape ``(len(where), n)``, or all in the shape of the grid."""
+        sizes = self.shape[:-1]
+        steps = np.ogrid[tuple(slice(m) for m in sizes)] if where is None else np.unravel_index(where, sizes)
+        points = np.empty((*(sizes if where is None else np.shape(where)), len(self.through)))
+        points[...] = self.through
+        for axis, line, step in zip(self.axes, self.lines, steps, strict=True):
+            points[..., axis] = line[step]
+        return points
 
 
 def point_through(

@@ -27,6 +27,8 @@ from .texts import counted
 
 __all__ = ["minimize"]
 
+ENTRIES = 1 << 20  # of a trace, that are looked at together
+
 
 @explain_calls(passed_on=True)
 def minimize(
@@ -99,8 +101,8 @@ def minimize(
     dtype : float64 or float32, default float64
         The arithmetic of the runs; schedules and bias corrections are computed in float64.
     record : int, optional
-        Keep every `record`-th point of every run in ``result.trace``; ``max_steps // record + 1`` points of each run
-        have to fit into memory.
+        Keep every `record`-th point of every run in ``result.trace``. It takes the memory of as many points of each run
+        as the longest run has, and in memory the points of all runs after the same number of steps lie side by side.
     average : Average, optional
         Average the points of each run, as in ``fastgd.SWA(start=1000)``, into ``result.x_avg``. It has to start by
         step `max_steps`; a warning says so where all runs ended before it did.
@@ -138,7 +140,8 @@ def minimize(
     Raises
     ------
     TypeError, ValueError
-        For bad arguments, before any work.  A run that fails is no exception but a status.
+        For bad arguments, before any work.  A run that fails is no exception but a status.  A ValueError is raised
+        later where the trace that `record` asks for grows past the memory.
     DeviceError
         A ValueError: the GPU was asked for and cannot be used, or the problem's functions raise exceptions there.
     Interrupted
@@ -289,8 +292,11 @@ def trimmed_trace(plan: Plan, arrays: Arrays) -> np.ndarray | None:
     """The recorded points up to the longest run's last, NaN past the end of the shorter ones."""
     if plan.record is None:
         return None
-    last = arrays.nit // plan.record
-    points = int(last.max()) + 1
-    trace = arrays.trace[:, :points].copy()
-    trace[(np.arange(points) > last[:, None]) | (arrays.status < 0)[:, None]] = np.nan
+    last = np.where(arrays.status < 0, -1, arrays.nit // plan.record)
+    points = int(max(0, last.max())) + 1
+    trace = arrays.trace[:, :points]
+    by_point, some = trace.swapaxes(0, 1), max(1, ENTRIES // plan.runs)
+    for low in range(0, points, some):
+        part = by_point[low : low + some]
+        part[np.arange(low, low + len(part))[:, None] > last] = np.nan
     return trace.reshape(*plan.batch, points, plan.length)

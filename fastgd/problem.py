@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike
 from fastgd import evaluate, symbolic
 from fastgd.boxes import (
     GridShape,
+    PlaneGrid,
     box_points,
     box_text,
     checked_bounds,
+    checked_dim,
     checked_minima,
     grid_shape,
     normal_points,
     plane_axes,
-    plane_grid,
     point_through,
     positive_integer,
     real_array,
@@ -130,7 +131,7 @@ class Problem:
         self._hess: Callable[..., Any] | None = None
         self.layers: Any = None
         self.has_derived_gradient = derived
-        self.dim = positive_integer(dim, "dim")
+        self.dim = checked_dim(dim)
         self.bounds = None if bounds is None else checked_bounds(bounds, self.dim)
         self.data = checked_data(data)
         self.minima = None if minima is None else checked_minima(minima, self.dim)
@@ -356,9 +357,15 @@ class Problem:
         >>> gd.problems.rosenbrock(dim=4).grid((2, 2), plane=(1, -1), bounds=(0, 5))[0, 1]
         array([1., 0., 1., 5.])
         """
+        return self._grid(shape, plane, at, bounds, 8 * self.dim).points()
+
+    def _grid(
+        self, shape: GridShape, plane: tuple[int, int], at: ArrayLike | None, bounds: Any, each: int
+    ) -> PlaneGrid:
+        """Return the grid that `grid` makes the points of; each is going to take so many bytes."""
         axes = plane_axes(plane, self.dim)
         sizes = grid_shape(shape, len(axes))
-        check_points("shape", sizes, self.dim, "give fewer along each axis")
+        check_points("shape", sizes, self.dim, "give fewer along each axis", each)
         if bounds is not None:
             box = checked_bounds(bounds, len(axes))
         elif self.bounds is not None:
@@ -367,7 +374,7 @@ class Problem:
             raise ValueError(
                 f"bounds must be given, as {self.name} has no box: write bounds=(-1, 1) here or in Problem(...)."
             )
-        return plane_grid(sizes, axes, box, point_through(at, axes, self.dim, self.minima, self.bounds, self.name))
+        return PlaneGrid(sizes, axes, box, point_through(at, axes, self.dim, self.minima, self.bounds, self.name))
 
     def __call__(self, *args: Any) -> NoReturn:
         """Raise TypeError: a problem has several functions."""

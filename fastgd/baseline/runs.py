@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, settled
+from fastgd.engine.starts import (
+    checked_batch,
+    checked_dtype,
+    checked_starts,
+    lie_on_gpu,
+    settled,
+    starts_between,
+)
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import as_like, on_gpu
+from fastgd.memory import check_memory
 from fastgd.optimizers import Method
 from fastgd.problem import Problem
 from fastgd.result import Result
@@ -70,7 +79,7 @@ class Task:
 
     problem: Problem
     optimizer: Any
-    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and a grid, or on a GPU
     batch: tuple[int, ...]
     stop: StopTests
     errors: dict[int, str] = field(default_factory=dict)  # by the run, what its functions raised
@@ -79,7 +88,7 @@ class Task:
     @property
     def on_gpu(self) -> bool:
         """Whether the starts lie on a GPU, and the results are to lie there too."""
-        return not isinstance(self.starts, np.ndarray)
+        return lie_on_gpu(self.starts)
 
     @property
     def runs(self) -> int:
@@ -92,8 +101,7 @@ class Task:
             self.errors[run] = values[len(ends)]
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
-        n = self.problem.dim
-        return np.broadcast_to(self.starts, (*self.batch, n)).flat[low * n : high * n].reshape(-1, n)
+        return starts_between(self.starts, self.batch, self.problem.dim, low, high)
 
 
 def make_task(
@@ -127,7 +135,12 @@ def make_task(
         raise ValueError(f"{name} cannot honour {given}: leave it out; draws are for update rules")
     shapes = {key: np.shape(value) for key, value in optimizer.hyperparameters().items()}
     batch = checked_batch(starts, shapes | {"seed": checked_seed(seed).shape})
-    return Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, origin=x0)
+    task = Task(problem, optimizer, settled(starts, batch, problem.dim), batch, stop, origin=x0)
+    if not task.on_gpu:
+        runs = math.prod(batch)
+        what = f"x0, hyperparameters and seeds make a batch of shape {batch}, whose result"
+        check_memory(what, runs * (8 * problem.dim + 5 * 8 + 1), "give fewer starts or values at a time")
+    return task
 
 
 def is_good(x: np.ndarray, bound: float) -> bool:

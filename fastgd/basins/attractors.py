@@ -13,7 +13,7 @@ from fastgd.arguments import PER_RUN
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
-from fastgd.basins.reductions import farthest_of_group, representatives
+from fastgd.basins.reductions import blocks, farthest_of_group, representatives
 from fastgd.basins.separation import separated
 from fastgd.boxes import real_array
 from fastgd.calls import explain_calls, levels_to_caller
@@ -105,16 +105,44 @@ def find_basins(
     """
     if not all(hasattr(result, name) for name in ("x", "fun", "grad_norm", "nit", "status")):
         raise TypeError(f"result must be what minimize returns, not {described(result)}{_instead_of(result)}")
-    ends = np.asarray(result.x)
-    n = ends.shape[-1]
-    ends = ends.reshape(-1, n)
+    return gathered([result], tol, coordinates)
+
+
+def gathered(
+    results: list[Result],
+    tol: ArrayLike | None,
+    coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+    own: bool = False,
+) -> Basins:
+    """Gather ends as `find_basins` does, of the one result in a list, which is taken from there.
+
+    Where the result is the caller's `own`, which nobody else looks at, its `x`, `fun` and `grad_norm` are overwritten
+    and given up on the way, and no copy is made.
+    """
+    result = results.pop()
+    shape, kind, problem = np.shape(result.status), np.asarray(result.x).dtype, getattr(result, "problem", None)
+    drawn = any(getattr(result, name, None) is not None for name in PER_RUN)
+    ends = np.asarray(result.x).reshape(-1, np.shape(result.x)[-1])
     fun, grad_norm, nit, status = (
         np.asarray(a).reshape(-1) for a in (result.fun, result.grad_norm, result.nit, result.status)
     )
-    labels, who, x, fun = interruptible(_settled, ends, fun, status)
-    problem = getattr(result, "problem", None)
+    del result
+    good = np.isfinite(fun)
+    for column in ends.T:
+        good &= np.isfinite(column)
+    settled = np.logical_or.reduce([status == code for code in _SETTLED_STATUS])
+    diverged = (status == _DIVERGED_STATUS) | (settled & ~good)
+    good &= settled
+    del settled
+
+    x = _kept(ends, good, own)
+    del ends, column
+    fun = _kept(fun, good, own)
+    steepness = _kept(grad_norm, good, own)
+    del grad_norm
+    np.nan_to_num(steepness, copy=False, nan=np.inf)
     compared = x if coordinates is None else _mapped(coordinates, x, "the end points")
-    width = _tolerance(tol, compared, None if coordinates is not None else problem, ends.dtype)
+    width = _tolerance(tol, compared, None if coordinates is not None else problem, kind)
 
     groups, coarsening = interruptible(group_points, compared, width)
     if coarsening > 1:
@@ -124,60 +152,75 @@ def find_basins(
             RuntimeWarning,
             stacklevel=levels_to_caller(),
         )
-    steepness = np.nan_to_num(grad_norm[who].astype(np.float64), nan=np.inf)
     split = False
     if tol is None and coordinates is None and problem is not None:
-        coarse, eps = width, float(np.finfo(ends.dtype).eps)
+        coarse, eps = width, float(np.finfo(kind).eps)
         groups, width = interruptible(separated, problem, x, steepness, fun, groups, coarse, eps)
         split = width is not coarse
     k = int(groups.max()) + 1 if groups.size else 0
     chosen = representatives(groups, k, steepness, fun, x)
-    noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(1.0, np.abs(fun[chosen]))
+    noise = np.maximum(1e-9, 16 * np.finfo(kind).eps) * np.maximum(1.0, np.abs(fun[chosen]))
     if coordinates is None:
         noise = noise + steepness[chosen] * width.max(initial=0.0)
     ranked = _sorted(fun[chosen], noise, compared[chosen], width)
     rank = np.empty(k, dtype=np.int64)
     rank[ranked] = np.arange(k)
     chosen = chosen[ranked]
-    groups = rank[groups]
-    labels[who] = groups
+    for part in blocks(groups.size):
+        groups[part] = rank[groups[part]]
+    places, values = x[chosen], fun[chosen]
+    del steepness, fun
 
     radius = farthest_of_group(compared, width, groups, chosen)
-    nearest = _nearest_known(problem, coordinates, compared, width, ends.dtype, split)
+    nearest = _nearest_known(problem, coordinates, compared, width, kind, split)
+    known = interruptible(_known, nearest, compared, chosen, groups, radius)
+    del x, compared
     counts = np.bincount(groups, minlength=k)
-    runs = labels.size
+    runs = status.size
+    labels = groups
+    if groups.size < runs:
+        labels = np.full(runs, UNSETTLED, dtype=np.int64)
+        labels[good] = groups
+        labels[diverged] = DIVERGED
     return Basins(
-        x=x[chosen],
-        fun=fun[chosen],
-        labels=labels.reshape(np.shape(result.status)),
+        x=places,
+        fun=values,
+        labels=labels.reshape(shape),
         counts=counts,
         fractions=counts / max(runs, 1),
         intervals=wilson(counts, runs),
-        mean_nit=np.bincount(groups, weights=nit[who], minlength=k) / np.maximum(counts, 1),
+        mean_nit=_steps(labels, nit, k) / np.maximum(counts, 1),
         radius=radius,
-        known=interruptible(_known, nearest, compared, chosen, groups, radius),
+        known=known,
         tol=width,
         unsettled=float(np.mean(labels == UNSETTLED)) if runs else 0.0,
         diverged=float(np.mean(labels == DIVERGED)) if runs else 0.0,
         name=str(getattr(problem, "name", None) or ""),
-        dtype=ends.dtype.name,
+        dtype=kind.name,
         problem=problem,
-        drawn=any(getattr(result, name, None) is not None for name in PER_RUN),
+        drawn=drawn,
     )
 
 
-def _settled(
-    ends: NDArray[Any], fun: NDArray[Any], status: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-    """Label runs 0 where they settled; return the labels, and places, end points and values of those that did."""
-    finite = np.isfinite(fun)
-    for column in ends.T:
-        finite &= np.isfinite(column)
-    settled = np.isin(status, _SETTLED_STATUS)
-    labels = np.where(settled & finite, 0, UNSETTLED)
-    labels[(status == _DIVERGED_STATUS) | (settled & ~finite)] = DIVERGED
-    who = np.flatnonzero(labels == 0)
-    return labels, who, ends[who].astype(np.float64, copy=False), fun[who].astype(np.float64)
+def _kept(values: NDArray[np.floating], good: NDArray[np.bool_], own: bool) -> NDArray[np.float64]:
+    """Return the rows of runs that count, as float64: a copy, or where the array is the caller's own, moved up."""
+    if not own:
+        return values[good].astype(np.float64, copy=False)
+    filled = 0
+    for part in blocks(len(values)):
+        rows = values[part][good[part]]
+        values[filled : filled + len(rows)] = rows
+        filled += len(rows)
+    return values[:filled].astype(np.float64, copy=False)
+
+
+def _steps(labels: NDArray[np.int64], nit: NDArray[np.integer], count: int) -> NDArray[np.float64]:
+    """Return the steps of all members of each of `count` attractors together."""
+    total = np.zeros(count)
+    for part in blocks(labels.size):
+        settled = labels[part] >= 0
+        total += np.bincount(labels[part][settled], weights=nit[part][settled], minlength=count)
+    return total
 
 
 def _instead_of(result: Any) -> str:
@@ -219,7 +262,10 @@ def _tolerance(
     largest = max(points.max(initial=0.0), -points.min(initial=0.0))
     if np.all(np.isfinite(side) & (rounding * largest <= _RELATIVE_TOL * side)):
         return _RELATIVE_TOL * side
-    size = np.median(np.abs(points), axis=0) if len(points) else np.zeros(n)
+    # One coordinate at a time, as each is copied twice
+    size = np.zeros(n)
+    for j in range(n if len(points) else 0):  # one coordinate at a time, as each is copied
+        size[j] = np.median(np.abs(points[:, j]), overwrite_input=True)
     scale = np.where(np.isfinite(side), side, np.maximum(1.0, size))
     return np.maximum(_RELATIVE_TOL * scale, rounding * size)
 
@@ -285,11 +331,11 @@ def _known(
 ) -> NDArray[np.int64]:
     known = nearest(points[chosen])
     # A curve of minima is a known one where it passes through it, wherever its representative lies.
-    spread = np.flatnonzero(((known < 0) & (radius > 1.0))[groups])
-    if spread.size:
-        hits = nearest(points[spread])
-        none = np.iinfo(np.int64).max
-        first = np.full(known.size, none)
-        np.minimum.at(first, groups[spread], np.where(hits < 0, none, hits))
-        known = np.where(first < none, first, known)
-    return known
+    spread = (known < 0) & (radius > 1.0)
+    none = np.iinfo(np.int64).max
+    first = np.full(known.size, none)
+    for part in blocks(groups.size) if spread.any() else ():
+        some = part.start + np.flatnonzero(spread[groups[part]])
+        hits = nearest(points[some])
+        np.minimum.at(first, groups[some], np.where(hits < 0, none, hits))
+    return np.where(first < none, first, known)

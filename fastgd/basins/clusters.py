@@ -17,12 +17,13 @@ Neither step looks at the order of the points.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.reductions import outline, wider_than
+from fastgd.basins.reductions import blocks, outline, wider_than
 
 _KEY_LIMIT = 2**62
 # Lattice lines at round multiples of the tolerance would cut clusters at round coordinates, such as the
@@ -32,6 +33,7 @@ _LATTICE_OFFSET = 0.618
 _WORK_LIMIT = 20_000_000
 _PAIRS_AT_ONCE = 1_000_000
 KEY_COORDINATES = 4
+_KEYS_PER_POINT = 0.25  # with more possible keys than that a table of them takes more memory than the points
 
 
 def group_points(points: NDArray[np.float64], tol: NDArray[np.float64]) -> tuple[NDArray[np.int64], float]:
@@ -58,19 +60,16 @@ def group_points(points: NDArray[np.float64], tol: NDArray[np.float64]) -> tuple
     >>> groups
     array([1, 0, 1, 1])
     """
-    columns = np.ascontiguousarray(points.T)
+    columns = points.T
     if columns.shape[1] == 0:
         return np.zeros(0, dtype=np.int64), 1.0
-    pieces, n_pieces = split_at_gaps(columns, tol)
-    wide = wider_than(columns, tol, pieces, n_pieces)
+    groups, n_pieces = split_at_gaps(columns, tol)
+    wide = wider_than(columns, tol, groups, n_pieces)
     if not wide.any():
-        return pieces, 1.0
-
-    inside = np.flatnonzero(wide[pieces])
-    parts, n_parts, coarsening = _join_cells(columns[:, inside] / tol[:, None], pieces[inside])
-    groups = pieces.copy()
-    groups[inside] = n_pieces + parts
-    return dense(groups, n_pieces + n_parts)[0], coarsening
+        return groups, 1.0
+    n_parts, coarsening = _join_cells(columns, tol, groups, wide)
+    renumber(groups, n_pieces + n_parts)
+    return groups, coarsening
 
 
 def sort_by_group(groups: NDArray[np.int64], n_groups: int) -> NDArray[np.intp]:
@@ -101,57 +100,104 @@ def split_at_gaps(
     count : int
         How many there are.
     """
-    key = np.zeros(columns.shape[1], dtype=np.int64) if rank is None else rank
+    key = np.zeros(columns.shape[1], dtype=np.int64) if rank is None else rank.copy()
     size = int(key.max(initial=0)) + 1
     for column, width in zip(columns, tol, strict=True):
-        ordered = np.sort(outline(column, width))
-        edges = ordered[1:][np.diff(ordered) > width]
+        edges = _edges(column, width)
         if edges.size:
-            key, size = _append(key, size, np.searchsorted(edges, column, side="right"), edges.size + 1)
-    return dense(key, size)
+            size = _make_room(key, size, edges.size + 1)
+            for part in blocks(key.size):
+                key[part] *= edges.size + 1
+                key[part] += np.searchsorted(edges, column[part], side="right")
+            size *= edges.size + 1
+    return key, renumber(key, size)
 
 
-def _append(
-    key: NDArray[np.int64], size: int, digit: NDArray[np.integer], base: int
-) -> tuple[NDArray[np.int64], int]:
-    """Append a digit to keys below `size`, renumbering them first where they would overflow."""
-    if size > _KEY_LIMIT // base:
-        key, size = dense(key, size)
-    return key * base + digit, size * base
+def _edges(column: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Return the values that stand after a gap wider than `width`."""
+    ordered = np.sort(outline(column, width))
+    before, after = ordered[:-1], ordered[1:]
+    found = [after[part][after[part] - before[part] > width] for part in blocks(after.size)]
+    return np.concatenate([after[:0], *found])
+
+
+def _make_room(key: NDArray[np.int64], size: int, base: int) -> int:
+    """Renumber keys below `size`, in place, where one more digit would overflow; return what they are below then."""
+    return renumber(key, size) if size > _KEY_LIMIT // base else size
 
 
 def dense(key: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:
-    """Renumber keys below `size` from 0 without holes, in their order."""
-    if size <= 4 * key.size + 1024:
+    """Return keys below `size` renumbered from 0 without holes, in their order, and how many there are."""
+    renumbered = key.copy()
+    return renumbered, renumber(renumbered, size)
+
+
+def renumber(key: NDArray[np.int64], size: int) -> int:
+    """Renumber keys below `size` from 0 without holes, in their order and in place; return how many there are."""
+    if size <= _KEYS_PER_POINT * key.size + 1024:
         present = np.zeros(size, dtype=bool)
         present[key] = True
         rank = np.cumsum(present) - 1
-        return rank[key], int(rank[-1]) + 1
-    order = np.argsort(key)
-    ordered = key[order]
-    rank = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])
-    renumbered = np.empty_like(key)
-    renumbered[order] = rank
-    return renumbered, int(rank[-1]) + 1
+        for part in blocks(key.size):
+            key[part] = rank[key[part]]
+        return int(rank[-1]) + 1
+    known = _distinct(key[part] for part in blocks(key.size))
+    for part in blocks(key.size):
+        key[part] = np.searchsorted(known, key[part])
+    return known.size
+
+
+def _distinct(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return the distinct values of several arrays, in order."""
+    return np.unique(np.concatenate([np.unique(part) for part in parts]))
 
 
 def _join_cells(
-    scaled: NDArray[np.float64], pieces: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int, float]:
-    """Join points of one piece by cells that touch: group of each point, count of groups, coarsening."""
+    columns: NDArray[np.float64], tol: NDArray[np.float64], pieces: NDArray[np.int64], wide: NDArray[np.bool_]
+) -> tuple[int, float]:
+    """Join points of one wide piece by cells that touch: count of groups, coarsening.
+
+    In `pieces` the groups take the numbers from that of the pieces on.
+    """
+    owners = np.cumsum(wide) - 1
+    cell = np.empty(int(np.bincount(pieces, minlength=wide.size)[wide].sum()), dtype=np.int64)
     coarsening = 1.0
-    owner, _ = dense(pieces, int(pieces.max()) + 1)
+
+    def inside() -> Iterator[tuple[NDArray[np.intp], NDArray[np.int64]]]:
+        """Yield the points in wide pieces, and their part of `cell`."""
+        filled = 0
+        for part in blocks(pieces.size):
+            at = part.start + np.flatnonzero(wide[pieces[part]])
+            yield at, cell[filled : filled + at.size]
+            filled += at.size
+
+    def steps(j: int, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.floor(columns[j, at] / tol[j] / coarsening + _LATTICE_OFFSET)
+
     while True:
-        cells = [lattice(column / coarsening) for column in scaled]
-        key, size = owner, int(owner.max()) + 1
-        for digits in cells:
-            key, size = _append(key, size, digits, int(digits.max()) + 1)
-        cell, n_cells = dense(key, size)
+        for at, key in inside():
+            key[:] = owners[pieces[at]]
+        size, steps_of = int(owners[-1]) + 1, []
+        for j in range(len(columns)):
+            occupied, number = _lattice(_distinct(steps(j, at) for at, _ in inside()))
+            steps_of.append((occupied, number))
+            base = int(number[-1]) + 1
+            size = _make_room(cell, size, base)
+            for at, key in inside():
+                key *= base
+                key += number[np.searchsorted(occupied, steps(j, at))]
+            size *= base
+        n_cells = renumber(cell, size)
         member = np.empty(n_cells, dtype=np.int64)
-        member[cell] = np.arange(cell.size)
-        joined = _join_touching(np.stack([digits[member] for digits in cells]), owner[member])
+        for at, key in inside():
+            member[key] = at
+        corners = [number[np.searchsorted(occupied, steps(j, member))] for j, (occupied, number) in enumerate(steps_of)]
+        joined = _join_touching(np.stack(corners), owners[pieces[member]])
         if joined is not None:
-            return joined[0][cell], joined[1], coarsening
+            groups, count = joined
+            for at, key in inside():
+                pieces[at] = wide.size + groups[key]
+            return count, coarsening
         coarsening *= 2.0
 
 
@@ -274,11 +320,14 @@ class _Forest:
 
 
 def lattice(column: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Number the lattice steps of one coordinate: neighbours differ by 1, others by 2 or more."""
+    """Number the lattice steps of one coordinate, one for each of its values."""
     step = np.floor(column + _LATTICE_OFFSET)
-    ordered = np.sort(step)
-    occupied = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    occupied, number = _lattice(_distinct([step]))
+    return number[np.searchsorted(occupied, step)]
+
+
+def _lattice(occupied: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the lattice steps that are occupied with their numbers: neighbours differ by 1, others by 2 or more."""
     # Renumbering keeps the integers small whatever the tolerance, so that they pack into a key.
     strides = np.where(np.diff(occupied) <= 1.0, 1, 2)
-    number = np.concatenate([[0], np.cumsum(strides)])
-    return number[np.searchsorted(occupied, step)]
+    return occupied, np.concatenate([[0], np.cumsum(strides)])

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.adaptive import refined_runs
-from fastgd.basins.attractors import find_basins
+from fastgd.basins.attractors import gathered
 from fastgd.basins.found import Basins
 from fastgd.boxes import GridShape
 from fastgd.calls import explain_calls
-from fastgd.errors import keeping
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -177,7 +176,8 @@ def map_basins(
     drawn = {name: minimize_options.get(name) for name in ("seed", *PER_RUN)}
     varied = {**drawn, **optimizer.hyperparameters()}
     check_single(varied, "for a map", "draw one map for each of its values")
-    starts = problem.grid(shape, plane, at, bounds)
+    # Ends, what is known of them, and what tells attractors apart
+    starts = problem._grid(shape, plane, at, bounds, 8 * problem.dim + 44)
     i, j = (int(k) % problem.dim for k in plane)
     if isinstance(refine, bool) or not isinstance(refine, (int, np.integer)):
         raise TypeError(f"refine must be an integer, got {refine!r}")
@@ -186,25 +186,24 @@ def map_basins(
         raise ValueError(f"refine must be at least 0, and 2**refine less than the sides {sides}, got {refine}")
     made = None
     if refine:
-        flat = starts.reshape(-1, problem.dim)
         runs, made = refined_runs(
             problem,
-            starts.shape[:2],
+            starts.shape[:2],  # type: ignore[arg-type]
             int(refine),
-            lambda where: minimize(problem, flat[where], optimizer, **minimize_options),
+            lambda where: minimize(problem, starts.points(where), optimizer, **minimize_options),
             tol,
         )
     else:
         runs = minimize(problem, starts, optimizer, **minimize_options)
-    with keeping(runs, "all runs were done"):
-        basins = find_basins(runs, tol)
+    nit, status, found = runs.nit, runs.status, [runs]
+    del runs  # whose ends are given up when they are gathered
     return BasinMap(
-        basins=basins,
-        nit=runs.nit,
-        status=runs.status,
-        axes=(starts[:, 0, i].copy(), starts[0, :, j].copy()),
+        basins=gathered(found, tol, own=True),
+        nit=nit,
+        status=status,
+        axes=(starts.lines[0], starts.lines[1]),
         plane=(i, j),
-        at=starts[0, 0].copy(),
+        at=starts.points(np.array([0]))[0],
         problem=problem,
         optimizer=optimizer,
         made=made,

@@ -1,15 +1,29 @@
-"""What is asked of millions of points in one compiled pass: extents, distances and the first member of each group."""
+"""What is asked of millions of points in one compiled pass: extents, distances and the first member of each group.
+
+What is computed on the way is made for some thousand points at a time, so no pass takes memory for each of them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.jit.targets import stored
 
-__all__ = ["distances", "farthest_of_group", "outline", "representatives", "wider_than"]
+__all__ = [
+    "blocks", "distances", "farthest_members", "farthest_of_group", "outline", "representatives", "wider_than",
+]  # fmt: skip
 
-_BINS_PER_POINT = 4  # beyond that a sort is the cheaper way
+_BINS_PER_POINT = 0.25  # with more a sort takes less memory
+_BLOCK = 1 << 16  # points, whose numbers stay in the cache
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Yield the parts of so many points that are looked at together."""
+    return (slice(low, min(low + _BLOCK, size)) for low in range(0, size, _BLOCK))
 
 
 def outline(column: NDArray[np.float64], width: float) -> NDArray[np.float64]:
@@ -22,7 +36,10 @@ def outline(column: NDArray[np.float64], width: float) -> NDArray[np.float64]:
         bins = 2.0 * (high - low) / width
     if not 0.0 <= bins < _BINS_PER_POINT * column.size:
         return column
-    lows, highs = ends_of_groups(column, ((column - low) * (2.0 / width)).astype(np.int64), int(bins) + 2)
+    lows, highs = np.full(int(bins) + 2, np.inf), np.full(int(bins) + 2, -np.inf)
+    for part in blocks(column.size):
+        values = np.ascontiguousarray(column[part])
+        widen(values, ((values - low) * (2.0 / width)).astype(np.int64), lows, highs)
     occupied = highs >= lows
     return np.concatenate([lows[occupied], highs[occupied]])
 
@@ -46,9 +63,36 @@ def representatives(
     x: NDArray[np.float64],
 ) -> NDArray[np.intp]:
     """Return the member of each group with the smallest gradient; ties go by value, then by position, shape (m, n)."""
-    chosen = np.full(count, -1, dtype=np.intp)
-    first_of_group(groups, steepness, fun, x, chosen)
-    return chosen
+    best = blank_best(count, x.shape[1])
+    first_of_group(0, groups, steepness, fun, x, *best)
+    return best[0]
+
+
+def farthest_members(
+    groups: NDArray[np.int64],
+    steepness: NDArray[np.float64],
+    fun: NDArray[np.float64],
+    x: NDArray[np.float64],
+    tol: NDArray[np.float64],
+    centres: NDArray[np.intp],
+    limit: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Return the member of each group that is farthest from its centre, of those that are no steeper than its limit.
+
+    Ties go by value, then by position, as does the choice where all are steeper.
+    """
+    best, at = blank_best(len(centres), x.shape[1]), x[centres]
+    for part in blocks(len(x)):
+        score = np.empty(part.stop - part.start)
+        from_centre(x[part], tol, groups[part], at, score)
+        score[:] = np.where(steepness[part] <= limit[groups[part]], -score, 1.0)
+        first_of_group(part.start, groups[part], score, fun[part], x[part], *best)
+    return best[0]
+
+
+def blank_best(count: int, n: int) -> tuple[NDArray[Any], ...]:
+    """What `first_of_group` fills: the members chosen, none yet, with their steepness, value and position."""
+    return np.full(count, -1, dtype=np.intp), np.empty(count), np.empty(count), np.empty((count, n))
 
 
 def distances(
@@ -56,7 +100,7 @@ def distances(
 ) -> NDArray[np.float64]:
     """Return how far each of the points x, shape (m, n), is from the one that is its group's centre, in tolerances."""
     out = np.empty(len(x))
-    from_centre(x, tol, groups, centres, out)
+    from_centre(x, tol, groups, x[centres], out)
     return out
 
 
@@ -64,7 +108,13 @@ def farthest_of_group(
     x: NDArray[np.float64], tol: NDArray[np.float64], groups: NDArray[np.int64], centres: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Return the largest of the `distances` in each group."""
-    return ends_of_groups(distances(x, tol, groups, centres), groups, len(centres))[1]
+    lows, highs = np.full(len(centres), np.inf), np.full(len(centres), -np.inf)
+    at = x[centres]
+    for part in blocks(len(x)):
+        far = np.empty(part.stop - part.start)
+        from_centre(x[part], tol, groups[part], at, far)
+        widen(far, groups[part], lows, highs)
+    return highs
 
 
 def ends_of_groups(
@@ -72,7 +122,8 @@ def ends_of_groups(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the smallest and the largest value in each of `count` groups; inf and -inf where it has none."""
     lows, highs = np.full(count, np.inf), np.full(count, -np.inf)
-    widen(values, groups, lows, highs)
+    for part in blocks(len(groups)):
+        widen(np.ascontiguousarray(values[part]), groups[part], lows, highs)
     return lows, highs
 
 
@@ -88,25 +139,30 @@ def widen(values, groups, lows, highs):
 def from_centre(x, tol, groups, centres, out):
     """Write the largest coordinate difference of each point from its group's centre, in tolerances."""
     for i in range(x.shape[0]):
-        centre, far = centres[groups[i]], 0.0
+        far = 0.0
         for j in range(x.shape[1]):
-            far = max(far, abs(x[i, j] - x[centre, j]) / tol[j])
+            far = max(far, abs(x[i, j] - centres[groups[i], j]) / tol[j])
         out[i] = far
 
 
 @stored
-def first_of_group(groups, steepness, fun, x, chosen):
-    """Write the member of each group that comes first by steepness, value and coordinates; -1 where it has none."""
+def first_of_group(first, groups, steepness, fun, x, chosen, least, lowest, place):
+    """Write the member of each group that comes first by steepness, value and coordinates; -1 where it has none.
+
+    The points are those from number `first` on; `chosen` and what stands beside it say what was found before them.
+    """
     for i in range(groups.size):
-        best = chosen[groups[i]]
-        before = best < 0
-        if not before and steepness[i] <= steepness[best]:
-            before = steepness[i] < steepness[best]
-            if not before and fun[i] <= fun[best]:
-                before = fun[i] < fun[best]
+        k = groups[i]
+        before = chosen[k] < 0
+        if not before and steepness[i] <= least[k]:
+            before = steepness[i] < least[k]
+            if not before and fun[i] <= lowest[k]:
+                before = fun[i] < lowest[k]
                 j = 0
-                while not before and j < x.shape[1] and x[i, j] <= x[best, j]:
-                    before = x[i, j] < x[best, j]
+                while not before and j < x.shape[1] and x[i, j] <= place[k, j]:
+                    before = x[i, j] < place[k, j]
                     j += 1
         if before:
-            chosen[groups[i]] = i
+            chosen[k], least[k], lowest[k] = first + i, steepness[i], fun[i]
+            for j in range(x.shape[1]):
+                place[k, j] = x[i, j]

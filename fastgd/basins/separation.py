@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.clusters import dense, group_points, sort_by_group
-from fastgd.basins.reductions import distances, representatives
+from fastgd.basins.reductions import farthest_members, representatives
 
 Array = NDArray[np.float64]
 
@@ -78,19 +78,23 @@ def separated(
     if groups.size == 0 or points.shape[1] > _DENSE_UP_TO:
         return groups, tol
     ends = _Ends(problem, points, steepness, fun, tol, eps)
-    leaves = groups.copy()
+    leaves = groups  # copied where a group is split
     count = int(groups.max()) + 1
     fineness = np.ones(count)  # of the tolerance in each group as it was
-    look = np.bincount(leaves) > 1
-    while look.any():
-        members = np.flatnonzero(look[leaves])
+    found = ends.splits(None, leaves)  # of all, no copy is made
+    while found:
         begin = count
-        for inside, finer, pieces in ends.splits(members, dense(leaves[members], count)[0]):
+        leaves = groups.copy() if leaves is groups else leaves
+        for inside, finer, pieces in found:
             leaves[inside] = count + pieces
             count += int(pieces.max()) + 1
             group = groups[inside[0]]
             fineness[group] = min(fineness[group], finer)
         look = (np.arange(count) >= begin) & (np.bincount(leaves, minlength=count) > 1)
+        if not look.any():
+            break
+        members = np.flatnonzero(look[leaves])
+        found = ends.splits(members, dense(leaves[members], count)[0])
     if fineness.min() == 1.0:
         return groups, tol
     return ends.settled(groups, leaves, fineness), tol * fineness.min()
@@ -116,9 +120,12 @@ class _Ends:
         return sum(int(np.size(item)) for item in self.problem.data)
 
     def splits(
-        self, members: NDArray[np.intp], groups: NDArray[np.int64]
+        self, members: NDArray[np.intp] | None, groups: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.intp], float, NDArray[np.int64]]]:
-        """Return the groups that are to be split: members, at what part of the tolerance, and piece of each."""
+        """Return the groups that are to be split: members, at what part of the tolerance, and piece of each.
+
+        `groups` are those of the members, or of all points.
+        """
         witnesses = self.witnesses(members, groups)
         doubtful = np.flatnonzero(self.steep_between(witnesses))
         size = np.bincount(groups)[doubtful]
@@ -130,33 +137,35 @@ class _Ends:
             return []
         asked = witnesses[doubtful]
         meant = self.meant(self.points[asked.ravel()])
+        parts = [slice(row * asked.shape[1], (row + 1) * asked.shape[1]) for row in range(len(doubtful))]
+        apart = [_apart(Meant(meant.point[part], meant.reach[part], meant.flat[part])) for part in parts]
+        rows = [row for row, distance in enumerate(apart) if np.isfinite(distance).any()]
+        if not rows:
+            return []
         order = sort_by_group(groups, len(witnesses))
-        bounds = np.searchsorted(groups[order], np.arange(len(witnesses) + 1))
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=len(witnesses)))])
         found = []
-        for row, group in enumerate(doubtful):
-            part = slice(row * asked.shape[1], (row + 1) * asked.shape[1])
-            apart = _apart(Meant(meant.point[part], meant.reach[part], meant.flat[part]))
-            if np.isfinite(apart).any():
-                inside = np.sort(members[order[bounds[group] : bounds[group + 1]]])
-                found += self.pieces(inside, asked[row], apart, meant.reach[part])
+        for row in rows:
+            inside = order[bounds[doubtful[row]] : bounds[doubtful[row] + 1]]
+            inside = np.sort(inside if members is None else members[inside])
+            found += self.pieces(inside, asked[row], apart[row], meant.reach[parts[row]])
         return found
 
-    def witnesses(self, members: NDArray[np.intp], groups: NDArray[np.int64]) -> NDArray[np.intp]:
+    def witnesses(self, members: NDArray[np.intp] | None, groups: NDArray[np.int64]) -> NDArray[np.intp]:
         """Return four members of each group: the calmest, those farthest from it, and the farthest from one of them."""
-        part = slice(None) if len(members) == len(self.points) else members  # of all, no copy is made
+        part = slice(None) if members is None else members
         points, steepness, fun = self.points[part], self.steepness[part], self.fun[part]
-        count = int(groups.max()) + 1
-        with np.errstate(invalid="ignore"):
-            calm = steepness <= (np.bincount(groups, weights=steepness) / np.bincount(groups))[groups]
+        calm = np.bincount(groups, weights=steepness) / np.bincount(groups)
 
-        def farthest(start: NDArray[np.intp], among: Any) -> NDArray[np.intp]:
-            distance = distances(points, self.tol, groups, start)
-            return representatives(groups, count, np.where(among, -distance, 1.0), fun, points)
+        def farthest(start: NDArray[np.intp], limit: Array) -> NDArray[np.intp]:
+            return farthest_members(groups, steepness, fun, points, self.tol, start, limit)
 
-        calmest = representatives(groups, count, steepness, fun, points)
+        calmest = representatives(groups, len(calm), steepness, fun, points)
         calm_one = farthest(calmest, calm)
-        chosen = [calmest, farthest(calmest, True), calm_one, farthest(calm_one, calm)]
-        return members[np.stack(chosen, axis=1)]
+        chosen = np.stack(
+            [calmest, farthest(calmest, np.full(len(calm), np.inf)), calm_one, farthest(calm_one, calm)], axis=1
+        )
+        return chosen if members is None else members[chosen]
 
     def steep_between(self, witnesses: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Tell groups with a point between two witnesses that is steeper than both."""

@@ -17,13 +17,14 @@ from fastgd.stopping import DIVERGED, EVERY, NFEV, NIT, NOT_RUN, RAISED, RUN, RU
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
-from .moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run, status_at_end
+from .moves import average_row, counts_of, make_begin_run, make_keep_point, make_write_run, status_at_end
 from .stages import Parts, Shape, Views, make_coefficients, make_largest, make_memory, working_points
 
-__all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "make_chunk", "make_end", "make_sources"]
+__all__ = ["BURST", "CONTROL", "CONTROL_OF_PLAIN", "NO_ROOM", "make_chunk", "make_end", "make_sources"]
 
 CONTROL_OF_PLAIN, CONTROL = RUN + 1, EVERY + 1  # rows of integers for each run, without and with what `make_deal` adds
 BURST = 32  # steps between two looks at who has finished
+NO_ROOM = 2  # what a chunk sets the flag to, to stop all of them, where a run has more points than the trace
 
 
 def make_sources(parts: Parts, shape: Shape, views: Views) -> tuple[Callable, Callable]:
@@ -173,7 +174,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
-    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, a flag that asks it to
+    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, the steps from one recorded
+    point to the next (0: none) with the place of its first run in the trace (points, runs, n), a flag that asks it to
     stop early, and a place for the error that it meets.  It returns whether it finished; if not, the runs that had not
     ended are left with the status NOT_RUN.
 
@@ -194,25 +196,35 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     place_of = make_order(parts.draws)
     burst = make_burst(parts, shape, views, coefficients_of)
     load_run, move = make_lane_moves(parts, shape)
-    write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
+    write_run, keep_point = make_write_run(parts, shape), make_keep_point(shape)
     evaluate_ends, evaluate_averages = make_ends(parts, shape)
     begin, _ = make_memory(parts, shape)
     hyper_of, control_of, per_run = views.hyper, views.control, shape.per_run
 
     @inlined
-    def record_points(alive, block, control, trace, t, record):
+    def record_point(b, lane, run, steps, place, block, trace, cancel):
+        every, first = place
+        if steps % every == 0:
+            if steps // every < trace.shape[0]:
+                keep_point(b, lane, block, trace, steps // every, first + run)
+            else:
+                cancel[0] = NO_ROOM
+
+    @inlined
+    def record_points(alive, block, control, trace, t, place, cancel):
         for j in range(alive):
             b, lane = j // width, j % width
             steps = control[b, NIT, lane] if own_steps else t  # which are not passes of the loop
-            record_point(b, lane, control[b, RUN, lane], steps, record, block, trace)
+            record_point(b, lane, control[b, RUN, lane], steps, place, block, trace, cancel)
 
     @inlined
     def tests_of(limits, max_steps):
         return (*limits, max_steps) if own_steps else limits
 
     @kernel
-    def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, record, cancel, met):
+    def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, place, cancel, met):
         align_stack()
+        record = place[0]
         block, hypers, table, control, scratch, results, indices = work
         x, fun, norm, nit, status, trace, x_avg, fun_avg, nfev = out
         tests = tests_of(limits, max_steps)
@@ -227,7 +239,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             last = t + table.shape[0] if own_steps else min(t + table.shape[0], max_steps)
             if record > 0:
                 if own_steps or t % record == 0:
-                    record_points(alive, block, control, trace, t, record)
+                    record_points(alive, block, control, trace, t, place, cancel)
                 last = t + 1 if own_steps else min(last, (t // record + 1) * record)
             for s in range(t, last):
                 fill(hypers, table, s - t, s)
@@ -253,7 +265,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                 run = control[b, RUN, lane]
                 write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
                 if record > 0:  # a run that `xtol` ends has just come to its last point
-                    record_point(b, lane, run, control[b, NIT, lane], record, block, trace)
+                    record_point(b, lane, run, control[b, NIT, lane], place, block, trace, cancel)
                 alive -= 1
                 if j < alive:
                     move(block, j, alive)
@@ -262,7 +274,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
                         move(hypers, j, alive)
                 control[alive // width, STATUS, alive % width] = STEP_LIMIT
         if record > 0:
-            record_points(alive, block, control, trace, t, record)
+            record_points(alive, block, control, trace, t, place, cancel)
         for j in range(alive):
             b, lane = j // width, j % width
             control[b, STATUS, lane] = STEP_LIMIT if finished else NOT_RUN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,9 +21,10 @@ from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
 from fastgd.stopping import RAISED, Status, count_ended
+from fastgd.texts import counted
 from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
-from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
+from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, NO_ROOM, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
 from .scheduler import run_chunks
@@ -80,6 +82,14 @@ def indices_shape(plan: Plan) -> tuple[int, int]:
     """Rows and columns of the table of samples; where blocks of one seed are looked for, the seed has a row."""
     steps, size = table_shape(plan)
     return (steps + 1, size) if plan.seeds_repeat else (steps, size)
+
+
+def workspace_bytes(plan: Plan, width: int, runs: int) -> int:
+    """About what a thread's `Workspace` takes, and the starts of its chunk."""
+    group = 1 if plan.seeds_repeat else group_size(plan.length, width, plan.dtype)
+    blocks, rows = -(-runs // width), plan.working + group
+    numbers = width * (blocks * block_rows(plan) + rows * plan.length) + runs * plan.length
+    return numbers * plan.dtype.itemsize + 8 * math.prod(indices_shape(plan))
 
 
 class Workspace(threading.local):
@@ -159,8 +169,12 @@ class Job:
     def __init__(self, plan: Plan, threads: int, width: int) -> None:
         self.plan, self.width = plan, width
         self.size = chunk_runs(plan, width, threads)
+        at_once = min(self.size, plan.runs)
+        busy, keeps = min(threads, -(-plan.runs // at_once)), block_rows(plan)
+        what = f"{plan.optimizer.label} keeps {keeps:,} numbers of each run, and on {counted(busy, 'thread')} these"
+        plan.check_memory(busy * workspace_bytes(plan, width, at_once), what)
         self.arrays = plan.empty_arrays()
-        self.workspace = Workspace(plan, width, min(self.size, plan.runs))
+        self.workspace = Workspace(plan, width, at_once)
         self.cancel = np.zeros(1, np.uint8)
         self.begun: set[tuple[int, int]] = set()  # chunks that a thread is at
         self.kernel = shared_kernel(plan.key, width, functools.partial(build, plan, width))
@@ -169,18 +183,23 @@ class Job:
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
         chosen = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
-        return self.arguments_for(*chosen, self.arrays.part(low, high))
+        out = self.arrays.part(low, high)._replace(trace=self.arrays.trace)
+        return self.arguments_for(*chosen, out, first=low)
 
     def arguments_for(
         self, starts: np.ndarray, hyper: np.ndarray, drawn: tuple[Any, ...], out: Arrays, steps: int | None = None,
-        data: tuple[Any, ...] | None = None,
+        data: tuple[Any, ...] | None = None, first: int = 0,
     ) -> tuple[Any, ...]:  # fmt: skip
-        """The kernel's arguments for any runs; other steps than the plan's record nothing."""
+        """The kernel's arguments for any runs, the first of which has this place in the trace.
+
+        Other steps than the plan's record nothing.
+        """
         plan = self.plan
         if plan.seeds_repeat:
             drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
         record = (plan.record or 0) if steps is None else 0
-        numbers = self.limits, drawn, int(plan.stop.max_steps) if steps is None else steps, record
+        numbers = self.limits, drawn, int(plan.stop.max_steps) if steps is None else steps, (record, first)
+        out = out._replace(trace=out.trace.swapaxes(0, 1))
         given = starts, hyper, plan.data if data is None else data
         return *given, self.workspace.arrays, tuple(out), *numbers, self.cancel, np.zeros(1, np.int64)
 
@@ -223,7 +242,7 @@ class Job:
         """
         plan, count = self.plan, len(points)
         which = np.arange(count) % min(plan.runs, self.size)
-        high, out = int(which.max()) + 1, plan.empty_arrays(count)
+        high, out = int(which.max()) + 1, plan.empty_arrays(count, points=0)
         hyper = plan.hyper_of(0, high)[which] if plan.per_run else plan.hyper_of(0, 1)
         drawn = tuple(each[which] if np.shape(each) == (high,) else each for each in plan.drawn_of(0, high))
         given = self.arguments_for(points.astype(plan.dtype), hyper, drawn, out, steps=0, data=data)
@@ -248,12 +267,14 @@ class Job:
         for first in range(0, again.size, most):
             which = again[first : first + most]
             lanes = np.repeat(which, width)
-            out = plan.empty_arrays(len(lanes))
+            out = plan.empty_arrays(len(lanes), self.arrays.trace.shape[1])
             own = tuple(each[lanes] if np.shape(each) == (high - low,) else each for each in drawn)
             rates = hyper[lanes] if plan.per_run else hyper
             if not self.kernel(*self.arguments_for(starts[lanes], rates, own, out)):
                 return False
-            for array, found in zip(part, out, strict=True):
+            points = 0 if plan.record is None else int(out.nit.max()) // plan.record + 1
+            out = out._replace(trace=out.trace[:, :points])
+            for array, found in zip(part._replace(trace=part.trace[:, :points]), out, strict=True):
                 if len(array):
                     array[which] = found[::width]
         return True
@@ -274,7 +295,8 @@ class Job:
         """The arrays with the runs that have ended; a copy without those chunks that a thread is still at."""
         if not self.begun:
             return self.arrays
-        arrays = Arrays(*(array.copy() for array in self.arrays))
+        arrays = Arrays(*(array.copy() for array in self.arrays._replace(trace=self.arrays.trace[:0])))
+        arrays = arrays._replace(trace=self.arrays.trace)  # most of which holds nothing yet
         for low, high in self.begun:
             arrays.status[low:high] = Status.NOT_RUN
             arrays.nit[low:high] = arrays.nfev[low:high] = 0
@@ -292,6 +314,8 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     ------
     Interrupted
         On Ctrl-C, with the arrays in `partial`; runs that had not ended keep the status NOT_RUN.
+    ValueError
+        If the trace grows past the memory.
     """
     job: Job | None = None
 
@@ -309,4 +333,6 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
         arrays = plan.empty_arrays() if job is None else job.so_far()
         done = count_ended(arrays.status)
         raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=arrays) from None
+    if job.cancel[0] == NO_ROOM:
+        raise plan.no_room(job.arrays)
     return job.arrays

@@ -13,7 +13,7 @@ from fastgd.stopping import CONVERGED, DIVERGED, NFEV, NIT, NO_PROGRESS, STATUS,
 
 from .stages import Parts, Shape
 
-__all__ = ["average_row", "counts_of", "make_begin_run", "make_record_point", "make_write_run", "status_at_end"]
+__all__ = ["average_row", "counts_of", "make_begin_run", "make_keep_point", "make_write_run", "status_at_end"]
 
 
 def average_row(shape: Shape) -> int:
@@ -66,17 +66,16 @@ def make_write_run(parts: Parts, shape: Shape) -> Callable:
     return write_run
 
 
-def make_record_point(shape: Shape) -> Callable:
-    """``record_point(b, lane, run, steps, every, block, trace)``: the point after so many steps, if it is kept."""
+def make_keep_point(shape: Shape) -> Callable:
+    """``keep_point(b, lane, block, trace, j, k)``: the point of a run into ``trace[j, k]``."""
     length = shape.length
 
     @inlined
-    def record_point(b, lane, run, steps, every, block, trace):
-        if steps % every == 0:
-            for i in range(length):
-                trace[run, steps // every, i] = block[b, i, lane]
+    def keep_point(b, lane, block, trace, j, k):
+        for i in range(length):
+            trace[j, k, i] = block[b, i, lane]
 
-    return record_point
+    return keep_point
 
 
 @inlined

@@ -15,7 +15,7 @@ from fastgd.arguments import check_kinds
 from fastgd.averaging import Average
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.targets import named
-from fastgd.memory import check_memory
+from fastgd.memory import amount, available_memory, check_memory
 from fastgd.optimizers.base import Method, Optimizer, Rule, Search
 from fastgd.problem import Problem
 from fastgd.sampling import Sampling, checked_seed, make_sampling, spawned
@@ -24,19 +24,21 @@ from fastgd.stopping import Status, StopTests
 
 from .runge_kutta import FLOW_POINTS, flow_rows
 from .search import search_rows
-from .starts import checked_batch, checked_dtype, checked_starts, settled
+from .starts import checked_batch, checked_dtype, checked_starts, lie_on_gpu, settled, starts_between
 
 __all__ = ["Arrays", "Plan", "make_plan"]
 
 
 ALIKE = 16  # runs for each seed from which it pays to look for blocks of runs with one seed
+TRACE_SHARE = 0.9  # of the free memory, for the points that are recorded
 
 
 class Arrays(NamedTuple):
     """A result's arrays over all runs in a row: x (runs, n), fun, grad_norm, nit, status, trace (runs, points, n).
 
-    Traces and averages that were not asked for have no rows, nor has `nfev` where it follows from `nit`; of the
-    gradient flow it counts gradients.
+    On the host the trace lies in memory point by point, the points of all runs after k steps side by side, so that what
+    is beyond the longest run is never touched and takes no memory.  Traces and averages that were not asked for have no
+    rows, nor has `nfev` where it follows from `nit`; of the gradient flow it counts gradients.
     """
 
     x: np.ndarray
@@ -59,7 +61,7 @@ class Plan:
 
     problem: Problem
     optimizer: Method
-    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and on a GPU
+    starts: Any  # broadcasts with batch + (n,): of NumPy, or of the shape batch + (n,) and a grid, or on a GPU
     batch: tuple[int, ...]
     rule: Rule
     search: Search | None  # in place of the rule
@@ -209,15 +211,10 @@ class Plan:
     @property
     def on_gpu(self) -> bool:
         """Whether the starts lie on a GPU, and the results are to lie there too."""
-        return not isinstance(self.starts, np.ndarray)
+        return lie_on_gpu(self.starts)
 
     def starts_of(self, low: int, high: int) -> np.ndarray:
-        n = self.length
-        whole = (*self.batch, n)
-        if self.starts.shape == whole and self.starts.flags.c_contiguous:
-            part = self.starts.reshape(-1, n)[low:high]
-        else:
-            part = np.broadcast_to(self.starts, whole).flat[low * n : high * n].reshape(-1, n)
+        part = starts_between(self.starts, self.batch, self.length, low, high)
         return np.array(part, dtype=self.dtype, order="C")
 
     def hyper_of(self, low: int, high: int) -> np.ndarray:
@@ -232,9 +229,9 @@ class Plan:
         """How many points of each run are recorded at most."""
         return 0 if self.record is None else self.stop.max_steps // self.record + 1
 
-    def layout(self, runs: int) -> list[tuple[tuple[int, ...], Any]]:
-        """Shape and dtype of each of the result's arrays for so many runs."""
-        n, dtype, points = self.length, self.dtype, self.points
+    def layout(self, runs: int, points: int | None = None) -> list[tuple[tuple[int, ...], Any]]:
+        """Shape and dtype of each of the result's arrays for so many runs, with room for all points or so many."""
+        n, dtype, points = self.length, self.dtype, self.points if points is None else points
         averages = 0 if self.average is None else runs
         return [
             ((runs, n), dtype), ((runs,), dtype), ((runs,), dtype), ((runs,), np.int64), ((runs,), np.int8),
@@ -242,22 +239,58 @@ class Plan:
             ((runs if self.own_steps else 0,), np.int64),
         ]  # fmt: skip
 
-    def check_memory(self) -> None:
-        """Raise ValueError where the result's arrays are larger than the memory."""
-        runs, points = math.prod(self.batch), self.points
-        kept = runs * points * self.length * self.dtype.itemsize
-        whole = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.layout(runs))
-        batch = f"x0, hyperparameters and seeds make a batch of shape {self.batch}, whose result"
-        check_memory(batch, whole - kept, "give fewer starts or values at a time")
-        what = f"record={self.record}, {points:,} points of {runs:,} runs,"
-        check_memory(what, kept, "record fewer points, runs or steps")
+    @property
+    def bytes_besides(self) -> int:
+        """What the result's arrays take but for the trace; evaluations are told twice."""
+        runs = math.prod(self.batch)
+        sizes = [math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.layout(runs, points=0)]
+        return sum(sizes) + sizes[-1]
 
-    def empty_arrays(self, runs: int | None = None) -> Arrays:
-        """The result's arrays, for all runs or for so many; every run has the status NOT_RUN."""
+    @property
+    def bytes_a_point(self) -> int:
+        """What one recorded point of every run takes."""
+        return math.prod(self.batch) * self.length * self.dtype.itemsize
+
+    def check_memory(self, working: int = 0, of_what: str = "") -> None:
+        """Raise ValueError where the result's arrays and so much working memory of something do not fit the memory.
+
+        Of the points that are recorded those count that are sure to come: all of them where no test ends a run.
+        """
+        stop, besides = self.stop, self.bytes_besides
+        batch = f"x0, hyperparameters and seeds make a batch of shape {self.batch}, whose result"
+        check_memory(batch, besides, "give fewer starts or values at a time")
+        if working:
+            besides += working
+            smaller = ", or a smaller memory" if hasattr(self.optimizer, "memory") else ""
+            check_memory(f"{of_what}, with the result,", besides, f"give fewer parameters or threads{smaller}")
+        if self.record is not None:
+            endless = stop.gtol is None and stop.xtol is None and not stop.watches_value
+            points = self.points if endless else 1
+            what = f"record={self.record}, {points:,} points of {math.prod(self.batch):,} runs,"
+            check_memory(what, besides + points * self.bytes_a_point, "record fewer points, runs or steps")
+
+    def empty_arrays(self, runs: int | None = None, points: int | None = None) -> Arrays:
+        """The result's arrays, for all runs or for so many; every run has the status NOT_RUN.
+
+        The trace has as many points as there is memory for, or as are asked for.
+        """
+        if points is None and (points := self.points):
+            left = TRACE_SHARE * available_memory() - self.bytes_besides
+            points = int(max(1, min(points, left // self.bytes_a_point)))
         runs = self.runs if runs is None else runs
-        arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs)))
+        trace = np.empty((points, runs if points else 0, self.length), self.dtype).swapaxes(0, 1)
+        arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs, points=0)))
         arrays.nit[:], arrays.nfev[:], arrays.status[:] = 0, 0, Status.NOT_RUN
-        return arrays
+        return arrays._replace(trace=trace)
+
+    def no_room(self, arrays: Arrays) -> ValueError:
+        """What to raise where runs come to more points than the trace has room for."""
+        points = arrays.trace.shape[1]
+        return ValueError(
+            f"record={self.record} keeps the points of {self.runs:,} runs, and of the {self.points:,} points that each "
+            f"may come to no more than {points:,} fit the memory, as {amount(points * self.bytes_a_point)}: record "
+            "fewer points, runs or steps"
+        )
 
 
 def make_plan(

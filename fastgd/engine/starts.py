@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.boxes import check_unmasked
+from fastgd.boxes import PlaneGrid, check_unmasked
 from fastgd.jit.exchange import on_gpu
 
-__all__ = ["checked_batch", "checked_dtype", "checked_starts", "settled"]
+__all__ = ["checked_batch", "checked_dtype", "checked_starts", "lie_on_gpu", "settled", "starts_between"]
 
 
 # From arrays of other kinds to numbers
@@ -33,6 +33,9 @@ def checked_dtype(dtype: Any) -> np.dtype:
 def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
     if on_gpu(x0):
         return checked_starts_on_gpu(x0, dim, kind)
+    if isinstance(x0, PlaneGrid):
+        checked_starts(x0.points(np.array([0, x0.shape[0] * x0.shape[1] - 1])), dim, kind)  # the corners
+        return x0
     check_unmasked(x0, "x0")
     try:
         starts = np.asarray(x0)
@@ -79,9 +82,24 @@ def checked_starts_on_gpu(x0: Any, dim: int, kind: np.dtype) -> Any:
 
 def settled(starts: Any, batch: tuple[int, ...], dim: int) -> Any:
     """The starts; those on a GPU that are broadcast are taken home, as what is repeated for many runs is small."""
-    if isinstance(starts, np.ndarray) or starts.shape == (*batch, dim):
+    if not lie_on_gpu(starts) or starts.shape == (*batch, dim):
         return starts
     return starts.copy_to_host()
+
+
+def lie_on_gpu(starts: Any) -> bool:
+    """Whether starts that were checked lie on a GPU."""
+    return not isinstance(starts, (np.ndarray, PlaneGrid))
+
+
+def starts_between(starts: Any, batch: tuple[int, ...], dim: int, low: int, high: int) -> np.ndarray:
+    """The starts of the runs from `low` to `high`, of shape (runs, n)."""
+    whole = (*batch, dim)
+    if isinstance(starts, PlaneGrid):
+        return starts.points(np.arange(low, high))
+    if starts.shape == whole and starts.flags.c_contiguous:
+        return starts.reshape(-1, dim)[low:high]
+    return np.broadcast_to(starts, whole).flat[low * dim : high * dim].reshape(-1, dim)
 
 
 def check_shape(shape: tuple[int, ...], dim: int) -> None:

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
-from fastgd.boxes import positive_integer
+from fastgd.boxes import checked_dim
 from fastgd.calls import explain_calls
+from fastgd.memory import check_memory
 from fastgd.problem import Problem
 
 MAX_MINIMA = 1024
@@ -19,7 +20,7 @@ def lattice(points: tuple[float, ...], dim: int) -> np.ndarray:
 
     Where there are more than MAX_MINIMA of them, only the global one.
     """
-    if len(points) ** dim > MAX_MINIMA:
+    if len(points) ** min(dim, MAX_MINIMA) > MAX_MINIMA:
         return np.full((1, dim), points[0])
     places = sorted(itertools.product(range(len(points)), repeat=dim), key=lambda p: (sum(p), p))
     return np.array([[points[k] for k in place] for place in places])
@@ -90,7 +91,7 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
            [  0.,  10.,   0.],
            [  0.,   0., 100.]])
     """
-    dim = positive_integer(dim, "dim")
+    dim = checked_dim(dim)
     if not (isinstance(condition, (int, float, np.number)) and math.isfinite(condition) and condition >= 1):
         raise ValueError(f"condition must be a number of at least 1; it is {condition!r}.")
     eigenvalues = np.geomspace(1.0, float(condition), dim)
@@ -107,6 +108,7 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
         )
     if isinstance(rotation, bool) or not isinstance(rotation, (int, np.integer)) or rotation < 0:
         raise ValueError(f"rotation must be a seed, an integer that is not negative; it is {rotation!r}.")
+    check_memory(f"rotation={rotation}: a matrix of {dim:,} x {dim:,} and its factors", 48 * dim * dim, "give fewer")
     q, _ = np.linalg.qr(np.random.default_rng(rotation).standard_normal((dim, dim)))
     matrix = (q * eigenvalues) @ q.T
     return Problem(
@@ -198,7 +200,7 @@ def rosenbrock(dim: int = 2) -> Problem:
     array([[ 1.        ,  1.        ,  1.        ,  1.        ],
            [-0.77565923,  0.61309337,  0.38206285,  0.14597202]])
     """
-    if positive_integer(dim, "dim") < 2:
+    if checked_dim(dim) < 2:
         raise ValueError(f"dim must be at least 2 for rosenbrock; it is {dim}.")
     return Problem(
         rosenbrock_value,
@@ -255,7 +257,7 @@ def styblinski_tang(dim: int = 2) -> Problem:
     >>> problem.value(problem.minima).round(4)
     array([-78.3323, -64.1956, -64.1956, -50.0589])
     """
-    minima = lattice((-2.9035340277711770951, 2.7468027709908369925), positive_integer(dim, "dim"))
+    minima = lattice((-2.9035340277711770951, 2.7468027709908369925), checked_dim(dim))
     return Problem(
         styblinski_tang_value,
         styblinski_tang_gradient,
@@ -308,7 +310,7 @@ def double_well(dim: int = 1) -> Problem:
     array([[ 1.],
            [-1.]])
     """
-    rest = (0.0,) * (positive_integer(dim, "dim") - 1)
+    rest = (0.0,) * (checked_dim(dim) - 1)
     return Problem(
         double_well_value,
         double_well_gradient,

@@ -14,7 +14,7 @@ from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
-from fastgd.memory import check_points
+from fastgd.memory import check_memory, check_points
 
 from .backpropagation import ACTIVATIONS, LOSSES, make_network
 from .tables import checked_classes, checked_table
@@ -252,7 +252,9 @@ def mlp(
     if loss == "cross_entropy" or labels:
         count = checked_classes(target, classes)
         if loss == "mse":
-            target = np.eye(count)[target]
+            what = f"targets of {count:,} classes for {len(table):,} samples"
+            check_memory(what, 8 * count * len(table), "give fewer")
+            target = np.equal.outer(target, np.arange(count)).astype(float)
     else:
         target = target.reshape(len(table), -1)
         count = target.shape[1]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fastgd.boxes import positive_integer
+from fastgd.boxes import checked_dim
 from fastgd.calls import explain_calls
 from fastgd.problem import Problem
 
@@ -60,7 +60,7 @@ def rastrigin(dim: int = 2) -> Problem:
         4.974691390895051299,
     )
     points = (0.0, *(sign * p for p in beside for sign in (1, -1)))
-    minima = lattice(points, positive_integer(dim, "dim"))
+    minima = lattice(points, checked_dim(dim))
     values = np.sum(minima**2 - 10.0 * np.cos(2.0 * np.pi * minima), axis=1)
     minima = minima[np.argsort(values.round(9), kind="stable")]
     return Problem(
@@ -124,7 +124,7 @@ def ackley(dim: int = 2) -> Problem:
     >>> gd.problems.ackley(dim=2).gradient([0.0, 0.0])
     array([0., 0.])
     """
-    dim = positive_integer(dim, "dim")
+    dim = checked_dim(dim)
     return Problem(
         ackley_value,
         ackley_gradient,
@@ -192,7 +192,7 @@ def griewank(dim: int = 2) -> Problem:
     >>> float(gd.problems.griewank(dim=5).value([0.0] * 5))
     0.0
     """
-    dim = positive_integer(dim, "dim")
+    dim = checked_dim(dim)
     return Problem(
         griewank_value,
         griewank_gradient,
@@ -259,7 +259,7 @@ def levy(dim: int = 2) -> Problem:
     >>> bool(gd.problems.levy(dim=3).value([1.0, 1.0, 1.0]) < 1e-30)
     True
     """
-    dim = positive_integer(dim, "dim")
+    dim = checked_dim(dim)
     return Problem(
         levy_value, levy_gradient, dim=dim, bounds=(-10, 10), minima=np.ones((1, dim)), name="levy"
     )

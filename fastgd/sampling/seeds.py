@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastgd.calls import explain_calls
+from fastgd.memory import check_memory
 
 from .philox import LOW, philox, stream_key
 
@@ -14,6 +16,7 @@ __all__ = ["MAX_SEED", "checked_seed", "seeds", "spawned"]
 
 SEEDS = 3  # the last word of the counter, after those of the streams of a run
 MAX_SEED = 2**63 - 1
+BLOCK = 1 << 16  # seeds that are made together, as each takes some ten numbers on the way
 
 
 @explain_calls()
@@ -39,7 +42,7 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `seed` is no such integer.
+        If `seed` is no such integer, or the seeds do not fit the memory.
 
     Examples
     --------
@@ -50,8 +53,12 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     start = checked_seed(seed)
     if start.ndim:
         raise ValueError(f"seed must be one integer, got an array of shape {start.shape}; it is its own list of seeds")
-    count = int(np.prod(shape, dtype=np.int64))
-    return spawned(int(start), 0, count).reshape(shape)
+    count = math.prod(shape) if isinstance(shape, tuple) else int(shape)
+    check_memory(f"shape={shape}: {count:,} seeds", 8 * count, "give fewer")
+    found = np.empty(count, np.int64)
+    for low in range(0, count, BLOCK):
+        found[low : low + BLOCK] = spawned(int(start), low, min(low + BLOCK, count))
+    return found.reshape(shape)
 
 
 def spawned(seed: int, low: int, high: int) -> np.ndarray:

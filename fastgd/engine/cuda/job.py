@@ -220,9 +220,19 @@ class Job:
         yield 0
         room.event.synchronize()
         for pair, target in wanted:
-            target[...] = pair.host[:runs]
+            if target.ndim == 3:
+                self.write_trace(pair.host[:runs], target, low, high)
+            else:
+                target[...] = pair.host[:runs]
         if self.plan.flow:
             yield self.ended(low, high)
+
+    def write_trace(self, points: np.ndarray, target: np.ndarray, low: int, high: int) -> None:
+        """Write the points of a chunk, whose steps are known, up to its longest run's last."""
+        count = int(self.arrays.nit[low:high].max()) // self.record + 1
+        if count > target.shape[1]:
+            raise self.plan.no_room(self.arrays)
+        target[:, :count] = points[:, :count]
 
     def ended(self, low: int, high: int) -> int:
         """How many of the runs from `low` to `high` have come to an end."""

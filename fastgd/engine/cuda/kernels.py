@@ -18,7 +18,7 @@ from numba import cuda
 from fastgd.engine.chunk import CONTROL, make_end, make_sources
 from fastgd.engine.descend import step_of
 from fastgd.engine.draws import make_deal, make_table
-from fastgd.engine.moves import average_row, counts_of, make_begin_run, make_record_point, make_write_run, status_at_end
+from fastgd.engine.moves import average_row, counts_of, make_begin_run, make_keep_point, make_write_run, status_at_end
 from fastgd.engine.stages import Parts, Shape, Views, make_memory, working_points
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import lane_view, row_view
@@ -203,7 +203,7 @@ def make_burst_kernel(
     own_rows, own_length = (1, 1) if in_place else (rows, length)
     hypers, count = parts.hyperparameters, max(1, parts.hyperparameters + parts.memory)
     per_run, controls, deal = shape.per_run, controls_of(parts), make_deal(parts.draws)
-    write_run, record_point = make_write_run(parts, shape), make_record_point(shape)
+    write_run, keep_point = make_write_run(parts, shape), make_keep_point(shape)
 
     def burst(old, new, order, slots, table, hyper, data, span, record, limits, out, draws, working):
         i = cuda.grid(1)
@@ -240,7 +240,8 @@ def make_burst_kernel(
                 while going and t < last:
                     if recorded:
                         steps = control[0, NIT, 0] if own_steps else t  # which are not passes of the loop
-                        record_point(home, seat, run, steps, record, block, trace)
+                        if steps % record == 0:
+                            keep_point(home, seat, block, trace, run, steps // record)
                     k = t - first
                     c = coefficients_of(table, own, at, k, t)
                     going = step(x, y, scratch, at, block, own, control, c, data, t, limits, k, indices, drawn)
@@ -259,8 +260,8 @@ def make_burst_kernel(
                     if going:
                         control[0, STATUS, 0] = STEP_LIMIT
                     write_run(home, seat, run, block, counts_of(control, 0, 0), ends, nit, status, averages, nfev)
-                    if recorded:
-                        record_point(home, seat, run, control[0, NIT, 0], record, block, trace)
+                    if recorded and control[0, NIT, 0] % record == 0:
+                        keep_point(home, seat, block, trace, run, control[0, NIT, 0] // record)
                 numbers, memories, tags = new
                 b, lane = i // WARP, i % WARP
                 for k in range(0 if in_place else rows):
