@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastgd.jit.masks import select, without
+from fastgd.keywords import NO_BOUNDS
 
 __all__ = ["MESSAGES", "Status", "StopTests", "count_ended"]
 
@@ -62,7 +63,8 @@ class StopTests:
             if value is not None and not (is_real(value) and 0 <= value < math.inf):
                 raise ValueError(f"{name} must be None or a finite number >= 0, got {value!r}")
         if not (is_real(self.bound) and self.bound > 0):
-            raise ValueError(f"bound must be a number > 0 (inf for none), got {self.bound!r}")
+            hint = f"; {NO_BOUNDS}" if np.ndim(self.bound) else ""
+            raise ValueError(f"bound must be a number > 0 (inf for none), got {self.bound!r}{hint}")
         for name in ("patience", "max_steps"):
             value = getattr(self, name)
             if name == "patience" and value is None:

@@ -119,8 +119,8 @@ def map_basins(
     shape : int or (int, int)
         Starts along ``plane[0]`` and ``plane[1]``; one int for both.
     bounds : array_like, optional
-        Sides of the grid: ``(low, high)`` for both axes or one row for each, shape (2, 2). By default the
-        sides of the problem's box.
+        Sides of the grid: a pair ``(low, high)`` for both axes, or one for each. By default the sides of the
+        problem's box.
     plane : (int, int)
         The two parameters that vary.
     at : array_like of shape (n,), optional

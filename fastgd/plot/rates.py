@@ -108,12 +108,12 @@ def learning_rates(
     rated = dataclasses.replace(optimizer, lr=rates)
     others = {name: value for name, value in rated.hyperparameters().items() if name != "lr"}
     check_single(others, "beside the learning rates", "draw one picture for each of its values")
+    box = np.asarray(problem.grid(2, bounds=bounds)[[0, -1]].T if problem.dim == 1 else
+                     problem.grid((2, 2), bounds=bounds)[[0, -1], [0, -1]].T)  # fmt: skip
     # What moves away shows best with its last points in the picture, so no run ends for being far out.
     runs = minimize(problem, start, rated, max_steps=steps, gtol=gtol, record=1, bound=1e12)
     trace = style.traces(runs, "runs")
     figure, axes = _panels(rates.size)
-    box = np.asarray(problem.grid(2, bounds=bounds)[[0, -1]].T if problem.dim == 1 else
-                     problem.grid((2, 2), bounds=bounds)[[0, -1], [0, -1]].T)  # fmt: skip
     for k, (ax, rate) in enumerate(zip(axes, rates, strict=False)):
         line = trace[k][np.isfinite(trace[k]).all(axis=1)]
         colour = style.PALETTE[k]
