@@ -88,7 +88,7 @@ def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
         if is_lows_and_highs(bounds, dim):
             raise ValueError(f"{expected_bounds(dim)}, not a pair (lows, highs): {rows_instead(bounds, dim)}.")
         if any(each is None for row in bounds for each in (row if isinstance(row, (tuple, list)) else [row])):
-            raise ValueError("bounds must be finite, and a side is None: give a number, as starts are drawn from the box.")
+            raise ValueError("bounds must be finite, and a side is None: give a number; starts are drawn from it.")
         array = real_array(bounds, "bounds")
         if array.shape not in ((2,), (dim, 2)):
             raise ValueError(f"{expected_bounds(dim)}; it has shape {array.shape}.")
@@ -120,7 +120,7 @@ def sides_of(bounds: Any, dim: int) -> np.ndarray:
     """The box of a `scipy.optimize.Bounds`, whose sides broadcast."""
     if np.any(bounds.keep_feasible):
         raise ValueError(
-            "bounds has keep_feasible=True, and descents may leave the box, which is where starts are drawn: leave it out."
+            "bounds has keep_feasible=True, and descents may leave the box, which says where starts are drawn."
         )
     sides = real_array(bounds.lb, "bounds.lb"), real_array(bounds.ub, "bounds.ub")
     if any(side.shape not in ((), (1,), (dim,)) for side in sides):
