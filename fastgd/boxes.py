@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.checks import is_whole, past_int64, shown
 from fastgd.points import described
+from fastgd.texts import with_article
 
 SHOWN = 4  # rows of bounds in a message
 GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
@@ -24,8 +26,8 @@ def positive_integer(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be a positive integer, not {described(value)}.") from None
     if isinstance(value, bool):
         raise TypeError(f"{name} must be a positive integer, not {value}.")
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1; it is {number}.")
+    if not is_whole(number):
+        raise ValueError(f"{name} must be at least 1; it is {shown(number)}{past_int64(number)}.")
     return number
 
 
@@ -34,7 +36,7 @@ def whole_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed must be an integer, not {described(seed)}.")
     if seed < 0:
-        raise ValueError(f"seed must not be negative; it is {seed}.")
+        raise ValueError(f"seed must not be negative; it is {shown(seed)}.")
     return int(seed)
 
 
@@ -62,15 +64,43 @@ def check_unmasked(value: Any, name: str) -> None:
 
 
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
-    """Return `value` as a float64 array, or raise naming the argument: TypeError, or ValueError for masked entries."""
+    """Return `value` as a float64 array, or raise naming the argument.
+
+    TypeError for what is no real numbers; ValueError for masked entries and for numbers past the range of float64.
+    """
+    array = as_array(value, name)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
+    return as_float64(array, name)
+
+
+def as_array(value: Any, name: str) -> np.ndarray:
+    """Return `value` as an array of whatever dtype, or raise naming the argument.
+
+    ValueError for masked entries and for integers past the range of float64; TypeError for what makes no array.
+    """
     check_unmasked(value, name)
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
-    return array.astype(np.float64)
+    except Exception as error:  # of an array of another library, such as a tensor that requires its gradient
+        raise TypeError(f"{name} is {with_article(type(value).__name__)} that makes no array: {error}") from error
+    if array.dtype.kind == "O" and array.size and all(isinstance(each, int) for each in array.flat):
+        raise ValueError(
+            f"{name} has an integer past the range of int64, {shown(max(array.flat, key=abs))}: write it as a float, "
+            "or in other units."
+        )
+    return array
+
+
+def as_float64(array: np.ndarray, name: str) -> np.ndarray:
+    """Return an array of real numbers as float64, or raise ValueError where finite ones are too large for it."""
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8 and np.any(np.isfinite(array) & ~np.isfinite(converted)):
+        raise ValueError(f"{name} has numbers of dtype {array.dtype} past the range of float64: give it other units.")
+    return converted
 
 
 def checked_bounds(bounds: Any, dim: int) -> np.ndarray:

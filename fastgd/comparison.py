@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import PER_RUN, check_order, check_problem, check_single
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
-from fastgd.boxes import check_unmasked
+from fastgd.basins.attractors import check_grouping
+from fastgd.boxes import as_array, real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import shown
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.points import described
@@ -127,6 +129,8 @@ class Comparison:
             if key not in names:
                 raise KeyError(f"{key!r} is not among {', '.join(names)}")
             key = names.index(key)
+        if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
+            raise TypeError(f"a contestant is found by its place or its name, got {shown(key)}")
         return self.contestants[key]
 
     @property
@@ -215,7 +219,9 @@ class Comparison:
         costs = self.costs().reshape(len(self), -1)
         best = costs.min(axis=0)
         ratios = np.where(np.isfinite(costs), costs / np.where(np.isfinite(best), best, 1.0), np.inf)
-        limits = np.asarray(factors, dtype=np.float64)
+        limits = real_array(factors, "factors")
+        if limits.ndim != 1:
+            raise ValueError(f"factors must have shape (k,), got shape {limits.shape}")
         ordered = np.sort(ratios, axis=1)
         return np.stack([np.searchsorted(row, limits, side="right") for row in ordered]) / costs.shape[1]
 
@@ -326,8 +332,8 @@ def compare(
         check_single(varied, "for a comparison", "give one optimizer for each of its values")
     drawn = {name: minimize_options.get(name) for name in PER_RUN}
     check_single(drawn, "for a comparison", "make one comparison for each of its values")
-    check_unmasked(x0, "x0")
-    starts = np.asarray(x0)
+    check_grouping(tol, None, problem.dim)
+    starts = as_array(x0, "x0")
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}
     for name, optimizer in every.items():  # what is refused is refused now, and compiled outside the clock

@@ -168,7 +168,7 @@ def minimize(
     check_kinds(problem, optimizer, Method)
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
     engine = optimizer.engine or Descents(x0)
-    if device == "cuda" and not engine.takes_gpu(optimizer):
+    if isinstance(device, str) and device == "cuda" and not engine.takes_gpu(optimizer):
         raise ValueError(
             'device="cuda" is for update rules, line searches and the gradient flow by method="rk"; '
             f"{optimizer!r} runs on the CPU: leave device out"

@@ -31,6 +31,7 @@ from fastgd.memory import check_points
 
 __all__ = ["Problem"]
 
+AXES = 32  # of an array of points, as many as NumPy broadcasts
 METHODS = ("uniform", "sobol", "latin", "grid", "normal")
 
 
@@ -117,7 +118,7 @@ class Problem:
     ) -> None:
         self.fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
-        self._describe(grad is None, dim, bounds, data, minima, name or fun.__name__)
+        self._describe(grad is None, dim, bounds, data, minima, fun.__name__ if name is None else name)
         check_value(self.fun, self.dim, self.bounds, self.data)
         if self._grad is not None:
             check_gradient(self._grad, self.dim, self.bounds, self.data)
@@ -380,6 +381,8 @@ class Problem:
                 f"x must have shape (*batch, {self.dim}), as {self.name} has {self.dim} "
                 f"parameter{'s' if self.dim > 1 else ''}; it has shape {np.shape(x)}."
             )
+        if points.ndim > AXES:
+            raise ValueError(f"x must have at most {AXES} axes, write x.reshape(-1, {self.dim}); it has {points.ndim}.")
         return points
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
+from fastgd.basins.attractors import check_grouping
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import UNSETTLED, doubt_lines
 from fastgd.boxes import positive_integer, real_array
@@ -232,6 +233,7 @@ def find_critical_points(
     source = checked_method(problem, method)
     rtol = RTOL[source]
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
+    check_grouping(tol, coordinates, problem.dim)
     if x0 is None and problem.bounds is None:
         raise ValueError(f"x0 must be given: {problem.name} has no box to draw starts from; or Problem(..., bounds=)")
     if x0 is None:
@@ -330,8 +332,11 @@ class _Search:
 
     def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """Return the group of each point and the most exact point of each group."""
-        compared = pool.x if self.coordinates is None else np.asarray(self.coordinates(pool.x), dtype=np.float64)
-        if compared.ndim != 2 or len(compared) != len(pool.x) or not np.isfinite(compared).all():
+        compared = pool.x
+        if self.coordinates is not None:
+            compared = real_array(self.coordinates(pool.x), "what coordinates returned")
+        fits = compared.ndim == 2 and len(compared) == len(pool.x) and compared.shape[1]
+        if not fits or not np.isfinite(compared).all():
             raise ValueError(
                 f"coordinates must map points of shape {pool.x.shape} to finite numbers of shape "
                 f"({len(pool.x)}, d), got shape {compared.shape}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.checks import is_real, is_whole, past_int64, shown
 from fastgd.problem import Problem
 
 MAX_MINIMA = 1024
@@ -91,8 +92,8 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
            [  0.,   0., 100.]])
     """
     dim = positive_integer(dim, "dim")
-    if not (isinstance(condition, (int, float, np.number)) and math.isfinite(condition) and condition >= 1):
-        raise ValueError(f"condition must be a number of at least 1; it is {condition!r}.")
+    if not is_real(condition) or not 1 <= float(condition) < math.inf:
+        raise ValueError(f"condition must be a number of at least 1; it is {shown(condition)}.")
     eigenvalues = np.geomspace(1.0, float(condition), dim)
     box, origin = (-5, 5), np.zeros((1, dim))
     if rotation is None:
@@ -105,8 +106,9 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
             minima=origin,
             name="quadratic",
         )
-    if isinstance(rotation, bool) or not isinstance(rotation, (int, np.integer)) or rotation < 0:
-        raise ValueError(f"rotation must be a seed, an integer that is not negative; it is {rotation!r}.")
+    if not is_whole(rotation, 0):
+        got = f"{shown(rotation)}{past_int64(rotation)}"
+        raise ValueError(f"rotation must be a seed, an integer that is not negative; it is {got}.")
     q, _ = np.linalg.qr(np.random.default_rng(rotation).standard_normal((dim, dim)))
     matrix = (q * eigenvalues) @ q.T
     return Problem(

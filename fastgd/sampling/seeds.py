@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import check_unmasked
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, shown
+from fastgd.memory import check_memory
 
 from .philox import LOW, philox, stream_key
 
@@ -39,7 +43,7 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `seed` is no such integer.
+        If `seed` is no such integer, or `shape` no shape.
 
     Examples
     --------
@@ -50,8 +54,11 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     start = checked_seed(seed)
     if start.ndim:
         raise ValueError(f"seed must be one integer, got an array of shape {start.shape}; it is its own list of seeds")
-    count = int(np.prod(shape, dtype=np.int64))
-    return spawned(int(start), 0, count).reshape(shape)
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(is_whole(size, 0) for size in sizes):
+        raise ValueError(f"shape must be an integer >= 0 or a tuple of them, got {shown(shape)}")
+    check_memory(f"shape={shape}: seeds of {math.prod(sizes):,} runs", 8 * math.prod(sizes), "give fewer at a time")
+    return spawned(int(start), 0, math.prod(sizes)).reshape(sizes)
 
 
 def spawned(seed: int, low: int, high: int) -> np.ndarray:
@@ -63,8 +70,12 @@ def spawned(seed: int, low: int, high: int) -> np.ndarray:
 
 def checked_seed(seed: Any) -> np.ndarray:
     """An integer or an array of them as an array of int64, or ValueError."""
-    numbers = np.asarray(seed)
+    check_unmasked(seed, "seed")
+    try:
+        numbers = np.asarray(seed)
+    except Exception:
+        numbers = np.empty(0, object)
     whole = np.issubdtype(numbers.dtype, np.integer)
     if not whole or (numbers < 0).any() or (numbers > MAX_SEED).any():
-        raise ValueError(f"seed must be an integer >= 0 and below 2**63, or an array of them, got {seed!r}")
+        raise ValueError(f"seed must be an integer >= 0 and below 2**63, or an array of them, got {shown(seed)}")
     return numbers.astype(np.int64)
