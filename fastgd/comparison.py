@@ -26,6 +26,7 @@ from fastgd.texts import counted, table_lines
 
 __all__ = ["Comparison", "Contestant", "compare"]
 
+FLOW = GradientFlow()
 ACCURACY = 1e-6  # of a minimum's value, relative to max(|value|, 1)
 COLUMNS = (
     ("optimizer", "optimizer"), ("global", "global"), ("global_interval", "95 % interval"), ("elsewhere", "elsewhere"),
@@ -108,7 +109,7 @@ class Comparison:
     contestants : tuple of Contestant
         The optimizers, in the order given.
     reference : Contestant or None
-        The reference.
+        The reference; it may be one of the contestants.
     global_value : float
         The value that counts as the global minimum: the lowest known one, or the lowest that any of them found.
     """
@@ -135,8 +136,9 @@ class Comparison:
 
     @property
     def all(self) -> tuple[Contestant, ...]:
-        """The contestants, and the reference at the end."""
-        return self.contestants if self.reference is None else (*self.contestants, self.reference)
+        """The contestants, and the reference at the end where it is none of them."""
+        others = () if self.reference is None or self.reference in self.contestants else (self.reference,)
+        return (*self.contestants, *others)
 
     @property
     def runs(self) -> int:
@@ -266,7 +268,7 @@ def compare(
     problem: Problem,
     x0: ArrayLike,
     optimizers: Sequence[Method] | Mapping[str, Method],
-    reference: Method | None = GradientFlow(),  # noqa: B008  (frozen)
+    reference: Method | None = FLOW,
     *,
     tol: ArrayLike | None = None,
     **minimize_options: Any,
@@ -284,7 +286,8 @@ def compare(
         At least one, each with one value of every hyperparameter.  Without names they bear those of their classes,
         numbered where one comes twice.
     reference : Method or None, default ``GradientFlow()``
-        What decides where a start belongs; None to leave that question out.
+        What decides where a start belongs; None to leave that question out.  One of the `optimizers` may be it, which
+        then runs once: where `reference` is left out, the first `GradientFlow` among them is.
     tol : float or array_like of shape (n,), optional
         Tells attractors apart, see `find_basins`.
     **minimize_options
@@ -326,7 +329,10 @@ def compare(
     for argument in ("record", "average"):
         if argument in minimize_options:
             raise TypeError(f"{argument} is not an option of compare for minimize; leave {argument}= out")
-    every = {**named, "reference": reference} if reference is not None else named
+    judge = judge_of(named, reference)
+    every = dict(named)
+    if reference is not None and judge == "reference":
+        every[judge] = reference
     for name, optimizer in every.items():
         varied = {f"{name}: {number}": value for number, value in optimizer.hyperparameters().items()}
         check_single(varied, "for a comparison", "give one optimizer for each of its values")
@@ -357,13 +363,26 @@ def compare(
         at_global = as_low_as(own.fun, lowest)
         settled = own.labels >= 0
         found = settled & (at_global[np.where(settled, own.labels, 0)] if len(own) else False)
-        met = None if reference is None else basin_agreement(own, basins["reference"])
+        met = None if judge is None else basin_agreement(own, basins[judge])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 
-    judge = None
-    if reference is not None:
-        judge = contestant("reference", reference.label)
-    return Comparison(problem, starts, tuple(contestant(name, name) for name in named), judge, lowest)
+    contestants = {name: contestant(name, name) for name in named}
+    against = contestants.get(judge) if judge is not None else None
+    if reference is not None and judge == "reference":
+        label = reference.label
+        against = contestant(judge, f"{label} (reference)" if label in named else label)
+    return Comparison(problem, starts, tuple(contestants.values()), against, lowest)
+
+
+def judge_of(named: Mapping[str, Method], reference: Method | None) -> str | None:
+    """Return the name of the reference among the optimizers; "reference" where it is none of them, None without one."""
+    if reference is None:
+        return None
+    if reference is FLOW:
+        same = [name for name, optimizer in named.items() if isinstance(optimizer, GradientFlow)]
+    else:
+        same = [name for name, optimizer in named.items() if optimizer is reference]
+    return same[0] if same else "reference"
 
 
 def lowest_value(problem: Problem, basins: Mapping[str, Basins]) -> float:

@@ -111,5 +111,7 @@ def standardized(X: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     for name, given in (("X", X), ("like", source)):
         if not isinstance(given, np.ndarray) or given.dtype.kind not in "iuf" or given.ndim not in (1, 2):
             raise TypeError(f"{name} must be an array of numbers of shape (N, p), got {shown(given)}")
+        if np.ma.is_masked(given) or given.shape[1:] != X.shape[1:]:
+            raise ValueError(f"{name} must have no masked entries and the columns of X, got {shown(given)}")
     spread = source.std(axis=0)
     return (X - source.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

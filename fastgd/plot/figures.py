@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks import real_number, shown
 from fastgd.plot.style import SAVED_DPI
 
 if TYPE_CHECKING:
@@ -136,11 +137,41 @@ def checked_path(out: str | os.PathLike[str]) -> Path:
     matplotlib_figure()
     from matplotlib.backend_bases import FigureCanvasBase
 
-    path = Path(out)
+    path = path_of(out)
     supported = sorted(FigureCanvasBase.get_supported_filetypes())
     kind = path.suffix.lower().removeprefix(".")
     if kind not in supported:
         raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
     return path
+
+
+def path_of(out: Any) -> Path:
+    """Return the path of a file that may be written, or raise.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If it is a folder, lies in none that exists and can be written to, or is no name of a file here.
+    """
+    try:
+        path = Path(out)
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"out must name a file in a folder that exists, got {shown(str(out))}")
+        path.exists()
+    except TypeError:
+        raise TypeError(f"out must be the path of a file to write, got {shown(out)}") from None
+    except OSError as error:  # such as a name that is too long
+        raise ValueError(f"out must name a file that can be written, got {shown(str(out))}: {error.strerror}") from None
+    if "\0" in str(path) or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"out must name a file that can be written, got {shown(str(out))}")
+    return path
+
+
+def checked_view(view: Any) -> tuple[float, float]:
+    """Return from where space is seen, elevation and azimuth in degrees, or raise."""
+    if not isinstance(view, (tuple, list)) or len(view) != 2:
+        raise TypeError(f"view must be (elevation, azimuth) in degrees, got {shown(view)}")
+    up, around = (real_number(angle, "view", "(elevation, azimuth) in degrees", -1e6, 1e6) for angle in view)
+    return up, around
