@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.checks import is_whole, past_int64, shown
+from fastgd.checks import AXES, check_axes, is_whole, past_int64, shown
 from fastgd.points import described
 from fastgd.texts import with_article
 
@@ -40,7 +40,7 @@ def whole_seed(seed: Any) -> int:
     return int(seed)
 
 
-def check_unmasked(value: Any, name: str) -> None:
+def check_unmasked(value: Any, name: str, instead: str = "") -> None:
     """Raise ValueError where entries of a masked array, or of one in a list, are masked: NumPy would drop the mask.
 
     Examples
@@ -57,10 +57,8 @@ def check_unmasked(value: Any, name: str) -> None:
         short = short if isinstance(value, np.ndarray) else f"np.ma.array({short})"
         table = not isinstance(value, np.ndarray) or value.ndim == 2
         rows = f"np.ma.compress_rows({short})" if table else f"{short}.compressed()"
-        raise ValueError(
-            f"{name} has {masked} masked {entries} would be used: leave {it} out, as by {rows}, or give {it} a value, "
-            f"as by {short}.filled(0.0)"
-        )
+        instead = instead or f"leave {it} out, as by {rows}, or give {it} a value, as by {short}.filled(0.0)"
+        raise ValueError(f"{name} has {masked} masked {entries} would be used: {instead}")
 
 
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
@@ -71,25 +69,28 @@ def real_array(value: ArrayLike, name: str) -> np.ndarray:
     array = as_array(value, name)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
+    check_axes(name, array.shape, AXES + 1)
     return as_float64(array, name)
 
 
-def as_array(value: Any, name: str) -> np.ndarray:
+def as_array(value: Any, name: str, unmasked: str = "") -> np.ndarray:
     """Return `value` as an array of whatever dtype, or raise naming the argument.
 
-    ValueError for masked entries and for integers past the range of float64; TypeError for what makes no array.
+    ValueError for masked entries and for integers past the range of int64; TypeError for what makes no array.
+    `unmasked` is what to do about masked entries.
     """
-    check_unmasked(value, name)
+    check_unmasked(value, name, unmasked)
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
+        why = "its rows have different lengths" if "inhomogeneous" in str(error) else error
+        raise TypeError(f"{name} is not a regular array of numbers: {why}.") from None
     except Exception as error:  # of an array of another library, such as a tensor that requires its gradient
         raise TypeError(f"{name} is {with_article(type(value).__name__)} that makes no array: {error}") from error
     if array.dtype.kind == "O" and array.size and all(isinstance(each, int) for each in array.flat):
         raise ValueError(
-            f"{name} has an integer past the range of int64, {shown(max(array.flat, key=abs))}: write it as a float, "
-            "or in other units."
+            f"{name} has an integer past the range of int64, {shown(max(array.flat, key=abs))}: numbers as large as "
+            "that are floats."
         )
     return array
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["INT64", "is_real", "is_whole", "past_int64", "real_number", "shown", "true_or_false"]
+__all__ = ["AXES", "INT64", "check_axes", "is_real", "is_whole", "past_int64", "real_number", "shown", "true_or_false"]
 
 INT64 = 2**63 - 1  # the largest integer of compiled code
+AXES = 31  # of a batch; with that of the parameters, as many as NumPy broadcasts
 LONG = 60  # letters of a value in a message
 
 
@@ -23,6 +24,12 @@ def is_whole(value: Any, least: int = 1) -> bool:
     (True, False, False, False, False)
     """
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= INT64)
+
+
+def check_axes(name: str, shape: tuple[int, ...], most: int = AXES) -> None:
+    """Raise ValueError where an array has more axes than a batch may have, or than `most`."""
+    if len(shape) > most:
+        raise ValueError(f"{name} has {len(shape)} axes, and at most {most} are taken: use reshape")
 
 
 def past_int64(value: Any) -> str:
@@ -59,7 +66,7 @@ def real_number(
     0.5
     >>> real_number(10**400, "rtol", "a number in [0, 1]", 0.0, 1.0)
     Traceback (most recent call last):
-    ValueError: rtol must be a number in [0, 1], got an integer past the range of float64
+    ValueError: rtol must be a number in [0, 1], got an integer of about 400 digits
     """
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     good = is_real(value) and low <= value <= high and math.isfinite(value) and not (above and value == low)
@@ -82,9 +89,12 @@ def shown(value: Any) -> str:
     --------
     >>> from fastgd.checks import shown
     >>> shown("a"), shown(10**5000)
-    ("'a'", 'an integer past the range of float64')
+    ("'a'", 'an integer of about 5,000 digits')
     """
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**1024:
-        return f"{'a negative' if value < 0 else 'an'} integer past the range of float64"
+    if isinstance(value, int) and abs(value) >= 2**200:
+        digits = round(math.log10(2) * abs(value).bit_length())
+        return f"{'a negative' if value < 0 else 'an'} integer of about {digits:,} digits"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the {'class' if isinstance(value, type) else 'function'} {value.__name__}"
     text = " ".join(repr(value).split())
     return text if len(text) <= LONG else f"{text[: LONG - 3]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from fastgd.optimizers import Method
 from fastgd.points import described
 from fastgd.problem import Problem
 from fastgd.result import Result
+from fastgd.stopping import StopTests
 from fastgd.texts import counted, table_lines
 
 __all__ = ["Comparison", "Contestant", "compare"]
@@ -339,6 +340,7 @@ def compare(
     drawn = {name: minimize_options.get(name) for name in PER_RUN}
     check_single(drawn, "for a comparison", "make one comparison for each of its values")
     check_grouping(tol, None, problem.dim)
+    StopTests(**{each.name: minimize_options[each.name] for each in fields(StopTests) if each.name in minimize_options})
     starts = as_array(x0, "x0")
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}

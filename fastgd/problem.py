@@ -31,7 +31,6 @@ from fastgd.memory import check_points
 
 __all__ = ["Problem"]
 
-AXES = 32  # of an array of points, as many as NumPy broadcasts
 METHODS = ("uniform", "sobol", "latin", "grid", "normal")
 
 
@@ -381,8 +380,6 @@ class Problem:
                 f"x must have shape (*batch, {self.dim}), as {self.name} has {self.dim} "
                 f"parameter{'s' if self.dim > 1 else ''}; it has shape {np.shape(x)}."
             )
-        if points.ndim > AXES:
-            raise ValueError(f"x must have at most {AXES} axes, write x.reshape(-1, {self.dim}); it has {points.ndim}.")
         return points
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
-from fastgd.boxes import check_unmasked
+from fastgd.boxes import as_array
 from fastgd.calls import explain_calls
 from fastgd.texts import counted, position_text, table_lines
 
@@ -168,12 +168,9 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
 
 def labels_of(side: Any, name: str) -> NDArray[np.int64]:
     """The labels of one side, checked."""
-    given = side.labels if isinstance(side, Basins) else side
-    check_unmasked(given, name)
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise TypeError(f"{name} is no regular array of integers: {error}") from None
+    array = as_array(
+        side.labels if isinstance(side, Basins) else side, name, f"{name}.filled(-1) takes them for not settled"
+    )
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be Basins, a BasinMap or integer labels, got {type(side).__name__}")
     if array.min(initial=0) < min(UNSETTLED, DIVERGED):

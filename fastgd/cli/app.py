@@ -15,6 +15,7 @@ import fastgd
 from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
+from fastgd.checks import shown
 from fastgd.cli.output import console, drop_output, table, telling
 from fastgd.errors import nearest
 from fastgd.memory import check_points
@@ -265,7 +266,7 @@ def _numbers(
     except ValueError:
         values = []
     if len(values) not in counts:
-        raise typer.BadParameter(f"expected something like {example}, got {text!r}", param_hint=option)
+        raise typer.BadParameter(f"expected something like {example}, got {shown(text)}", param_hint=option)
     return values
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from fastgd.boxes import check_unmasked
-from fastgd.checks import shown
+from fastgd.checks import check_axes, shown
 from fastgd.jit.exchange import on_gpu
 
 __all__ = ["checked_batch", "checked_dtype", "checked_starts", "settled"]
 
 
-AXES = 31  # of a batch; with that of the parameters, as many as NumPy broadcasts
 # From arrays of other kinds to numbers
 WAYS = {
     "b": "; write x0.astype(float)", "O": "; write x0.astype(float)", "S": "; write x0.astype(float)",
@@ -106,8 +105,7 @@ def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int,
     for name, shape in shapes.items():
         if 0 in shape:
             raise ValueError(f"{name} is empty: it has shape {shape}")
-        if len(shape) > AXES:
-            raise ValueError(f"{name} has {len(shape)} axes, and a batch has at most {AXES}: write .reshape(-1, ...)")
+        check_axes(name, shape)
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:

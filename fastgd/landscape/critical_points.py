@@ -15,8 +15,9 @@ from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import UNSETTLED, doubt_lines
 from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
+from fastgd.errors import check_choice
 from fastgd.landscape.classification import Classification, checked_zero_modes, classify
-from fastgd.landscape.curvature import checked_method, few_values, hessians, length_scale
+from fastgd.landscape.curvature import METHODS, checked_method, few_values, hessians, length_scale
 from fastgd.landscape.kinds import KINDS, RTOL, judged
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
@@ -230,8 +231,7 @@ def find_critical_points(
     array([ 13.3119,  67.7192, 104.0152, 178.3372])
     """
     check_problem(problem)
-    source = checked_method(problem, method)
-    rtol = RTOL[source]
+    check_choice("method", method, METHODS)
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
     check_grouping(tol, coordinates, problem.dim)
     if x0 is None and problem.bounds is None:
@@ -246,6 +246,8 @@ def find_critical_points(
         starts = problem._points(x0).reshape(-1, problem.dim)
         if not len(starts) or not np.isfinite(starts).all():
             raise ValueError("x0 must hold at least one start, all of them finite")
+    source = checked_method(problem, method)
+    rtol = RTOL[source]
     derivatives = Derivatives(problem.gradient, lambda x: hessians(problem, x, source), rtol)
 
     with np.errstate(all="ignore"):

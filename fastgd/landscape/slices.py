@@ -12,7 +12,7 @@ from fastgd.arguments import check_problem
 from fastgd.boxes import GridShape, as_array, grid_shape, positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
 from fastgd.checks import INT64, real_number, shown
-from fastgd.memory import check_points
+from fastgd.memory import check_memory, check_points
 from fastgd.result import Result
 from fastgd.texts import counted
 
@@ -285,7 +285,8 @@ def line_slice(
     beyond = real_number(beyond, "beyond", "a number >= 0", 0.0)
     step = 1.0 / (count - 1)
     extra = round(min(beyond / step, float(INT64)))
-    check_points("n_points with those beyond the ends", count + 2 * extra, problem.dim)
+    whole = count + 2 * extra
+    check_memory(f"n_points={count:,}, beyond={beyond:g}: {whole:,} points", 8 * problem.dim * whole, "give fewer")
     past = step * np.arange(1, extra + 1)
     t = np.concatenate([-past[::-1], np.linspace(0.0, 1.0, count), 1.0 + past])
     points = (1.0 - t)[:, None] * one + t[:, None] * other

@@ -81,7 +81,7 @@ def compare(
     if not isinstance(comparison, Comparison):
         raise TypeError(f"comparison must be what fastgd.compare returns, got {type(comparison).__name__}")
     if max_factor is not None:
-        max_factor = real_number(max_factor, "max_factor", "a number above 1", 1.0, above=True)
+        max_factor = real_number(max_factor, "max_factor", "above 1", 1.0, above=True)
     target = figures.target(out)
     one_each = comparison.contestants[0].found.shape == comparison.x0.shape[:-1]  # and not one for each of many seeds
     lines = _axes_of(comparison.x0) if one_each else None

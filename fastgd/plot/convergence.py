@@ -99,10 +99,10 @@ def convergence(
     'value above the lowest'
     """
     target = figures.target(out, tight=axes is None)
+    best = None if best is None else real_number(best, "best", "a finite number", -math.inf)
     named = style.named_runs(runs)
     figure, axes = figures.new_pair(axes, 1, 2, (9.0, 3.8), "for the value and for the gradient norm")
     series = split(named)
-    best = None if best is None else real_number(best, "best", "a finite number", -math.inf)
     problem = next(iter(named.values())).problem
     if best is None:
         best = lowest_value(problem, np.concatenate([result.x.reshape(-1, problem.dim) for result in named.values()]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
-from fastgd.boxes import check_unmasked
+from fastgd.boxes import as_array
 from fastgd.calls import levels_to_caller
 from fastgd.checks import shown
 from fastgd.texts import with_article
@@ -30,12 +30,7 @@ def label_array(labels: Any) -> NDArray[np.integer]:
     ValueError
         If there are none, or some are masked.
     """
-    given = getattr(labels, "labels", labels)
-    check_unmasked(given, "labels")
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise TypeError(f"labels are no regular array of integers: {error}") from None
+    array = as_array(getattr(labels, "labels", labels), "labels", "labels.filled(-1) takes them for not settled")
     if array.dtype.kind == "O":
         how = "" if isinstance(labels, (list, tuple, np.ndarray)) else _instead_of(labels)
         raise TypeError(
