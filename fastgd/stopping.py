@@ -76,6 +76,7 @@ class StopTests:
                 whole = isinstance(value, (float, np.floating)) and value >= 1 and float(value).is_integer()
                 hint = f"; write {name}=int({float(value)!r})" if whole else ""
                 raise ValueError(f"{name} must be an integer >= 1, got {shown(value)}{past_int64(value)}{hint}")
+            object.__setattr__(self, name, int(value))  # an integer of NumPy would overflow past the range
 
     @property
     def watches_value(self) -> bool:
