@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .calls import explain_construction
+from .checks import is_real, is_whole, past_int64, shown
 from .jit.masks import select
 
 __all__ = ["EMA", "SWA", "Average"]
@@ -63,8 +62,8 @@ class SWA(Average):
     def __post_init__(self) -> None:
         for name in ("start", "every"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"SWA: {name} must be an integer >= 1, got {value!r}")
+            if not is_whole(value):
+                raise ValueError(f"SWA: {name} must be an integer >= 1, got {shown(value)}{past_int64(value)}")
 
     def weight(self) -> Callable[[Any], Any]:
         start, every = int(self.start), int(self.every)
@@ -108,11 +107,10 @@ class EMA(Average):
     start: int = 1
 
     def __post_init__(self) -> None:
-        real = isinstance(self.beta, (int, float, np.floating)) and not isinstance(self.beta, bool)
-        if not real or not 0 <= self.beta < 1:
-            raise ValueError(f"EMA: beta must be a number in [0, 1), got {self.beta!r}")
-        if isinstance(self.start, bool) or not isinstance(self.start, (int, np.integer)) or self.start < 1:
-            raise ValueError(f"EMA: start must be an integer >= 1, got {self.start!r}")
+        if not is_real(self.beta) or not 0 <= self.beta < 1:
+            raise ValueError(f"EMA: beta must be a number in [0, 1), got {shown(self.beta)}")
+        if not is_whole(self.start):
+            raise ValueError(f"EMA: start must be an integer >= 1, got {shown(self.start)}{past_int64(self.start)}")
 
     def weight(self) -> Callable[[Any], Any]:
         start, fresh = int(self.start), 1.0 - float(self.beta)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.checks import AXES, check_axes, is_whole, past_int64, shown
 from fastgd.memory import check_memory
 from fastgd.points import described
+from fastgd.texts import with_article
 
+SHOWN = 4  # rows of bounds in a message
 GridShape: TypeAlias = int | tuple[int, int]  # points along both axes of a plane; one int for both
 
 
@@ -23,8 +27,8 @@ def positive_integer(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be a positive integer, not {described(value)}.") from None
     if isinstance(value, bool):
         raise TypeError(f"{name} must be a positive integer, not {value}.")
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1; it is {number}.")
+    if not is_whole(number):
+        raise ValueError(f"{name} must be at least 1; it is {shown(number)}{past_int64(number)}.")
     return number
 
 
@@ -48,11 +52,11 @@ def whole_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed must be an integer, not {described(seed)}.")
     if seed < 0:
-        raise ValueError(f"seed must not be negative; it is {seed}.")
+        raise ValueError(f"seed must not be negative; it is {shown(seed)}.")
     return int(seed)
 
 
-def check_unmasked(value: Any, name: str) -> None:
+def check_unmasked(value: Any, name: str, instead: str = "") -> None:
     """Raise ValueError where entries of a masked array, or of one in a list, are masked: NumPy would drop the mask.
 
     Examples
@@ -69,58 +73,73 @@ def check_unmasked(value: Any, name: str) -> None:
         short = short if isinstance(value, np.ndarray) else f"np.ma.array({short})"
         table = not isinstance(value, np.ndarray) or value.ndim == 2
         rows = f"np.ma.compress_rows({short})" if table else f"{short}.compressed()"
-        raise ValueError(
-            f"{name} has {masked} masked {entries} would be used: leave {it} out, as by {rows}, or give {it} a value, "
-            f"as by {short}.filled(0.0)"
-        )
+        instead = instead or f"leave {it} out, as by {rows}, or give {it} a value, as by {short}.filled(0.0)"
+        raise ValueError(f"{name} has {masked} masked {entries} would be used: {instead}")
 
 
 def real_array(value: ArrayLike, name: str) -> np.ndarray:
-    """Return `value` as a float64 array, or raise naming the argument: TypeError, or ValueError for masked entries."""
-    check_unmasked(value, name)
+    """Return `value` as a float64 array, or raise naming the argument.
+
+    TypeError for what is no real numbers; ValueError for masked entries and for numbers past the range of float64.
+    """
+    array = as_array(value, name)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
+    check_axes(name, array.shape, AXES + 1)
+    return as_float64(array, name)
+
+
+def as_array(value: Any, name: str, unmasked: str = "") -> np.ndarray:
+    """Return `value` as an array of whatever dtype, or raise naming the argument.
+
+    ValueError for masked entries and for integers past the range of int64; TypeError for what makes no array.
+    `unmasked` is what to do about masked entries.
+    """
+    check_unmasked(value, name, unmasked)
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
-    return array.astype(np.float64)
+        why = "its rows have different lengths" if "inhomogeneous" in str(error) else error
+        raise TypeError(f"{name} is not a regular array of numbers: {why}.") from None
+    except Exception as error:  # of an array of another library, such as a tensor that requires its gradient
+        raise TypeError(f"{name} is {with_article(type(value).__name__)} that makes no array: {error}") from error
+    if array.dtype.kind == "O" and array.size and all(isinstance(each, int) for each in array.flat):
+        raise ValueError(
+            f"{name} has an integer past the range of int64, {shown(max(array.flat, key=abs))}: numbers as large as "
+            "that are floats."
+        )
+    return array
+
+
+def as_float64(array: np.ndarray, name: str) -> np.ndarray:
+    """Return an array of real numbers as float64, or raise ValueError where finite ones are too large for it."""
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8 and np.any(np.isfinite(array) & ~np.isfinite(converted)):
+        raise ValueError(f"{name} has numbers of dtype {array.dtype} past the range of float64: give it other units.")
+    return converted
 
 
 def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
     """Return `bounds` as a read-only array of shape ``(dim, 2)``, or raise.
 
-    Two NumPy arrays in a tuple or list are low and high; nested lists of shape ``(dim, 2)`` are rows.
+    A pair of numbers is for all parameters; an array of shape ``(dim, 2)`` has a row ``(low, high)`` for each; a
+    `scipy.optimize.Bounds` has lows and highs.  A pair (lows, highs) is refused in every dimension, since that of two
+    parameters has two readings.
     """
-    if isinstance(bounds, (str, bytes)) or not isinstance(bounds, (tuple, list, np.ndarray)):
-        raise TypeError(
-            f"bounds must be a pair (low, high) or an array of shape ({dim}, 2), not {described(bounds)}."
-        )
-    arrays = isinstance(bounds, (tuple, list)) and any(
-        isinstance(side, np.ndarray) and side.ndim for side in bounds
-    )
-    mixed = isinstance(bounds, (tuple, list)) and len({np.ndim(side) for side in bounds}) > 1
-    hint = ""
-    if len(bounds) == 2 and (arrays or mixed):
-        sides = [real_array(side, f"bounds[{k}]") for k, side in enumerate(bounds)]
-        if any(side.shape not in ((), (dim,)) for side in sides):
-            raise ValueError(
-                f"bounds must be numbers or have shape ({dim},); they are {[s.shape for s in sides]}."
-            )
-        box = np.stack([np.broadcast_to(side, (dim,)) for side in sides], axis=1)
+    if is_scipy_bounds(bounds):
+        box = sides_of(bounds, dim)
+    elif isinstance(bounds, (str, bytes)) or not isinstance(bounds, (tuple, list, np.ndarray)):
+        raise TypeError(f"{expected_bounds(dim)}, not {described(bounds)}.")
     else:
+        if is_lows_and_highs(bounds, dim):
+            raise ValueError(f"{expected_bounds(dim)}, not a pair (lows, highs): {rows_instead(bounds, dim)}.")
+        if any(each is None for row in bounds for each in (row if isinstance(row, (tuple, list)) else [row])):
+            raise ValueError("bounds must be finite, and a side is None: give a number; starts are drawn from it.")
         array = real_array(bounds, "bounds")
-        if array.shape == (2,):
-            box = np.tile(array, (dim, 1))
-        elif array.shape == (dim, 2):
-            box = array
-            hint = " Rows are (low, high) of one parameter each." if dim == 2 else ""
-        elif array.shape == (2, dim):
-            box = array.T.copy()
-        else:
-            raise ValueError(
-                f"bounds must be a pair (low, high), or have shape ({dim}, 2); it has shape {array.shape}."
-            )
+        if array.shape not in ((2,), (dim, 2)):
+            raise ValueError(f"{expected_bounds(dim)}; it has shape {array.shape}.")
+        box = np.tile(array, (dim, 1)) if array.ndim == 1 else array
     lows, highs = box.T
     with np.errstate(over="ignore", invalid="ignore"):
         wrong = np.flatnonzero(~(np.isfinite(highs - lows) & (lows < highs)))
@@ -129,11 +148,67 @@ def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"bounds must be finite; parameter {k} has ({low:g}, {high:g}).")
         if low >= high:
+            hint = "" if np.ndim(bounds) < 2 else " Rows are (low, high) of one parameter each."
             raise ValueError(f"bounds must have low < high; parameter {k} has ({low:g}, {high:g}).{hint}")
         if not math.isfinite(high - low):
             raise ValueError(f"bounds are too far apart; parameter {k} has ({low:g}, {high:g}).")
     box.flags.writeable = False
     return box
+
+
+def expected_bounds(dim: int) -> str:
+    rows = "one row (low, high)" if dim == 1 else f"{dim} rows (low, high), one for each parameter"
+    return f"bounds must be a pair of numbers (low, high) or {rows}"
+
+
+def is_scipy_bounds(bounds: Any) -> bool:
+    """Whether this is a `scipy.optimize.Bounds`, told without the import of SciPy's part."""
+    optimize = sys.modules.get("scipy.optimize")
+    return optimize is not None and isinstance(bounds, optimize.Bounds)
+
+
+def sides_of(bounds: Any, dim: int) -> np.ndarray:
+    """The box of a `scipy.optimize.Bounds`, whose sides broadcast."""
+    if np.any(bounds.keep_feasible):
+        raise ValueError(
+            "bounds has keep_feasible=True, and descents may leave the box, which says where starts are drawn."
+        )
+    sides = real_array(bounds.lb, "bounds.lb"), real_array(bounds.ub, "bounds.ub")
+    if any(side.shape not in ((), (1,), (dim,)) for side in sides):
+        shapes = " and ".join(str(side.shape) for side in sides)
+        raise ValueError(f"bounds.lb and bounds.ub must be numbers or have shape ({dim},); they have {shapes}.")
+    return np.stack([np.broadcast_to(side, (dim,)) for side in sides], axis=1)
+
+
+def is_lows_and_highs(bounds: Any, dim: int) -> bool:
+    """Whether these are two sides, and not rows; of two parameters, whether they might be."""
+    try:
+        shapes = [np.shape(side) for side in bounds]
+    except ValueError:  # ragged, for which there is another error
+        return False
+    if len(shapes) != 2 or shapes == [(), ()]:
+        return False
+    if isinstance(bounds, np.ndarray):
+        return dim != 2 and bounds.shape == (2, dim)
+    if dim == 2 and shapes == [(2,), (2,)]:
+        kinds = [type(side) for side in bounds]
+        return np.ndarray in kinds or (isinstance(bounds, tuple) and list in kinds)
+    return all(shape in ((), (dim,)) for shape in shapes)
+
+
+def rows_instead(bounds: Any, dim: int) -> str:
+    """What to write in place of a pair (lows, highs)."""
+    either = "scipy.optimize.Bounds(lows, highs)"
+    if dim > SHOWN:
+        return f"write list(zip(lows, highs)) or {either}"
+    sides = np.array([np.broadcast_to(np.asarray(side), (dim,)) for side in bounds])
+    if dim == 2 and all(np.ndim(side) for side in bounds):
+        return f"for lows and highs write {rows_text(sides.T)} or {either}, for rows {rows_text(sides)}"
+    return f"write {rows_text(sides.T)} or {either}"
+
+
+def rows_text(rows: np.ndarray) -> str:
+    return "[" + ", ".join(f"({low!r}, {high!r})" for low, high in rows.tolist()) + "]"
 
 
 def checked_minima(minima: ArrayLike, dim: int) -> np.ndarray:

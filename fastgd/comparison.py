@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import PER_RUN, check_order, check_problem, check_single
 from fastgd.baseline import GradientFlow
 from fastgd.basins import Agreement, Basins, basin_agreement, find_basins, wilson
-from fastgd.boxes import check_unmasked
+from fastgd.basins.attractors import check_grouping
+from fastgd.boxes import as_array, real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import shown
 from fastgd.errors import Interrupted, keeping
 from fastgd.minimize import minimize
 from fastgd.optimizers import Method
 from fastgd.points import described
 from fastgd.problem import Problem
 from fastgd.result import Result
+from fastgd.stopping import StopTests
 from fastgd.texts import counted, table_lines
 
 __all__ = ["Comparison", "Contestant", "compare"]
 
+FLOW = GradientFlow()
 ACCURACY = 1e-6  # of a minimum's value, relative to max(|value|, 1)
 COLUMNS = (
     ("optimizer", "optimizer"), ("global", "global"), ("global_interval", "95 % interval"), ("elsewhere", "elsewhere"),
@@ -107,7 +111,7 @@ class Comparison:
     contestants : tuple of Contestant
         The optimizers, in the order given.
     reference : Contestant or None
-        The reference.
+        The reference; it may be one of the contestants.
     global_value : float
         The value that counts as the global minimum: the lowest known one, or the lowest that any of them found.
     """
@@ -128,12 +132,15 @@ class Comparison:
             if key not in names:
                 raise KeyError(f"{key!r} is not among {', '.join(names)}")
             key = names.index(key)
+        if not isinstance(key, (int, np.integer)) or isinstance(key, bool):
+            raise TypeError(f"a contestant is found by its place or its name, got {shown(key)}")
         return self.contestants[key]
 
     @property
     def all(self) -> tuple[Contestant, ...]:
-        """The contestants, and the reference at the end."""
-        return self.contestants if self.reference is None else (*self.contestants, self.reference)
+        """The contestants, and the reference at the end where it is none of them."""
+        others = () if self.reference is None or self.reference in self.contestants else (self.reference,)
+        return (*self.contestants, *others)
 
     @property
     def runs(self) -> int:
@@ -216,7 +223,9 @@ class Comparison:
         costs = self.costs().reshape(len(self), -1)
         best = costs.min(axis=0)
         ratios = np.where(np.isfinite(costs), costs / np.where(np.isfinite(best), best, 1.0), np.inf)
-        limits = np.asarray(factors, dtype=np.float64)
+        limits = real_array(factors, "factors")
+        if limits.ndim != 1:
+            raise ValueError(f"factors must have shape (k,), got shape {limits.shape}")
         ordered = np.sort(ratios, axis=1)
         return np.stack([np.searchsorted(row, limits, side="right") for row in ordered]) / costs.shape[1]
 
@@ -261,7 +270,7 @@ def compare(
     problem: Problem,
     x0: ArrayLike,
     optimizers: Sequence[Method] | Mapping[str, Method],
-    reference: Method | None = GradientFlow(),  # noqa: B008  (frozen)
+    reference: Method | None = FLOW,
     *,
     tol: ArrayLike | None = None,
     **minimize_options: Any,
@@ -279,7 +288,8 @@ def compare(
         At least one, each with one value of every hyperparameter.  Without names they bear those of their classes,
         numbered where one comes twice.
     reference : Method or None, default ``GradientFlow()``
-        What decides where a start belongs; None to leave that question out.
+        What decides where a start belongs; None to leave that question out.  One of the `optimizers` may be it, which
+        then runs once: where `reference` is left out, the first `GradientFlow` among them is.
     tol : float or array_like of shape (n,), optional
         Tells attractors apart, see `find_basins`.
     **minimize_options
@@ -324,14 +334,18 @@ def compare(
     for argument in ("record", "average"):
         if argument in minimize_options:
             raise TypeError(f"{argument} is not an option of compare for minimize; leave {argument}= out")
-    every = {**named, "reference": reference} if reference is not None else named
+    judge = judge_of(named, reference)
+    every = dict(named)
+    if reference is not None and judge == "reference":
+        every[judge] = reference
     for name, optimizer in every.items():
         varied = {f"{name}: {number}": value for number, value in optimizer.hyperparameters().items()}
         check_single(varied, "for a comparison", "give one optimizer for each of its values")
     drawn = {name: minimize_options.get(name) for name in PER_RUN}
     check_single(drawn, "for a comparison", "make one comparison for each of its values")
-    check_unmasked(x0, "x0")
-    starts = np.asarray(x0)
+    check_grouping(tol, None, problem.dim)
+    StopTests(**{each.name: minimize_options[each.name] for each in fields(StopTests) if each.name in minimize_options})
+    starts = as_array(x0, "x0")
     first = starts.reshape(-1, starts.shape[-1])[:1] if starts.ndim and starts.size else starts
     quiet = {**minimize_options, "progress": False, "max_steps": 1}
     for name, optimizer in every.items():  # what is refused is refused now, and compiled outside the clock
@@ -355,7 +369,7 @@ def compare(
             raise Interrupted(said, partial={**results, **under_way}) from None
         seconds[name] = time.perf_counter() - began
     with keeping(results, "all runs were done"):
-        return compared(problem, starts, every, results, seconds, tol)
+        return compared(problem, starts, every, results, seconds, tol, judge)
 
 
 def compared(
@@ -365,8 +379,9 @@ def compared(
     results: Mapping[str, Result],
     seconds: Mapping[str, float],
     tol: ArrayLike | None,
+    judge: str | None,
 ) -> Comparison:
-    """What the runs say, each set of them by its optimizer's name; that of the reference is "reference"."""
+    """Compare runs by their optimizers' names; `judge` is that of the reference, "reference" if it is none of them."""
     basins = {name: find_basins(result, tol) for name, result in results.items()}
     lowest = lowest_value(problem, basins)
 
@@ -375,14 +390,26 @@ def compared(
         at_global = as_low_as(own.fun, lowest)
         settled = own.labels >= 0
         found = settled & (at_global[np.where(settled, own.labels, 0)] if len(own) else False)
-        met = None if "reference" not in every else basin_agreement(own, basins["reference"])
+        met = None if judge is None else basin_agreement(own, basins[judge])
         return Contestant(name, every[key], results[key], own, met, found, seconds[key])
 
-    judge = None
-    if "reference" in every:
-        judge = contestant("reference", every["reference"].label)
-    contestants = tuple(contestant(name, name) for name in every if name != "reference")
-    return Comparison(problem, starts, contestants, judge, lowest)
+    contestants = {name: contestant(name, name) for name in every if name != "reference"}
+    against = contestants.get(judge) if judge is not None else None
+    if judge == "reference":
+        label = every[judge].label
+        against = contestant(judge, f"{label} (reference)" if label in contestants else label)
+    return Comparison(problem, starts, tuple(contestants.values()), against, lowest)
+
+
+def judge_of(named: Mapping[str, Method], reference: Method | None) -> str | None:
+    """Return the name of the reference among the optimizers; "reference" where it is none of them, None without one."""
+    if reference is None:
+        return None
+    if reference is FLOW:
+        same = [name for name, optimizer in named.items() if isinstance(optimizer, GradientFlow)]
+    else:
+        same = [name for name, optimizer in named.items() if optimizer is reference]
+    return same[0] if same else "reference"
 
 
 def lowest_value(problem: Problem, basins: Mapping[str, Basins]) -> float:

@@ -166,5 +166,5 @@ def check_choice(argument: str, value: object, known: Iterable[str], where: str 
     ValueError: method must be one of uniform, sobol, not 'sobl'. Did you mean 'sobol'?
     """
     known = tuple(known)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{argument} must be one of {', '.join(known)}{where}, not {value!r}.{nearest(value, known)}")

@@ -102,7 +102,7 @@ class FiniteSum(Problem):
         if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
             got = described(kept[0]) if kept else "an empty tuple"
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
-        self._describe(grad is None, dim, bounds, data, minima, name or self.loss.__name__)
+        self._describe(grad is None, dim, bounds, data, minima, self.loss.__name__ if name is None else name)
         with lengths_told(self.data):
             check_sample_value(self.loss, self.dim, self.bounds, self.data)
             if self._sample_grad is not None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.boxes import check_unmasked
+from fastgd.boxes import as_array, as_float64
 from fastgd.jit.plain import in_plain_python
 from fastgd.orders import right_order
 from fastgd.points import PLAIN, Enough, Misuse, Out, Point, Total, described, is_real
@@ -366,11 +366,7 @@ def checked_data(data: Any) -> tuple[Any, ...]:
 
 def checked_item(item: Any, name: str) -> Any:
     """Return one entry of `data` as a Python scalar or a read-only C-contiguous copy."""
-    check_unmasked(item, name)
-    try:
-        array = np.asarray(item)
-    except ValueError as error:
-        raise TypeError(f"{name} is not a regular array of numbers: {error}.") from None
+    array = as_array(item, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; it has dtype {array.dtype}.")
     if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
@@ -380,7 +376,8 @@ def checked_item(item: Any, name: str) -> Any:
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name} has integers past the range of int64; convert it to float64.")
     if array.ndim == 0:
-        return float(array) if array.dtype.kind == "f" else int(array)
-    copy = np.array(array, dtype=np.float64 if array.dtype.kind == "f" else np.int64, order="C")
+        return float(as_float64(array, name)) if array.dtype.kind == "f" else int(array)
+    real = as_float64(array, name) if array.dtype.kind == "f" else array
+    copy = np.array(real, dtype=np.float64 if array.dtype.kind == "f" else np.int64, order="C")
     copy.flags.writeable = False
     return copy

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from .errors import nearest
 
-__all__ = ["HYPERPARAMETERS", "PLACES", "called_here", "unknown_keyword"]
+__all__ = ["HYPERPARAMETERS", "NO_BOUNDS", "PLACES", "called_here", "unknown_keyword"]
 
 # What SciPy, PyTorch, Keras, Optax and scikit-learn call our arguments
 NAMES = {
@@ -42,8 +42,15 @@ PLACES = {
     ),
 }  # fmt: skip
 SHORT = 4  # letters; shorter names are near many others, as tol is near rtol
+NO_BOUNDS = (
+    "no descent is held within bounds or by constraints yet, and those of a problem, fastgd.Problem(..., bounds=), say "
+    "where starts are drawn: add a penalty to the function, substitute the variables (x[0] = math.exp(u[0]) stays "
+    "positive), or call scipy.optimize.minimize itself"
+)
 # Names that mean no argument here but another way: who takes and does not take what hears of it, and what
-EXPLAINED = [
+EXPLAINED: list[tuple[tuple[str, ...], set[str], set[str], str]] = [
+    (("bounds", "box", "domain", "limits", "lb", "ub", "lower", "upper"), set(), {"bounds", "ax"}, NO_BOUNDS),
+    (("constraints", "constraint", "project", "projection", "keep_feasible"), set(), set(), NO_BOUNDS),
     (
         ("method",), {"optimizer"}, set(),
         "here it is called optimizer, an object: fastgd.Adam(lr=0.05), or fastgd.SciPy('BFGS') for one of SciPy's",

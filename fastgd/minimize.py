@@ -68,7 +68,8 @@ def minimize(
     problem : Problem
         What to minimize.
     x0 : array_like, shape (*batch, n)
-        The starts; finite.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
+        The starts; finite.  They are read while the runs go on, and not copied: leave them as they are until the call
+        returns.  An array on a GPU (of CuPy, PyTorch, JAX or Numba) is taken without a copy, the runs stay
         there, and the result's arrays are of the same library; where it is broadcast it is copied to the host and the
         result is NumPy's.  SciPy's methods and integrators take none.
     optimizer : Method
@@ -172,7 +173,7 @@ def minimize(
     check_kinds(problem, optimizer, Method)
     stop = StopTests(gtol, xtol, ftol, patience, bound, max_steps)
     engine = optimizer.engine or Descents(x0)
-    if device == "cuda" and not engine.takes_gpu(optimizer):
+    if isinstance(device, str) and device == "cuda" and not engine.takes_gpu(optimizer):
         raise ValueError(
             'device="cuda" is for update rules, line searches and the gradient flow by method="rk"; '
             f"{optimizer!r} runs on the CPU: leave device out"

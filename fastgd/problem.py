@@ -52,9 +52,9 @@ class Problem:
         Number of parameters, at least 1.
     bounds : array_like, optional
         The box of the starts and the maps; a descent may leave it. A pair of numbers ``(low, high)`` for all
-        parameters; or an array of shape ``(dim, 2)``, one row ``(low, high)`` for each; or a pair of arrays
-        ``(low, high)`` of shape ``(dim,)`` (for ``dim=2`` these two must be NumPy arrays, as nested lists are
-        rows).
+        parameters; or rows, an array of shape ``(dim, 2)`` or a list of pairs ``(low, high)``, one for each; or a
+        ``scipy.optimize.Bounds(lows, highs)``. A pair ``(lows, highs)`` is refused: of two parameters it would
+        have two readings.
     data : tuple, optional
         Constants that come as further arguments to `fun` and `grad`: numbers and arrays. Arrays are copied as
         float64, or int64 where they hold integers, and cannot be written to.
@@ -119,7 +119,7 @@ class Problem:
     ) -> None:
         self.fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
-        self._describe(grad is None, dim, bounds, data, minima, name or fun.__name__)
+        self._describe(grad is None, dim, bounds, data, minima, fun.__name__ if name is None else name)
         check_value(self.fun, self.dim, self.bounds, self.data)
         if self._grad is not None:
             check_gradient(self._grad, self.dim, self.bounds, self.data)
@@ -332,8 +332,8 @@ class Problem:
         at : array_like of shape (dim,), optional
             Where the other parameters stay; by default the first known minimum, else the middle of the box.
         bounds : array_like, optional
-            Sides of the grid: a pair ``(low, high)`` for both axes, or an array of shape (2, 2), one row for
-            each of the two. By default the sides of the problem's box.
+            Sides of the grid, read as those of `Problem`: a pair ``(low, high)`` for both axes, or one for each
+            of the two. By default the sides of the problem's box.
 
         Returns
         -------

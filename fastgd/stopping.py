@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.checks import is_real, is_whole, past_int64, shown
 from fastgd.jit.masks import select, without
+from fastgd.keywords import NO_BOUNDS
 
 __all__ = ["MESSAGES", "Status", "StopTests", "count_ended", "take_raised"]
 
@@ -71,18 +73,21 @@ class StopTests:
     def __post_init__(self) -> None:
         for name in ("gtol", "xtol", "ftol"):
             value = getattr(self, name)
-            if value is not None and not (is_real(value) and 0 <= value < math.inf):
-                raise ValueError(f"{name} must be None or a finite number >= 0, got {value!r}")
-        if not (is_real(self.bound) and self.bound > 0):
-            raise ValueError(f"bound must be a number > 0 (inf for none), got {self.bound!r}")
+            if value is not None and not (is_real(value) and 0 <= float(value) < math.inf):
+                raise ValueError(f"{name} must be None or a finite number >= 0, got {shown(value)}")
+        bound: Any = self.bound
+        if not (is_real(bound) and bound > 0):
+            hint = f"; {NO_BOUNDS}" if isinstance(bound, (tuple, list, np.ndarray)) else ""
+            raise ValueError(f"bound must be a number > 0 (inf for none), got {shown(bound)}{hint}")
         for name in ("patience", "max_steps"):
             value = getattr(self, name)
             if name == "patience" and value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_whole(value):
                 whole = isinstance(value, (float, np.floating)) and value >= 1 and float(value).is_integer()
                 hint = f"; write {name}=int({float(value)!r})" if whole else ""
-                raise ValueError(f"{name} must be an integer >= 1, got {value!r}{hint}")
+                raise ValueError(f"{name} must be an integer >= 1, got {shown(value)}{past_int64(value)}{hint}")
+            object.__setattr__(self, name, int(value))  # an integer of NumPy would overflow past the range
 
     @property
     def watches_value(self) -> bool:
@@ -104,10 +109,6 @@ class StopTests:
         """
         seen, stalled = (value, has_stalled) if self.watches_value else (unseen, never_stalled)
         return (seen, stalled, unmoved, never_resting) if self.xtol is None else (seen, stalled, moved_by, within)
-
-
-def is_real(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def unseen(x, *data):

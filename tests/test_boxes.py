@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from fastgd import Problem
 
@@ -30,9 +30,9 @@ def boxed(dim=2, **options):
         ((-6, 6), [[-6, 6]] * 3),
         (np.array([-6.0, 6.0]), [[-6, 6]] * 3),
         ([(-1, 1), (-2, 2), (-3, 3)], [[-1, 1], [-2, 2], [-3, 3]]),
-        (([-1, -2, -3], [1, 2, 3]), [[-1, 1], [-2, 2], [-3, 3]]),
-        ((np.array([-1, -2, -3]), np.array([1, 2, 3])), [[-1, 1], [-2, 2], [-3, 3]]),
-        ((-1, [1, 2, 3]), [[-1, 1], [-1, 2], [-1, 3]]),
+        (np.array([(-1, 1), (-2, 2), (-3, 3)]), [[-1, 1], [-2, 2], [-3, 3]]),
+        (optimize.Bounds([-1, -2, -3], [1, 2, 3]), [[-1, 1], [-2, 2], [-3, 3]]),
+        (optimize.Bounds(-1, [1, 2, 3]), [[-1, 1], [-1, 2], [-1, 3]]),
     ],
 )
 def test_forms_of_bounds(bounds, expected):
@@ -41,7 +41,7 @@ def test_forms_of_bounds(bounds, expected):
 
 def test_bounds_of_two_parameters():
     rows = [[-1, 2], [-3, 4]]
-    for bounds in (rows, tuple(rows), np.array(rows), (np.array([-1, -3]), np.array([2, 4]))):
+    for bounds in (rows, [tuple(row) for row in rows], np.array(rows), optimize.Bounds([-1, -3], [2, 4])):
         assert Problem(norm, dim=2, bounds=bounds).bounds.tolist() == rows
     again = Problem(norm, dim=2, bounds=Problem(norm, dim=2, bounds=rows).bounds)
     assert again.bounds.tolist() == rows
@@ -60,7 +60,7 @@ def test_bounds_of_two_parameters():
         ((-1e308, 1e308), ValueError, "too far apart"),
         ((0, 1, 2), ValueError, r"shape \(3,\)"),
         ([(0, 1)], ValueError, r"shape \(1, 2\)"),
-        ((np.zeros(2), np.ones(2)), ValueError, r"shape \(3,\)"),
+        ((np.zeros(2), np.ones(2)), ValueError, r"3 rows \(low, high\), one for each parameter; it has shape \(2, 2\)"),
         ("01", TypeError, "bounds must be a pair"),
         (5, TypeError, "bounds must be a pair"),
         (("a", "b"), TypeError, "real numbers"),

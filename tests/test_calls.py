@@ -194,7 +194,7 @@ def test_unknown_arguments() -> None:
         ("tol", "here it is called gtol or xtol or ftol"),
         ("callback", "record=k keeps every k-th point, and progress=function hears of finished runs"),
         ("jac", "give grad to the problem, as in fastgd.Problem(fun, grad"),
-        ("bounds", "give bounds to the problem"),
+        ("bounds", "no descent is held within bounds or by constraints yet"),
         ("args", "give data to the problem"),
         ("learning_rate", "give lr to the optimizer, as in fastgd.Adam(lr=0.05)"),
         ("lr", "give lr to the optimizer"),

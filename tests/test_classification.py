@@ -215,7 +215,7 @@ def test_find_basins_does_not_pay_for_the_kinds(monkeypatch):
     ({"zero_modes": 2}, ValueError, "zero_modes must be at least 0 and below"),
     ({"zero_modes": 0.5}, TypeError, "zero_modes must be an integer"),
     ({"method": "exact"}, ValueError, "method must be one of"),
-    ({"rtol": 2.0}, ValueError, "rtol must lie"),
+    ({"rtol": 2.0}, ValueError, "rtol must be a number in"),
     ({"ends": 0}, ValueError, "ends must be at least 1"),
 ])  # fmt: skip
 def test_classify_refuses(options, error, match):

@@ -223,7 +223,7 @@ def test_measures_print_what_they_found():
     (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2, 3, 4, 5.5]), TypeError, "four different integers"),
     (lambda: m.uncertainty_exponent(np.zeros((50, 50), int), [2, 3, 3, 4]), TypeError, "four different integers"),
     (lambda: m.fractality_test(np.zeros((50, 50), int), 10), ValueError, "diameter must be odd"),
-    (lambda: m.fractality_test(np.zeros((50, 50), int), sigmas=0), ValueError, "sigmas must be positive"),
+    (lambda: m.fractality_test(np.zeros((50, 50), int), sigmas=0), ValueError, "sigmas must be a positive number"),
     (lambda: m.wada_test(np.arange(100).reshape(10, 10)), ValueError, "at most 64 basins"),
     (lambda: m.wada_test(np.zeros((5, 5), int), 0), ValueError, "max_radius must be at least 1"),
     (lambda: m.basin_stability([0, 1], 0.5), TypeError, "attractors must be"),

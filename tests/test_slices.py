@@ -68,14 +68,14 @@ def test_the_line_between_two_minima():
 @pytest.mark.parametrize(("call", "match"), [
     (lambda p: gd.random_slice(p, [1.0]), "centre must be one finite point"),
     (lambda p: gd.random_slice(p, [1.0, 2.0], groups=[0]), "groups must be integers"),
-    (lambda p: gd.random_slice(p, [1.0, 2.0], extent=0), "extent must be positive"),
+    (lambda p: gd.random_slice(p, [1.0, 2.0], extent=0), "extent must be a positive number"),
     (lambda p: gd.path_slice(p, [[1.0, 2.0]]), "at least three finite points"),
     (lambda p: gd.path_slice(p, np.ones((5, 2))), "path must move"),
     (lambda p: gd.path_slice(p, np.ones((5, 3))), "path must have shape"),
     (lambda p: gd.path_slice(p, gd.minimize(p, [0.0, 0.0], gd.Adam(lr=0.05))), "without a trace"),
     (lambda p: gd.line_slice(p, [0.0, np.nan], [1.0, 1.0]), "start must be one finite point"),
     (lambda p: gd.line_slice(p, [0.0, 0.0], [1.0, 1.0], 2), "n_points must be at least 3"),
-    (lambda p: gd.line_slice(p, [0.0, 0.0], [1.0, 1.0], beyond=-1), "beyond must not"),
+    (lambda p: gd.line_slice(p, [0.0, 0.0], [1.0, 1.0], beyond=-1), "beyond must be a number >= 0"),
 ])  # fmt: skip
 def test_slices_refuse(call, match):
     with pytest.raises(ValueError, match=match):

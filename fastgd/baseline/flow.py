@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastgd import evaluate
+from fastgd.checks import is_real, shown
 from fastgd.engine import devices
 from fastgd.engine.plan import Arrays, Plan, Unscheduled, all_but_the_rate, stays
 from fastgd.errors import Interrupted, nearest
 from fastgd.optimizers import Engine, Method, Rule, register
-from fastgd.points import is_real
 from fastgd.problem import Problem
 from fastgd.result import Result
 from fastgd.stopping import STIFF, Status, StopTests, count_ended
@@ -102,7 +102,7 @@ class GradientFlow(Method):
         for name, low, high in (("rtol", SMALLEST, 1.0), ("atol", 0.0, math.inf)):
             value = getattr(self, name)
             if not is_real(value):
-                raise TypeError(f"GradientFlow: {name} must be one number, got {value!r}")
+                raise TypeError(f"GradientFlow: {name} must be one number, got {shown(value)}")
             if not (low < value < high or value == SMALLEST):
                 interval = "[1e-13, 1)" if name == "rtol" else "(0, inf)"
                 raise ValueError(f"GradientFlow: {name} must be in {interval}, got {value!r}")

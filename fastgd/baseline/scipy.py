@@ -11,13 +11,17 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from fastgd import evaluate
+from fastgd.calls import levels_to_caller
 from fastgd.errors import nearest
+from fastgd.keywords import NO_BOUNDS
 from fastgd.optimizers import Engine, Method, register
 from fastgd.problem import Problem
+from fastgd.result import Result
 from fastgd.stopping import RAISED, Status, StopTests
+from fastgd.texts import counted
 
 from .one_by_one import OneByOne
-from .runs import is_good
+from .runs import Ends, Task, is_good
 
 __all__ = ["SciPy", "SciPyCG"]
 
@@ -30,6 +34,7 @@ class Form(NamedTuple):
     gtol: bool = True  # whether it has an option of that name
     maxiter: bool = True
     hessian: bool = False
+    bounded: bool = False  # whether SciPy's own function takes bounds, which are not kept here
     codes: Mapping[int, Status] = {1: LIMIT, 2: FAILED, 3: Status.DIVERGED}
 
 
@@ -37,17 +42,18 @@ TRUST = Form(hessian=True, codes={1: LIMIT, 2: FAILED, 3: FAILED})
 METHODS = {
     "CG": Form(),
     "BFGS": Form(),
-    "L-BFGS-B": Form(codes={1: LIMIT, 2: FAILED}),
+    "L-BFGS-B": Form(bounded=True, codes={1: LIMIT, 2: FAILED}),
     "Newton-CG": Form(gtol=False, hessian=True),
-    "TNC": Form(maxiter=False, codes={3: LIMIT, 4: FAILED}),
-    "SLSQP": Form(gtol=False, codes={8: FAILED, 9: LIMIT}),
+    "TNC": Form(maxiter=False, bounded=True, codes={3: LIMIT, 4: FAILED}),
+    "SLSQP": Form(gtol=False, bounded=True, codes={8: FAILED, 9: LIMIT}),
     "dogleg": TRUST,
     "trust-ncg": TRUST,
     "trust-krylov": TRUST,
     "trust-exact": TRUST,
-    "trust-constr": Form(hessian=True, codes={0: LIMIT}),
+    "trust-constr": Form(hessian=True, bounded=True, codes={0: LIMIT}),
 }
 OURS = {"gtol": "gtol", "maxiter": "max_steps"}  # options that are arguments of `fastgd.minimize`
+ARGUMENTS = ("bounds", "constraints", "keep_feasible", "finite_diff_bounds")  # of SciPy's, which hold a run somewhere
 
 
 class Left(Exception):
@@ -59,7 +65,7 @@ class Stopped(Exception):
 
 
 @register
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SciPy(Method):
     r"""A gradient method of `scipy.optimize.minimize`, from every start of a batch.
 
@@ -81,8 +87,16 @@ class SciPy(Method):
     ValueError
         For a method that there is not or that uses no gradient, and for options that SciPy does not take.
 
+    Warns
+    -----
+    UserWarning
+        Where runs by one of the four methods that take bounds in SciPy came to rest outside the problem's box.
+
     Notes
     -----
+    All methods run without bounds and constraints, "L-BFGS-B", "TNC", "SLSQP" and "trust-constr" too: the box of a
+    problem says where starts are drawn, and a descent may leave it.
+
     `gtol` of `fastgd.minimize` is SciPy's option of that name, and `max_steps` its ``maxiter``.
     "Newton-CG" and "SLSQP" know no ``gtol``: they stop by their own ``xtol`` or ``ftol``, and `gtol` tells which of
     their end points have converged. The "trust" methods compare `gtol` with the Euclidean length of the gradient, and
@@ -133,7 +147,11 @@ class SciPy(Method):
 
     @property
     def label(self) -> str:
-        return f"SciPy {self.method}"
+        return f"SciPy {self.method}{' without bounds' if METHODS[self.method].bounded else ''}"
+
+    def __repr__(self) -> str:
+        called = f"{type(self).__name__}(method={self.method!r}, options={self.options!r})"
+        return f"{called}, without bounds" if METHODS[self.method].bounded else called
 
     def arguments(self, stop: StopTests) -> dict[str, Any]:
         """What SciPy is called with besides the functions and the start."""
@@ -146,7 +164,7 @@ class SciPy(Method):
 
 
 @register
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SciPyCG(SciPy):
     """SciPy's nonlinear conjugate gradients: ``SciPy("CG")``, for short.
 
@@ -182,6 +200,8 @@ def check_options(optimizer: SciPy) -> None:
         if option in optimizer.options:
             instead = f": write minimize(..., {OURS[option]}=...)" if option in OURS else ", nothing is printed"
             raise ValueError(f"SciPy: leave {option!r} out of options{instead}")
+    if held := [option for option in ARGUMENTS if option in optimizer.options]:
+        raise ValueError(f"SciPy: leave {held[0]!r} out of options: {NO_BOUNDS}")
     functions: dict[str, Any] = {"jac": lambda x: 2.0 * x}
     if METHODS[optimizer.method].hessian:
         functions["hess"] = lambda x: 2.0 * np.eye(2)
@@ -313,4 +333,22 @@ def make_runner(problem: Problem, optimizer: SciPy, stop: StopTests, cancel: np.
     return run
 
 
-SciPy.engine = OneByOne(make_runner)
+class Unbounded(OneByOne):
+    """The engine of SciPy's methods, which warns where one may be taken for keeping the bounds."""
+
+    def result(self, task: Task, ends: Ends) -> Result:
+        if task.problem.bounds is not None and METHODS[task.optimizer.method].bounded:
+            low, high = task.problem.bounds.T
+            outside = ((ends.x < low) | (ends.x > high)).any(axis=1)
+            resting = (ends.status == Status.CONVERGED) | (ends.status == Status.NO_PROGRESS)
+            if count := int(np.count_nonzero(outside & resting)):
+                warnings.warn(
+                    f"{counted(count, 'run')} of {task.runs:,} by {task.optimizer.label} came to rest outside the box "
+                    f"of {task.problem.name}: {NO_BOUNDS}",
+                    UserWarning,
+                    stacklevel=levels_to_caller(),
+                )
+        return super().result(task, ends)
+
+
+SciPy.engine = Unbounded(make_runner)

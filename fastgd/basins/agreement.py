@@ -12,6 +12,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.basins.maps import BasinMap
 from fastgd.basins.neighbours import close_pairs
+from fastgd.boxes import as_array
 from fastgd.calls import explain_calls
 from fastgd.texts import counted, position_text, table_lines
 
@@ -169,7 +170,9 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
 
 def labels_of(side: Any, name: str) -> NDArray[np.int64]:
     """The labels of one side, checked."""
-    array = np.asarray(side.labels if isinstance(side, Basins) else side)
+    array = as_array(
+        side.labels if isinstance(side, Basins) else side, name, f"{name}.filled(-1) takes them for not settled"
+    )
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be Basins, a BasinMap or integer labels, got {type(side).__name__}")
     if array.min(initial=0) < min(UNSETTLED, DIVERGED):

@@ -17,6 +17,7 @@ from fastgd.basins.reductions import blocks, farthest_of_group, representatives
 from fastgd.basins.separation import separated
 from fastgd.boxes import real_array
 from fastgd.calls import explain_calls, levels_to_caller
+from fastgd.checks import shown
 from fastgd.jit.pool import interruptible
 from fastgd.points import described
 
@@ -105,6 +106,7 @@ def find_basins(
     """
     if not all(hasattr(result, name) for name in ("x", "fun", "grad_norm", "nit", "status")):
         raise TypeError(f"result must be what minimize returns, not {described(result)}{_instead_of(result)}")
+    check_grouping(tol, coordinates, np.shape(result.x)[-1])
     return gathered([result], tol, coordinates)
 
 
@@ -232,11 +234,32 @@ def _instead_of(result: Any) -> str:
     return "; write find_basins(minimize(problem, x0, optimizer))"
 
 
+def check_grouping(tol: Any, coordinates: Any, n: int) -> None:
+    """Raise unless `find_basins` takes these two; what a function of coordinates returns is seen with its points."""
+    if coordinates is not None and not callable(coordinates):
+        raise TypeError(
+            "coordinates must be a function of points of shape (m, n), such as lambda x: problem.value(x)[:, None], "
+            f"got {described(coordinates)}"
+        )
+    if tol is not None:
+        checked_tol(tol, n if coordinates is None else None)
+
+
+def checked_tol(tol: Any, n: int | None) -> NDArray[np.float64]:
+    """Return the tolerance of each of `n` coordinates, or raise; of an unknown number, as it is."""
+    given = real_array(tol, "tol")
+    if given.ndim > 1 or (n is not None and given.shape not in ((), (n,))):
+        raise ValueError(f"tol must be a number or have shape ({'d' if n is None else n},), got shape {given.shape}")
+    if not given.size or not bool(np.all(np.isfinite(given) & (given > 0))):
+        raise ValueError(f"tol must be positive and finite, got {shown(tol)}; leave it out for a default")
+    return given if n is None else np.broadcast_to(given, (n,)).copy()
+
+
 def _mapped(
     coordinates: Callable[[NDArray[np.float64]], NDArray[np.float64]], x: NDArray[np.float64], what: str
 ) -> NDArray[np.float64]:
-    mapped = np.asarray(coordinates(x), dtype=np.float64)
-    if mapped.ndim != 2 or len(mapped) != len(x) or not np.isfinite(mapped).all():
+    mapped = real_array(coordinates(x), "what coordinates returned")
+    if mapped.ndim != 2 or len(mapped) != len(x) or not mapped.shape[1] or not np.isfinite(mapped).all():
         raise ValueError(
             f"coordinates must map {what} of shape {x.shape} to finite numbers of shape ({len(x)}, d), "
             f"got shape {mapped.shape}"
@@ -250,12 +273,7 @@ def _tolerance(
 ) -> NDArray[np.float64]:
     n = points.shape[1]
     if tol is not None:
-        given = real_array(tol, "tol")
-        if given.shape not in ((), (n,)):
-            raise ValueError(f"tol must be a number or have shape ({n},), got shape {given.shape}")
-        if not bool(np.all(np.isfinite(given) & (given > 0))):
-            raise ValueError(f"tol must be positive and finite, got {tol!r}; leave it out for a default")
-        return np.broadcast_to(given, (n,)).copy()
+        return checked_tol(tol, n)
     rounding = 16 * np.finfo(dtype).eps
     bounds = getattr(problem, "bounds", None)
     side = np.full(n, np.inf) if bounds is None else np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)

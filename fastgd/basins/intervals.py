@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.boxes import real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import is_real, shown
 
 
 @explain_calls()
@@ -49,11 +53,15 @@ def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> NDAr
     """
     from scipy.special import ndtri
 
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie inside (0, 1), got {confidence!r}; write 0.95 for 95 %")
-    k, trials = np.broadcast_arrays(np.asarray(count, dtype=np.float64), np.asarray(total, dtype=np.float64))
-    if not bool(np.all((k >= 0) & (k <= trials))):
-        raise ValueError(f"count must lie in [0, total], got count={count!r} and total={total!r}")
+    check_confidence(confidence)
+    hits, of = real_array(count, "count"), real_array(total, "total")
+    try:
+        k, trials = np.broadcast_arrays(hits, of)
+    except ValueError:
+        raise ValueError(f"count of shape {hits.shape} does not broadcast with total of shape {of.shape}") from None
+    if not bool(np.all((k >= 0) & (k <= trials) & np.isfinite(trials))):
+        got = f"count={shown(count)} and total={shown(total)}"
+        raise ValueError(f"count must lie in [0, total], and total be finite, got {got}")
     z = float(ndtri(0.5 + 0.5 * confidence))
     # Multiplied through by the total, so that no trials at all give 0/0-free ends: centre 1/2, half width
     # 1/2.
@@ -63,3 +71,11 @@ def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> NDAr
     low = np.where(k == 0, 0.0, np.clip(centre - half, 0.0, 1.0))
     high = np.where(k == trials, 1.0, np.clip(centre + half, 0.0, 1.0))
     return np.stack([low, high], axis=-1)
+
+
+def check_confidence(confidence: Any) -> None:
+    """Raise unless this is a number inside (0, 1)."""
+    if not is_real(confidence):
+        raise TypeError(f"confidence must be a number inside (0, 1), got {shown(confidence)}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie inside (0, 1), got {confidence!r}; write 0.95 for 95 %")

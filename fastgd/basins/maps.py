@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.adaptive import refined_runs
-from fastgd.basins.attractors import gathered
+from fastgd.basins.attractors import check_grouping, gathered
 from fastgd.basins.found import Basins
 from fastgd.boxes import GridShape
 from fastgd.calls import explain_calls
+from fastgd.checks import shown
 from fastgd.texts import counted
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def map_basins(
     shape : int or (int, int)
         Starts along ``plane[0]`` and ``plane[1]``; one int for both.
     bounds : array_like, optional
-        Sides of the grid: ``(low, high)`` for both axes or one row for each, shape (2, 2). By default the
-        sides of the problem's box.
+        Sides of the grid: a pair ``(low, high)`` for both axes, or one for each. By default the sides of the
+        problem's box.
     plane : (int, int)
         The two parameters that vary.
     at : array_like of shape (n,), optional
@@ -176,14 +177,15 @@ def map_basins(
     drawn = {name: minimize_options.get(name) for name in ("seed", *PER_RUN)}
     varied = {**drawn, **optimizer.hyperparameters()}
     check_single(varied, "for a map", "draw one map for each of its values")
+    check_grouping(tol, None, problem.dim)
     # Ends, what is known of them, and what tells attractors apart
     starts = problem._grid(shape, plane, at, bounds, 8 * problem.dim + 44)
     i, j = (int(k) % problem.dim for k in plane)
     if isinstance(refine, bool) or not isinstance(refine, (int, np.integer)):
         raise TypeError(f"refine must be an integer, got {refine!r}")
-    if refine < 0 or (refine and 2**refine >= min(starts.shape[:2])):
-        sides = starts.shape[:2]
-        raise ValueError(f"refine must be at least 0, and 2**refine less than the sides {sides}, got {refine}")
+    sides = starts.shape[:2]
+    if refine < 0 or (refine and refine >= (min(sides) - 1).bit_length()):
+        raise ValueError(f"refine must be at least 0, and 2**refine less than the sides {sides}, got {shown(refine)}")
     made = None
     if refine:
         runs, made = refined_runs(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.basins.attractors import find_basins
+from fastgd.basins.attractors import check_grouping, find_basins
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
 from fastgd.boxes import positive_integer, real_array
@@ -300,6 +300,7 @@ def sweep_basins(
         starts = problem.sample(n_starts, seed)
     else:
         starts = problem._points(x0).reshape(-1, problem.dim)
+    check_grouping(tol, coordinates, problem.dim)
     axes = len(values)
     shaped = {
         name: array.reshape([-1 if axis == k else 1 for k in range(axes)] + [1])

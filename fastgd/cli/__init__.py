@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, 2 for a mistake in the call, 130 after Ctrl-C.
+        Exit code: 0, 2 for a mistake in the call, 1 where the output cannot be written, 130 after Ctrl-C.
     """
     try:
         import rich

@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 import fastgd
 from fastgd import optimizers, problems
 from fastgd.basins import BasinMap, map_basins
 from fastgd.basins.found import COLUMNS
+from fastgd.checks import shown
+from fastgd.cli.output import console, drop_output, table, telling
 from fastgd.errors import nearest
 from fastgd.memory import check_points
 from fastgd.optimizers.base import CLIPS
 from fastgd.texts import counted, listed
 
-_WIDTH_OF_A_FILE = 140
 _RATE = 0.01  # of optimizers that are compared and not given theirs
 
 app = typer.Typer(
@@ -42,9 +41,19 @@ class Precision(str, Enum):
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit code; a mistake in the call is one line on stderr."""
+    """Run the command line and return its exit code; a mistake in the call is one line on stderr.
+
+    Where the output is closed before its end, as by ``| head``, the code is 1, and what was to be made is made.
+    """
     try:
         code = app(arguments, prog_name="fastgd", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:  # of the output; files are looked at by the commands
+        if not isinstance(error, BrokenPipeError):
+            print(f"fastgd: cannot write the output: {error.strerror or error}", file=sys.stderr)  # noqa: T201
+        drop_output()
+        return 1
     except Exception as error:
         # Typer brings its own copy of Click in some versions, so the class of its errors has no fixed name.
         if not hasattr(error, "format_message"):
@@ -121,17 +130,18 @@ def draw_basins(
             dtype=dtype.value,
             progress=progress and sys.stderr.isatty(),
         )
-    except (ValueError, TypeError, ImportError) as error:
-        raise typer.BadParameter(str(error)) from error
+    except (ValueError, TypeError, ImportError, MemoryError) as error:
+        raise typer.BadParameter(str(error) or "out of memory") from error
     except KeyboardInterrupt as error:
         typer.echo(f"fastgd: {_loss(error, grid[0] * grid[1])}", err=True)
         raise typer.Exit(130) from error
-    _print_basins(found)
     try:
         draw(found, out=path)
     except OSError as error:
         raise typer.BadParameter(f"cannot write {path}: {error.strerror or error}") from error
-    typer.echo(f"picture: {path}")
+    with telling(path):
+        _print_basins(found)
+        typer.echo(f"picture: {path}")
 
 
 @app.command("compare")
@@ -190,45 +200,47 @@ def compare_optimizers(
             threads=threads,
             progress=progress and sys.stderr.isatty(),
         )
-    except (ValueError, TypeError, ImportError) as error:
-        raise typer.BadParameter(str(error)) from error
+    except (ValueError, TypeError, ImportError, MemoryError) as error:
+        raise typer.BadParameter(str(error) or "out of memory") from error
     except KeyboardInterrupt as error:
         typer.echo("fastgd: interrupted: the comparison is lost", err=True)
         raise typer.Exit(130) from error
-    typer.echo(str(found))
-    if rated:
-        typer.echo(f"learning rate of {listed(rated)}: {_RATE if lr is None else lr:g}, see --lr")
     if path is not None:
         try:
             fastgd.plot.compare(found, out=path)
         except OSError as error:
             raise typer.BadParameter(f"cannot write {path}: {error.strerror or error}") from error
-        typer.echo(f"picture: {path}")
+    with telling(path):
+        typer.echo(str(found))
+        if rated:
+            typer.echo(f"learning rate of {listed(rated)}: {_RATE if lr is None else lr:g}, see --lr")
+        if path is not None:
+            typer.echo(f"picture: {path}")
 
 
 @app.command("problems")
 def list_problems() -> None:
     """List the problems of the catalogue."""
-    table = _table(
+    rows = table(
         ("name", "left"), ("dim", "right"), ("box", "left"), ("minima", "right"), ("what it is", "left")
     )
     for name in problems.names():
         problem = problems.make(name)
         about = (getattr(problems, name).__doc__ or "").strip().split("\n")[0]
         minima = "-" if problem.minima is None else str(len(problem.minima))
-        table.add_row(*(Text(cell) for cell in (name, str(problem.dim), _box(problem), minima, about)))
-    _console().print(table)
+        rows.add_row(*(Text(cell) for cell in (name, str(problem.dim), _box(problem), minima, about)))
+    console().print(rows)
 
 
 @app.command("optimizers")
 def list_optimizers() -> None:
     """List the optimizers with their options and defaults."""
-    table = _table(("name", "left"), ("in Python", "left"), ("options", "left"))
+    rows = table(("name", "left"), ("in Python", "left"), ("options", "left"))
     for name in optimizers.names():
         kind: Any = optimizers.REGISTRY[name]
         options = ", ".join(_option(field) for field in dataclasses.fields(kind) if field.name not in CLIPS)
-        table.add_row(*(Text(cell) for cell in (name, kind.__name__, options)))
-    _console().print(table)
+        rows.add_row(*(Text(cell) for cell in (name, kind.__name__, options)))
+    console().print(rows)
 
 
 @app.command("info")
@@ -253,7 +265,7 @@ def _numbers(
     except ValueError:
         values = []
     if len(values) not in counts:
-        raise typer.BadParameter(f"expected something like {example}, got {text!r}", param_hint=option)
+        raise typer.BadParameter(f"expected something like {example}, got {shown(text)}", param_hint=option)
     return values
 
 
@@ -320,14 +332,14 @@ def _loss(error: KeyboardInterrupt, runs: int) -> str:
 
 def _print_basins(found: BasinMap) -> None:
     basins = found.basins
-    table = _table(*((name, "left" if name in ("kind", "position") else "right") for name in COLUMNS))
+    rows = table(*((name, "left" if name in ("kind", "position") else "right") for name in COLUMNS))
     shown = min(len(basins), 20)
     for row in basins.rows(shown):
-        table.add_row(*(Text(cell) for cell in row))
+        rows.add_row(*(Text(cell) for cell in row))
     na, nb = found.shape
     typer.echo(f"{found.problem.name}: {na} x {nb} starts, {counted(len(basins), 'attractor')}")
     if shown:
-        _console().print(table)
+        console().print(rows)
     if len(basins) > shown:
         typer.echo(f"and {len(basins) - shown:,} more, with {basins.fractions[shown:].sum():.2%} of the runs")
     for line in basins.doubts():
@@ -336,21 +348,6 @@ def _print_basins(found: BasinMap) -> None:
         typer.echo(f"not settled: {basins.unsettled:.2%} (not at rest when they ended: more --max-steps, another --lr)")
     if basins.diverged:
         typer.echo(f"diverged: {basins.diverged:.2%} (a lower --lr, --set clip_norm=1, or --bounds where it is finite)")
-
-
-def _table(*columns: tuple[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in ("what it is", "options"))
-    return table
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # Rich takes a file for a terminal of 80 columns, and would cut lines there.
-        console.width = max(console.width, _WIDTH_OF_A_FILE)
-    return console
 
 
 def _box(problem: fastgd.Problem) -> str:

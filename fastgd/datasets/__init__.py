@@ -6,6 +6,8 @@ from importlib import resources
 
 import numpy as np
 
+from fastgd.checks import shown, true_or_false
+
 __all__ = ["digits", "iris", "standardized"]
 
 
@@ -48,7 +50,7 @@ def iris(standardize: bool = True) -> tuple[np.ndarray, np.ndarray]:
     (array([5.1, 3.5, 1.4, 0.2]), (150, 4), (150,))
     """
     X, y = table("iris.csv", skip=1)
-    return (standardized(X) if standardize else X), y
+    return (standardized(X) if true_or_false(standardize, "standardize") else X), y
 
 
 def digits(standardize: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +81,7 @@ def digits(standardize: bool = True) -> tuple[np.ndarray, np.ndarray]:
     ((1797, 64), array([0, 1, 2, 3, 4]))
     """
     X, y = table("digits.csv.gz", skip=0)
-    return (standardized(X) if standardize else X), y
+    return (standardized(X) if true_or_false(standardize, "standardize") else X), y
 
 
 def standardized(X: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
@@ -106,5 +108,10 @@ def standardized(X: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
            [ 1.,  0.]])
     """
     source = X if like is None else like
+    for name, given in (("X", X), ("like", source)):
+        if not isinstance(given, np.ndarray) or given.dtype.kind not in "iuf" or given.ndim not in (1, 2):
+            raise TypeError(f"{name} must be an array of numbers of shape (N, p), got {shown(given)}")
+        if np.ma.is_masked(given) or given.shape[1:] != X.shape[1:]:
+            raise ValueError(f"{name} must have no masked entries and the columns of X, got {shown(given)}")
     spread = source.std(axis=0)
     return (X - source.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

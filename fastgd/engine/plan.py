@@ -13,6 +13,7 @@ from numba import typeof
 
 from fastgd.arguments import check_kinds
 from fastgd.averaging import Average
+from fastgd.checks import is_whole, past_int64, shown
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.targets import named
 from fastgd.memory import amount, available_memory, check_memory
@@ -314,8 +315,9 @@ def make_plan(
     kind = checked_dtype(dtype)
     starts = checked_starts(x0, problem.dim, kind)
     seeds = checked_seed(seed)
-    if record is not None and (isinstance(record, bool) or not isinstance(record, (int, np.integer)) or record < 1):
-        raise ValueError(f"record must be None or an integer >= 1 (keep every record-th point), got {record!r}")
+    if record is not None and not is_whole(record):
+        got = f"{shown(record)}{past_int64(record)}"
+        raise ValueError(f"record must be None or an integer >= 1 (keep every record-th point), got {got}")
     numbers = optimizer.hyperparameters()
     if average is not None and not isinstance(average, Average):
         raise TypeError(f"average must be None or an average such as fastgd.SWA(start=1000), got {average!r}")

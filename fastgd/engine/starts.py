@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.boxes import PlaneGrid, check_unmasked
+from fastgd.checks import check_axes, shown
 from fastgd.jit.exchange import on_gpu
 
 __all__ = ["checked_batch", "checked_dtype", "checked_starts", "lie_on_gpu", "settled", "starts_between"]
@@ -22,9 +23,11 @@ WAYS = {
 
 def checked_dtype(dtype: Any) -> np.dtype:
     try:
+        if dtype is None:  # NumPy would take it for its default
+            raise TypeError
         kind = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"dtype must be float64 or float32, got {dtype!r}") from None
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(f"dtype must be float64 or float32, got {shown(dtype)}") from None
     if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be float64 or float32, got {kind}")
     return kind
@@ -43,10 +46,12 @@ def checked_starts(x0: Any, dim: int, kind: np.dtype) -> Any:
             raise TypeError
         with np.errstate(over="ignore"):  # a start too large for the dtype becomes infinite, an error below
             starts = starts if starts.dtype == kind else starts.astype(np.float64).astype(kind)
-    except (TypeError, ValueError):
+    except Exception as error:
+        own = isinstance(error, (TypeError, ValueError))  # others come from an array of another library
         raise TypeError(
             f"x0 must be an array of real numbers of shape (*batch, {dim}), got {type(x0).__name__}{not_real(x0)}"
-        ) from None
+            f"{'' if own else f', which makes no array: {error}'}"
+        ) from None if own else error
     check_shape(tuple(starts.shape), dim)
     if not np.isfinite(np.min(starts)) or not np.isfinite(np.max(starts)):
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(starts))[0])
@@ -118,6 +123,7 @@ def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int,
     for name, shape in shapes.items():
         if 0 in shape:
             raise ValueError(f"{name} is empty: it has shape {shape}")
+        check_axes(name, shape)
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import numpy as np
+from fastgd.checks import is_whole, past_int64, shown
 
 __all__ = ["HELPERS", "available_threads", "checked_threads", "interruptible", "share_out"]
 
@@ -26,8 +26,8 @@ def checked_threads(threads: Any) -> int:
     """The number of threads asked for, all processors where it is None; ValueError if it is no such number."""
     if threads is None:
         return available_threads()
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"threads must be None or an integer >= 1, got {threads!r}")
+    if not is_whole(threads):
+        raise ValueError(f"threads must be None or an integer >= 1, got {shown(threads)}{past_int64(threads)}")
     return int(threads)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import check_problem
 from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.checks import real_number
 from fastgd.landscape.curvature import (
     checked_method,
     extreme_eigenvalues,
@@ -224,8 +225,8 @@ def classify(
     refuse_results(points)
     array = problem._points(points)
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
-    if rtol is not None and not 0 <= rtol < 1:
-        raise ValueError(f"rtol must lie in [0, 1), got {rtol!r}")
+    if rtol is not None:
+        rtol = real_number(rtol, "rtol", "a number in [0, 1)", 0.0, np.nextafter(1.0, 0.0))
     if ends is not None:
         ends = positive_integer(ends, "ends")
     elif problem.dim > _DENSE_UP_TO:

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
+from fastgd.basins.attractors import check_grouping
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import UNSETTLED, doubt_lines
 from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
+from fastgd.errors import check_choice
 from fastgd.landscape.classification import Classification, checked_zero_modes, classify
-from fastgd.landscape.curvature import checked_method, few_values, hessians, length_scale
+from fastgd.landscape.curvature import METHODS, checked_method, few_values, hessians, length_scale
 from fastgd.landscape.kinds import KINDS, RTOL, judged
 from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
@@ -229,9 +231,9 @@ def find_critical_points(
     array([ 13.3119,  67.7192, 104.0152, 178.3372])
     """
     check_problem(problem)
-    source = checked_method(problem, method)
-    rtol = RTOL[source]
+    check_choice("method", method, METHODS)
     zero_modes = checked_zero_modes(zero_modes, problem.dim)
+    check_grouping(tol, coordinates, problem.dim)
     if x0 is None and problem.bounds is None:
         raise ValueError(f"x0 must be given: {problem.name} has no box to draw starts from; or Problem(..., bounds=)")
     if x0 is None:
@@ -244,6 +246,8 @@ def find_critical_points(
         starts = problem._points(x0).reshape(-1, problem.dim)
         if not len(starts) or not np.isfinite(starts).all():
             raise ValueError("x0 must hold at least one start, all of them finite")
+    source = checked_method(problem, method)
+    rtol = RTOL[source]
     derivatives = Derivatives(problem.gradient, lambda x: hessians(problem, x, source), rtol)
 
     with np.errstate(all="ignore"):
@@ -330,8 +334,11 @@ class _Search:
 
     def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """Return the group of each point and the most exact point of each group."""
-        compared = pool.x if self.coordinates is None else np.asarray(self.coordinates(pool.x), dtype=np.float64)
-        if compared.ndim != 2 or len(compared) != len(pool.x) or not np.isfinite(compared).all():
+        compared = pool.x
+        if self.coordinates is not None:
+            compared = real_array(self.coordinates(pool.x), "what coordinates returned")
+        fits = compared.ndim == 2 and len(compared) == len(pool.x) and compared.shape[1]
+        if not fits or not np.isfinite(compared).all():
             raise ValueError(
                 f"coordinates must map points of shape {pool.x.shape} to finite numbers of shape "
                 f"({len(pool.x)}, d), got shape {compared.shape}"

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
-from fastgd.boxes import real_array
+from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
+from fastgd.checks import real_number
 from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:
@@ -179,13 +180,9 @@ def gradient_check(
     """
     if not hasattr(problem, "gradient"):  # another object that has one will do
         check_problem(problem)
-    if isinstance(n_points, bool) or not isinstance(n_points, (int, np.integer)):
-        raise TypeError(f"n_points must be an integer, got {n_points!r}")
-    if n_points < 1:
-        raise ValueError(f"n_points must be at least 1, got {n_points}")
-    if not rtol > 0:
-        raise ValueError(f"rtol must be positive, got {rtol!r}")
-    points = _points(problem, x, int(n_points), seed)
+    n_points, seed = positive_integer(n_points, "n_points"), whole_seed(seed)
+    rtol = real_number(rtol, "rtol", "a positive number", 0.0, above=True)
+    points = _points(problem, x, n_points, seed)
     m, n = points.shape
     bounds = problem.bounds
     scale = np.maximum(1.0, np.abs(points))

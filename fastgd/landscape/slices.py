@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
-from fastgd.boxes import GridShape, grid_shape, positive_integer, real_array
+from fastgd.boxes import GridShape, as_array, grid_shape, positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
-from fastgd.memory import check_points
+from fastgd.checks import INT64, real_number, shown
+from fastgd.memory import check_memory, check_points
 from fastgd.result import Result
 from fastgd.texts import counted
 
@@ -148,11 +149,11 @@ def random_slice(
     ((21, 21), 0.0)
     """
     point = one_point(problem, centre, "centre")
-    group = np.zeros(problem.dim, dtype=np.int64) if groups is None else np.asarray(groups)
+    group = np.zeros(problem.dim, dtype=np.int64) if groups is None else as_array(groups, "groups")
     if group.shape != (problem.dim,) or group.dtype.kind not in "iu":
-        raise ValueError(f"groups must be integers of shape ({problem.dim},), got {groups!r}")
+        raise ValueError(f"groups must be integers of shape ({problem.dim},), got {shown(groups)}")
     _, group = np.unique(group, return_inverse=True)
-    directions = np.random.default_rng(seed).standard_normal((2, problem.dim))
+    directions = np.random.default_rng(whole_seed(seed)).standard_normal((2, problem.dim))
     size = group_norms(point, group)
     for direction in directions:
         direction *= (size / group_norms(direction, group))[group]
@@ -218,8 +219,7 @@ def path_slice(
         raise ValueError(f"path must have at least three finite points, got {len(points)}")
     if problem.dim < 2:
         raise ValueError("path must have at least two parameters, got one")
-    if not margin >= 0:
-        raise ValueError(f"margin must not be negative, got {margin!r}")
+    margin = real_number(margin, "margin", "a number >= 0", 0.0)
     end = points[-1]
     _, spread, rows = np.linalg.svd(points - end, full_matrices=False)
     if spread[0] == 0:
@@ -282,10 +282,11 @@ def line_slice(
     count = positive_integer(n_points, "n_points")
     if count < 3:
         raise ValueError(f"n_points must be at least 3, got {count}")
-    if not beyond >= 0:
-        raise ValueError(f"beyond must not be negative, got {beyond!r}")
+    beyond = real_number(beyond, "beyond", "a number >= 0", 0.0)
     step = 1.0 / (count - 1)
-    extra = round(beyond / step)
+    extra = round(min(beyond / step, float(INT64)))
+    whole = count + 2 * extra
+    check_memory(f"n_points={count:,}, beyond={beyond:g}: {whole:,} points", 8 * problem.dim * whole, "give fewer")
     past = step * np.arange(1, extra + 1)
     t = np.concatenate([-past[::-1], np.linspace(0.0, 1.0, count), 1.0 + past])
     points = (1.0 - t)[:, None] * one + t[:, None] * other
@@ -309,8 +310,7 @@ def plane_slice(
     problem: Any, centre: NDArray[np.float64], directions: NDArray[np.float64], extent: float, shape: GridShape
 ) -> PlaneSlice:
     """Return values on the plane spanned by two directions, from -extent to extent along both."""
-    if not (np.isfinite(extent) and extent > 0):
-        raise ValueError(f"extent must be positive, got {extent!r}")
+    extent = real_number(extent, "extent", "a positive number", 0.0, above=True)
     sizes = grid_shape(shape)
     check_points("shape", sizes, problem.dim, "give fewer along each axis")
     a, b = (np.linspace(-extent, extent, count) for count in sizes)

@@ -96,7 +96,7 @@ def make(name: str, **options: Any) -> Any:
     >>> optimizers.make("momentum", lr=0.1).momentum
     0.9
     """
-    if name not in REGISTRY:
+    if not isinstance(name, str) or name not in REGISTRY:
         raise ValueError(f"unknown optimizer {name!r}.{nearest(name, names())} Known: {', '.join(names())}")
     kind: Any = REGISTRY[name]
     fields = [field.name for field in dataclasses.fields(kind) if field.init]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from fastgd.boxes import real_array
+from fastgd.checks import shown
 from fastgd.jit.by_value import OfAnyClass
 from fastgd.jit.options import inlined
 from fastgd.schedules import Constant, Schedule
@@ -394,8 +395,8 @@ def checked(name: str, value: Any, low: float, high: float, below: bool) -> Any:
         raise TypeError(f"{name}: give an instance, {value.__name__}(...), not the class {value.__name__}")
     if callable(value):
         raise TypeError(
-            f"{name} must be a number or an array of numbers, got {value!r}; a learning rate that changes with the "
-            "step is a schedule, such as lr=fastgd.schedules.Exponential(0.1, gamma=0.99); the docstring of "
+            f"{name} must be a number or an array of numbers, got {shown(value)}; a learning rate that changes with "
+            "the step is a schedule, such as lr=fastgd.schedules.Exponential(0.1, gamma=0.99); the docstring of "
             "fastgd.schedules.Schedule shows how to write one"
         )
     numbers = real_array(value, name)

@@ -13,6 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from fastgd.checks import is_real, shown
 from fastgd.jit.exchange import on_gpu
 from fastgd.jit.pool import checked_threads, share_out
 from fastgd.jit.targets import aligned, compile_once, first_cause, named, shared_kernel
@@ -108,6 +109,8 @@ class Stepper:
             )
 
     def check_value(self, value: float | None) -> None:
+        if value is not None and not is_real(value):
+            raise TypeError(f"{self.name}: value must be one number, f(x), got {shown(value)}")
         if self.sizes.memory and value is None:
             raise TypeError(f"{self.name}: its schedule watches the value: pass value=f(x) to step")
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
+from fastgd.checks import is_whole, past_int64, shown
 from fastgd.jit.masks import select, without
 from fastgd.searches import LineSearch, StrongWolfe
 
@@ -116,8 +115,8 @@ class LBFGS(LineSearchMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         memory: Any = self.memory
-        if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or memory < 1:
-            raise ValueError(f"LBFGS: memory must be an integer >= 1, got {memory!r}")
+        if not is_whole(memory):
+            raise ValueError(f"LBFGS: memory must be an integer >= 1, got {shown(memory)}{past_int64(memory)}")
 
     def search(self, length: int) -> Search:
         """The line search and the directions in so many parameters."""

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from fastgd.checks import is_whole, past_int64, shown
 from fastgd.jit.masks import select
 from fastgd.searches import LineSearch
 
@@ -23,10 +22,9 @@ class LineSearchMethod(Method):
     def __post_init__(self) -> None:
         checked_line_search(type(self).__name__, "line_search", self.line_search)  # type: ignore[attr-defined]
         restart = getattr(self, "restart", None)
-        if restart is not None and (
-            isinstance(restart, bool) or not isinstance(restart, (int, np.integer)) or restart < 1
-        ):
-            raise ValueError(f"{type(self).__name__}: restart must be None or an integer >= 1, got {restart!r}")
+        if restart is not None and not is_whole(restart):
+            got = f"{shown(restart)}{past_int64(restart)}"
+            raise ValueError(f"{type(self).__name__}: restart must be None or an integer >= 1, got {got}")
 
     def hyperparameters(self) -> dict[str, Any]:
         """What may vary from run to run: the numbers of the line search."""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 
@@ -65,6 +67,16 @@ class Rprop(Optimizer):
     eta_plus: Any = hyper(1.2, 1.0)
     min_step: Any = hyper(1e-6)
     max_step: Any = hyper(50.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            upside_down = np.any(np.greater(self.min_step, self.max_step))
+        except ValueError:  # the shapes do not broadcast, which `fastgd.minimize` tells
+            return
+        if upside_down:
+            got = f"min_step={self.min_step!r} and max_step={self.max_step!r}"
+            raise ValueError(f"Rprop: min_step must be <= max_step, got {got}")
 
     def rule(self) -> Rule:
         def coefficients(h, t):

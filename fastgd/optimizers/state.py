@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.checks import shown
+
 __all__ = ["State", "block_width"]
 
 
@@ -105,6 +107,8 @@ class State:
         ValueError
             If something is missing or is not what `to_dict` gives.
         """
+        if not isinstance(saved, Mapping):
+            raise TypeError(f"saved must be what State.to_dict gave, or what numpy.load opens, got {shown(saved)}")
         for name in ("rule", "t", "is_list", "memory", "slots0"):
             if name not in saved:
                 raise ValueError(f"saved must be what State.to_dict gave: it has no {name!r}")

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap
 from fastgd.basins.found import DIVERGED, UNSETTLED
+from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
+from fastgd.checks import true_or_false
 from fastgd.plot import figures, style
 from fastgd.plot.colouring import (
     Colouring,
@@ -129,8 +131,7 @@ def basins(
     """
     if not isinstance(map, BasinMap):
         raise TypeError(f"map must be what map_basins returns, got {type(map).__name__}{style.drawn_by(map)}")
-    if max_legend < 1:
-        raise ValueError(f"max_legend must be at least 1, got {max_legend!r}")
+    max_legend, legend = positive_integer(max_legend, "max_legend"), true_or_false(legend, "legend")
     check_color_by(color_by)
     check_like(map, colors_like)
     target = figures.target(out, tight=ax is None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED
 from fastgd.calls import explain_calls
+from fastgd.checks import real_number
 from fastgd.comparison import Comparison, Contestant
 from fastgd.plot import figures, style
 from fastgd.plot.basins import pixel_edges
@@ -79,12 +80,13 @@ def compare(
     """
     if not isinstance(comparison, Comparison):
         raise TypeError(f"comparison must be what fastgd.compare returns, got {type(comparison).__name__}")
-    if max_factor is not None and not max_factor > 1:
-        raise ValueError(f"max_factor must be above 1, got {max_factor!r}")
+    if max_factor is not None:
+        max_factor = real_number(max_factor, "max_factor", "above 1", 1.0, above=True)
     target = figures.target(out)
     one_each = comparison.contestants[0].found.shape == comparison.x0.shape[:-1]  # and not one for each of many seeds
     lines = _axes_of(comparison.x0) if one_each else None
-    shown = list(comparison.all[::-1][:1] if comparison.reference else ()) + list(comparison.contestants)
+    others = [each for each in comparison.contestants if each is not comparison.reference]
+    shown = [*([comparison.reference] if comparison.reference else []), *others]
     maps = shown if lines is not None else []
     rows = -(-len(maps) // _COLUMNS)
     columns = -(-len(maps) // rows) if rows else 1  # as even as can be

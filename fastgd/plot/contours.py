@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
 from fastgd.basins import BasinMap, Basins
+from fastgd.boxes import real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import true_or_false
 from fastgd.landscape import Classification, CriticalPoints
 from fastgd.plot import figures, style
 from fastgd.plot.levels import level_texts, round_levels
@@ -97,6 +99,7 @@ def contour(
     'x[0]'
     """
     check_plane(problem)
+    scale, minima = true_or_false(scale, "scale"), true_or_false(minima, "minima")
     marked = None if points is None else points_and_kinds(problem, points)
     target = figures.target(out, tight=ax is None)
     grid = problem.grid(shape, plane, at, bounds)
@@ -174,6 +177,7 @@ def surface(
     'log10(1 + f - lowest)'
     """
     check_plane(problem)
+    log, view = true_or_false(log, "log"), figures.checked_view(view)
     target = figures.target(out, tight=ax is None)
     figure, ax, _ = draw_surface(problem, ax, problem.grid(shape, plane, at, bounds), plane, log)
     ax.view_init(*view)
@@ -250,8 +254,8 @@ def points_and_kinds(problem: Problem, points: Any) -> tuple[NDArray[np.float64]
     if isinstance(points, (CriticalPoints, Classification)):
         return points.x.reshape(-1, points.x.shape[-1]), points.kind.reshape(-1)
     try:
-        x = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
+        x = real_array(points, "points")
+    except TypeError:
         raise TypeError(
             "points must be an array, or what fastgd.find_critical_points, fastgd.classify or fastgd.find_basins "
             f"returns, got {type(points).__name__}; of the ends of runs give runs.x"

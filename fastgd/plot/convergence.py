@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.calls import explain_calls
+from fastgd.checks import real_number, true_or_false
 from fastgd.comparison import as_low_as
 from fastgd.landscape.curvature import hessians
 from fastgd.landscape.stationary import Derivatives, polish
@@ -97,6 +99,7 @@ def convergence(
     'value above the lowest'
     """
     target = figures.target(out, tight=axes is None)
+    best = None if best is None else real_number(best, "best", "a finite number", -math.inf)
     named = style.named_runs(runs)
     figure, axes = figures.new_pair(axes, 1, 2, (9.0, 3.8), "for the value and for the gradient norm")
     series = split(named)
@@ -315,6 +318,8 @@ def waterfall(
     target = figures.target(out, tight=ax is None)
     named = style.named_runs(runs)
     figure, ax = figures.new_axes(ax, (6.4, 4.2))
+    log = true_or_false(log, "log")
+    best = None if best is None else real_number(best, "best", "a finite number", -math.inf)
     apart = {name: result.status == Status.DIVERGED for name, result in named.items()}
     drawn = {name: np.isfinite(result.fun) & ~apart[name] for name, result in named.items()}
     finals = {name: np.sort(result.fun[drawn[name]].astype(float)) for name, result in named.items()}
@@ -322,7 +327,7 @@ def waterfall(
         raise ValueError("runs has no final value to draw: every run diverged or ended without a finite value")
     lowest = min(values[0] for values in finals.values() if values.size)
     highest = max(values[-1] for values in finals.values() if values.size)
-    reference = lowest if best is None else float(best)
+    reference = lowest if best is None else best
     flat = bool(as_low_as(highest, lowest))
     size = max(abs(lowest), 1.0)
     floor = _REACHED * max(highest - reference, size if flat else 1e-300)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, shown
 from fastgd.landscape import CriticalPoints, DisconnectivityTree
 from fastgd.plot import figures, style
 
@@ -84,6 +85,8 @@ def disconnectivity(
         raise TypeError(
             f"points must be what find_critical_points returns, or its tree(), got {type(points).__name__}"
         )
+    if not is_whole(max_labels, 0):
+        raise ValueError(f"max_labels must be an integer of at least 0, got {shown(max_labels)}")
     count = tree.minima.size
     if count == 0:
         raise ValueError("points has no minimum, so there is no tree to draw")

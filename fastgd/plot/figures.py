@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks import real_number, shown
 from fastgd.plot.style import SAVED_DPI
 
 if TYPE_CHECKING:
@@ -136,26 +137,51 @@ def checked_path(out: str | os.PathLike[str]) -> Path:
     matplotlib_figure()
     from matplotlib.backend_bases import FigureCanvasBase
 
-    path = Path(out)
+    path = path_of(out)
     supported = sorted(FigureCanvasBase.get_supported_filetypes())
     kind = path.suffix.lower().removeprefix(".")
     if kind not in supported:
         raise ValueError(f"out must end in one of {', '.join('.' + s for s in supported)}, got {str(out)!r}")
-    if os.path.isdir(path) or not os.path.isdir(path.parent):
-        raise ValueError(f"out must name a file in a folder that exists, got {str(out)!r}")
     try_to_write(path)
     return path
 
 
 def try_to_write(path: Path) -> None:
     """Raise ValueError unless the file can be written; one that is there stays as it is, and none is left behind."""
-    file = path.resolve()
-    is_new = not os.path.exists(file)  # which a name too long is not
     try:
+        file = path.resolve()
+        is_new = not os.path.exists(file)  # which a name too long is not
         with file.open("ab"):
             pass
         if is_new:
             file.unlink()
-    except OSError as error:
-        why = error.strerror or error
-        raise ValueError(f"out must name a file that can be written, got {str(path)!r}: {why}") from None
+    except (OSError, ValueError) as error:  # the second of a name with a zero in it
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"out must name a file that can be written, got {shown(str(path))}: {why}") from None
+
+
+def path_of(out: Any) -> Path:
+    """Return the path of a file that can be written, or raise.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If it is a folder, lies in none that exists and can be written to, or is no name of a file here.
+    """
+    try:
+        path = Path(out)
+    except TypeError:
+        raise TypeError(f"out must be the path of a file to write, got {shown(out)}") from None
+    if os.path.isdir(path) or not os.path.isdir(path.parent):
+        raise ValueError(f"out must name a file in a folder that exists, got {shown(str(out))}")
+    return path
+
+
+def checked_view(view: Any) -> tuple[float, float]:
+    """Return from where space is seen, elevation and azimuth in degrees, or raise."""
+    if not isinstance(view, (tuple, list)) or len(view) != 2:
+        raise TypeError(f"view must be (elevation, azimuth) in degrees, got {shown(view)}")
+    up, around = (real_number(angle, "view", "(elevation, azimuth) in degrees", -1e6, 1e6) for angle in view)
+    return up, around

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins import BasinMap
+from fastgd.boxes import positive_integer
 from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 from fastgd.plot.basins import VALUE_LABEL, draw_map, map_picture, step_range
@@ -101,8 +102,7 @@ def basins_grid(
 
     names, listed = _named_maps(maps)
     check_color_by(color_by)
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns!r}")
+    columns = positive_integer(columns, "columns")
     across = min(columns, len(listed))
     rows = -(-len(listed) // across)
     groups, places, values = common_attractors(listed)
@@ -204,6 +204,7 @@ def basins_stack(
     """
     target = figures.target(out, tight=ax is None)
     check_color_by(color_by)
+    view = figures.checked_view(view)
     _, listed = _named_maps(maps)
     first = listed[0]
     if any(map.plane != first.plane for map in listed):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgd.boxes import real_array
 from fastgd.calls import explain_calls
 from fastgd.plot import figures, style
 
@@ -129,7 +130,7 @@ def draw_depth(ax: Any, array: np.ndarray) -> None:
 
 def draw_steps(ax: Any, array: np.ndarray, steps: Any) -> None:
     points, count = array.shape[1:]
-    at = np.arange(points) if steps is None else np.asarray(steps)
+    at = np.arange(points) if steps is None else real_array(steps, "steps")
     if at.shape != (points,):
         raise ValueError(f"steps must have one entry for each of the {points} points, got shape {at.shape}")
     for layer in range(count):

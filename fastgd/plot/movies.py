@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, shown
 from fastgd.minimize import reporter
 from fastgd.plot import figures, style
 from fastgd.plot.trajectories import (
@@ -86,12 +87,13 @@ def animation(
     ...     gd.plot.animation(runs, f"{folder}/way.gif").name
     'way.gif'
     """
-    target = Path(out)
-    if target.suffix.lower() not in (".gif", ".mp4") or not target.parent.is_dir():
+    target = figures.path_of(out)
+    if target.suffix.lower() not in (".gif", ".mp4"):
         raise ValueError(f"out must end in .gif or .mp4, in a folder that exists, got {str(out)!r}")
     figures.try_to_write(target)
-    if frames < 2 or fps < 1 or tail < 1:
-        raise ValueError(f"frames must be at least 2, fps and tail 1, got {frames!r}, {fps!r} and {tail!r}")
+    if not is_whole(frames, 2) or not is_whole(fps) or not is_whole(tail):
+        got = f"{shown(frames)}, {shown(fps)} and {shown(tail)}"
+        raise ValueError(f"frames must be an integer of at least 2, fps and tail of at least 1, got {got}")
     writer = movie_writer(target, fps)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
@@ -116,11 +118,11 @@ def animation(
     # Counted in steps, as each result may have been recorded at distances of its own
     last_step = max((x.size - 1) * apart for ((x, _), _, _), apart in zip(moving, every, strict=True))
     count = min(frames, last_step // min(every) + 1)
-    shown = np.unique(np.linspace(0, last_step // min(every), count).astype(int)) * min(every)
+    drawn = np.unique(np.linspace(0, last_step // min(every), count).astype(int)) * min(every)
     with ExitStack() as stack:
-        report = reporter(progress, len(shown), stack)
+        report = reporter(progress, len(drawn), stack)
         with writer.saving(figure, str(target), dpi=100):
-            for done, step in enumerate(shown, 1):
+            for done, step in enumerate(drawn, 1):
                 for ((x, y), trail, head), apart in zip(moving, every, strict=True):
                     last = min(int(step) // apart, x.size - 1)
                     part = slice(max(0, last - tail), last + 1)
@@ -129,7 +131,7 @@ def animation(
                 ax.set_title(f"{problem.name}, step {step:,}")
                 writer.grab_frame()
                 if report is not None:
-                    report(done, len(shown))
+                    report(done, len(drawn))
     return target
 
 

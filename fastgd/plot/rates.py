@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_kinds, check_single
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import shown, true_or_false
 from fastgd.minimize import minimize
 from fastgd.optimizers import Optimizer
 from fastgd.plot import figures, style
@@ -98,9 +99,9 @@ def learning_rates(
     target = figures.target(out)
     if problem.dim > 2:
         raise ValueError(f"problem must have one or two parameters for this picture, got {problem.dim}")
-    rates = np.asarray(lr, dtype=np.float64)
+    rates = real_array(lr, "lr")
     if rates.ndim != 1 or not 2 <= rates.size <= 6:
-        raise ValueError(f"lr must be 2 to 6 learning rates, got {lr!r}")
+        raise ValueError(f"lr must be 2 to 6 learning rates, got {shown(lr)}")
     steps = positive_integer(max_steps, "max_steps")
     start = problem._points(x0)
     if start.shape != (problem.dim,):
@@ -108,12 +109,12 @@ def learning_rates(
     rated = dataclasses.replace(optimizer, lr=rates)
     others = {name: value for name, value in rated.hyperparameters().items() if name != "lr"}
     check_single(others, "beside the learning rates", "draw one picture for each of its values")
+    box = np.asarray(problem.grid(2, bounds=bounds)[[0, -1]].T if problem.dim == 1 else
+                     problem.grid((2, 2), bounds=bounds)[[0, -1], [0, -1]].T)  # fmt: skip
     # What moves away shows best with its last points in the picture, so no run ends for being far out.
     runs = minimize(problem, start, rated, max_steps=steps, gtol=gtol, record=1, bound=1e12)
     trace = style.traces(runs, "runs")
     figure, axes = _panels(rates.size)
-    box = np.asarray(problem.grid(2, bounds=bounds)[[0, -1]].T if problem.dim == 1 else
-                     problem.grid((2, 2), bounds=bounds)[[0, -1], [0, -1]].T)  # fmt: skip
     for k, (ax, rate) in enumerate(zip(axes, rates, strict=False)):
         line = trace[k][np.isfinite(trace[k]).all(axis=1)]
         colour = style.PALETTE[k]
@@ -201,7 +202,7 @@ def schedules(
     target = figures.target(out, tight=ax is None)
     if not isinstance(named, Mapping) or not named:
         raise TypeError(f"named must map names to schedules, got {named!r}")
-    count = positive_integer(steps, "steps")
+    count, log = positive_integer(steps, "steps"), true_or_false(log, "log")
     if count < 2:
         raise ValueError(f"steps must be at least 2, got {count}")
     at = np.unique(np.linspace(0, count - 1, min(count, 4000)).astype(int))

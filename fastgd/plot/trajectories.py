@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, shown, true_or_false
 from fastgd.plot import figures, style
 from fastgd.plot.contours import check_plane, contour, draw_surface, lifted
 from fastgd.plot.groups import groups
@@ -89,8 +90,9 @@ def trajectories(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['plain', 'Adam']
     """
-    if on not in ("contour", "surface"):
-        raise ValueError(f'on must be "contour" or "surface", got {on!r}')
+    if not isinstance(on, str) or on not in ("contour", "surface"):
+        raise ValueError(f'on must be "contour" or "surface", got {shown(on)}')
+    log = true_or_false(log, "log")
     target = figures.target(out, tight=ax is None)
     named, paths = chosen_paths(runs, max_paths)
     problem = next(iter(named.values())).problem
@@ -138,8 +140,8 @@ def trajectories(
 
 def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, list[tuple[Array, int]]]]:
     """Return results by name, and of each some paths with the number of their run, cut where they end."""
-    if isinstance(max_paths, bool) or not isinstance(max_paths, (int, np.integer)) or max_paths < 1:
-        raise ValueError(f"max_paths must be an integer of at least 1, got {max_paths!r}")
+    if not is_whole(max_paths):
+        raise ValueError(f"max_paths must be an integer of at least 1, got {shown(max_paths)}")
     named = style.named_runs(runs)
     paths = {}
     for name, result in named.items():

@@ -123,7 +123,7 @@ def make(name: str, **options: Any) -> Problem:
     >>> gd.problems.make("rosenbrock", dim=3)
     Problem('rosenbrock', dim=3, bounds=(-2.048, 2.048), minima=1)
     """
-    if name not in CATALOGUE:
+    if not isinstance(name, str) or name not in CATALOGUE:
         raise ValueError(
             f"name {name!r} is not in the catalogue.{nearest(name, CATALOGUE)} See problems.names()."
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastgd.boxes import checked_dim
 from fastgd.calls import explain_calls
+from fastgd.checks import is_real, is_whole, past_int64, shown
 from fastgd.memory import check_memory
 from fastgd.problem import Problem
 
@@ -92,8 +93,8 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
            [  0.,   0., 100.]])
     """
     dim = checked_dim(dim)
-    if not (isinstance(condition, (int, float, np.number)) and math.isfinite(condition) and condition >= 1):
-        raise ValueError(f"condition must be a number of at least 1; it is {condition!r}.")
+    if not is_real(condition) or not 1 <= float(condition) < math.inf:
+        raise ValueError(f"condition must be a number of at least 1; it is {shown(condition)}.")
     eigenvalues = np.geomspace(1.0, float(condition), dim)
     box, origin = (-5, 5), np.zeros((1, dim))
     if rotation is None:
@@ -106,8 +107,9 @@ def quadratic(dim: int = 2, condition: float = 10.0, rotation: int | None = None
             minima=origin,
             name="quadratic",
         )
-    if isinstance(rotation, bool) or not isinstance(rotation, (int, np.integer)) or rotation < 0:
-        raise ValueError(f"rotation must be a seed, an integer that is not negative; it is {rotation!r}.")
+    if not is_whole(rotation, 0):
+        got = f"{shown(rotation)}{past_int64(rotation)}"
+        raise ValueError(f"rotation must be a seed, an integer that is not negative; it is {got}.")
     check_memory(f"rotation={rotation}: a matrix of {dim:,} x {dim:,} and its factors", 48 * dim * dim, "give fewer")
     q, _ = np.linalg.qr(np.random.default_rng(rotation).standard_normal((dim, dim)))
     matrix = (q * eigenvalues) @ q.T

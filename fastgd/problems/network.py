@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.boxes import positive_integer, real_array, whole_seed
+from fastgd.boxes import as_array, positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls, levels_to_caller
+from fastgd.checks import is_real, shown, true_or_false
 from fastgd.errors import check_choice
 from fastgd.finite_sum import FiniteSum
 from fastgd.memory import check_memory, check_points
@@ -85,8 +86,8 @@ class Network(FiniteSum):
         check_points("n", n, self.dim)
         check_choice("method", method, INITIALIZERS, " for a network")
         factor = 1.0 if scale is None else scale
-        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < math.inf:
-            raise ValueError(f"scale must be a finite number >= 0, got {scale!r}")
+        if not is_real(factor) or not 0 <= float(factor) < math.inf:
+            raise ValueError(f"scale must be a finite number >= 0, got {shown(scale)}")
         generator = np.random.default_rng(seed)
         points = np.zeros((n, self.dim))
         for place, inputs, outputs in zip(self.layers, self.sizes, self.sizes[1:], strict=False):
@@ -140,13 +141,16 @@ class Network(FiniteSum):
         Raises
         ------
         ValueError
-            If there is one output only, which is no choice between classes.
+            If there is one output only, which is no choice between classes, or `y` does not fit.
         """
         if self.sizes[-1] == 1:
             raise ValueError(
                 "accuracy is for classes, and this network has one output, fitted to numbers: give integers as y"
             )
-        return np.mean(self.predict(x, X).argmax(axis=-1) == np.asarray(y), axis=-1)
+        chosen, labels = self.predict(x, X).argmax(axis=-1), as_array(y, "y")
+        if labels.shape != chosen.shape[-1:] or labels.dtype.kind not in "biuf":
+            raise ValueError(f"y must be {chosen.shape[-1]} classes, one for each row of X, got {shown(y)}")
+        return np.mean(chosen == labels, axis=-1)
 
 
 def seem_labels(y: Any) -> bool:
@@ -232,14 +236,15 @@ def mlp(
     """
     widths = hidden if isinstance(hidden, (tuple, list)) else (hidden,)
     widths = tuple(positive_integer(width, f"hidden[{k}]") for k, width in enumerate(widths))
-    labels = np.asarray(y).dtype.kind in "biu"
+    bias = true_or_false(bias, "bias")
+    labels = as_array(y, "y").dtype.kind in "biu"
     if loss is None and not labels and seem_labels(y):
         warnings.warn(
             "y holds a few whole numbers as floats and is fitted as numbers (loss='mse'): classes are integers, as in "
             "y.astype(int); for numbers give loss='mse'",
             stacklevel=levels_to_caller(),
         )
-    loss = loss or ("cross_entropy" if labels else "mse")
+    loss = loss if loss is not None else ("cross_entropy" if labels else "mse")
     for name, value, known in (
         ("activation", activation, ACTIVATIONS),
         ("output", output, ACTIVATIONS),
@@ -248,7 +253,7 @@ def mlp(
         check_choice(name, value, known)
     if loss == "cross_entropy" and output != "identity":
         raise ValueError(f'output={output!r} is for loss="mse"; cross-entropy has its softmax')
-    table, target = checked_table(X, y if not labels else np.asarray(y), "label" if labels or loss != "mse" else "rows")
+    table, target = checked_table(X, y, "label" if labels or loss != "mse" else "rows")
     if loss == "cross_entropy" or labels:
         count = checked_classes(target, classes)
         if loss == "mse":
@@ -260,10 +265,10 @@ def mlp(
         count = target.shape[1]
     sizes = (table.shape[1], *widths, count)
     kinds = ACTIVATIONS.index(activation), ACTIVATIONS.index(output), LOSSES.index(loss)
-    value, gradient = make_network(sizes, *kinds, bool(bias))
-    edges = np.cumsum([0, *((n + bool(bias)) * m for n, m in itertools.pairwise(sizes))]).tolist()
+    value, gradient = make_network(sizes, *kinds, bias)
+    edges = np.cumsum([0, *((n + bias) * m for n, m in itertools.pairwise(sizes))]).tolist()
     network = Network(value, gradient, data=(table, target), dim=edges[-1], name="mlp")
     network.sizes, network.activation, network.output = sizes, activation, output
     network.layers = tuple(slice(low, high) for low, high in itertools.pairwise(edges))
-    network.loss_name, network.bias = loss, bool(bias)
+    network.loss_name, network.bias = loss, bias
     return network

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.calls import explain_calls
+from fastgd.checks import true_or_false
 from fastgd.finite_sum import SAMPLES, FiniteSum
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
@@ -130,6 +131,7 @@ def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> 
     >>> fit.minima
     array([[2., 1.]])
     """
+    bias = true_or_false(bias, "bias")
     X, y = checked_table(X, y, "real")
     l2 = checked_penalty(l2)
     design = np.hstack([X, np.ones((len(X), 1))]) if bias else X
@@ -139,7 +141,7 @@ def linear_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -> 
     if np.linalg.matrix_rank(normal, hermitian=True) == len(normal):
         rows = np.vstack([design / math.sqrt(len(X)), np.diag(np.sqrt(penalty))])
         minima = np.linalg.lstsq(rows, np.append(y / math.sqrt(len(X)), np.zeros(len(penalty))))[0]
-    value, gradient, four = one_output(squared, residual, bool(bias), l2 > 0)
+    value, gradient, four = one_output(squared, residual, bias, l2 > 0)
     return FiniteSum(
         value, gradient, grad_of_four=four, data=(X, y, l2), dim=len(penalty), minima=minima, name="linear_regression"
     )
@@ -194,13 +196,14 @@ def logistic_regression(X: Any, y: Any, *, l2: float = 0.0, bias: bool = True) -
     >>> round(float(run.fun), 6)
     0.196099
     """
-    X, labels = checked_table(X, np.asarray(y), "label")
+    bias = true_or_false(bias, "bias")
+    X, labels = checked_table(X, y, "label")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"y must hold the labels 0 and 1, got {np.unique(labels)[:5].tolist()}")
-    value, gradient, four = one_output(log_loss, sigmoid_residual, bool(bias), checked_penalty(l2) > 0)
+    value, gradient, four = one_output(log_loss, sigmoid_residual, bias, checked_penalty(l2) > 0)
     data = X, labels.astype(float), checked_penalty(l2)
     return FiniteSum(
-        value, gradient, grad_of_four=four, data=data, dim=X.shape[1] + bool(bias), name="logistic_regression"
+        value, gradient, grad_of_four=four, data=data, dim=X.shape[1] + bias, name="logistic_regression"
     )
 
 
@@ -290,9 +293,10 @@ def softmax_regression(X: Any, y: Any, *, classes: int | None = None, l2: float 
     >>> problem
     FiniteSum('softmax_regression', samples=150, dim=15)
     """
-    X, labels = checked_table(X, np.asarray(y), "label")
+    bias = true_or_false(bias, "bias")
+    X, labels = checked_table(X, y, "label")
     count = checked_classes(labels, classes)
     l2 = checked_penalty(l2)
-    value, gradient = softmax_functions(count, bool(bias), l2 > 0)
-    dim = count * (X.shape[1] + bool(bias))
+    value, gradient = softmax_functions(count, bias, l2 > 0)
+    dim = count * (X.shape[1] + bias)
     return FiniteSum(value, gradient, data=(X, labels, l2), dim=dim, name="softmax_regression")

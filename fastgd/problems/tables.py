@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.boxes import real_array
+from fastgd.boxes import as_array, real_array
+from fastgd.checks import is_real, is_whole, past_int64, shown
 
 __all__ = ["checked_classes", "checked_penalty", "checked_samples", "checked_table"]
 
@@ -28,7 +29,7 @@ def checked_table(X: Any, y: Any, kind: str) -> tuple[np.ndarray, np.ndarray]:
     if kind in ("real", "rows"):
         target = real_array(y, "y")
     else:
-        target = np.asarray(y)
+        target = as_array(y, "y")
         whole = target.dtype.kind in "biu" or (target.dtype.kind == "f" and (target == np.round(target)).all())
         if not whole:
             raise TypeError(f"y must hold the classes as integers, got {target.dtype}")
@@ -50,13 +51,14 @@ def checked_classes(labels: np.ndarray, classes: Any) -> int:
         raise ValueError(f"y must hold the classes 0, 1, ..., got {labels.min()}")
     if classes is None:
         return max(least, 2)
-    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < least:
-        raise ValueError(f"classes must be an integer >= {least}, the largest label and one, got {classes!r}")
+    if not is_whole(classes, least):
+        got = f"{shown(classes)}{past_int64(classes)}"
+        raise ValueError(f"classes must be an integer >= {least}, the largest label and one, got {got}")
     return int(classes)
 
 
 def checked_penalty(value: Any, name: str = "l2") -> float:
     """`value` as a float that is finite and not negative."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+    if not is_real(value) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"{name} must be a finite number >= 0, got {shown(value)}")
     return float(value)

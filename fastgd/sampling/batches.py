@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.boxes import real_array
+from fastgd.boxes import as_array, real_array
+from fastgd.checks import is_whole, past_int64, shown
 
 from .seeds import checked_seed
 from .shuffle import rounds_for
@@ -117,7 +118,7 @@ def checked_size(batch_size: Any, samples: int | None, replace: bool) -> int | n
             "batch_size needs a problem that is a mean over samples: write it as "
             "fastgd.FiniteSum(loss, grad, data=..., dim=...)"
         )
-    sizes = np.asarray(batch_size)
+    sizes = as_array(batch_size, "batch_size")
     if not np.issubdtype(sizes.dtype, np.integer) or (sizes < 1).any():
         hint = ""
         if np.issubdtype(sizes.dtype, np.floating) and (sizes >= 1).all() and (sizes == np.floor(sizes)).all():
@@ -166,6 +167,6 @@ def checked_every(every: Any, samples: int | None, size: int | np.ndarray | None
         if size is None or samples is None:
             return 1
         return 0 if isinstance(size, np.ndarray) else steps_between_looks(samples, size)
-    if isinstance(every, (bool, np.bool_)) or not isinstance(every, (int, np.integer)) or every < 1:
-        raise ValueError(f"check_every must be None or an integer >= 1, got {every!r}")
+    if not is_whole(every):
+        raise ValueError(f"check_every must be None or an integer >= 1, got {shown(every)}{past_int64(every)}")
     return int(every)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.boxes import check_unmasked
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, shown
 from fastgd.memory import check_memory
 
 from .philox import LOW, philox, stream_key
@@ -42,7 +44,7 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `seed` is no such integer, or the seeds do not fit the memory.
+        If `seed` is no such integer, `shape` is no shape, or the seeds do not fit the memory.
 
     Examples
     --------
@@ -53,12 +55,15 @@ def seeds(seed: int, shape: int | tuple[int, ...]) -> np.ndarray:
     start = checked_seed(seed)
     if start.ndim:
         raise ValueError(f"seed must be one integer, got an array of shape {start.shape}; it is its own list of seeds")
-    count = math.prod(shape) if isinstance(shape, tuple) else int(shape)
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(is_whole(size, 0) for size in sizes):
+        raise ValueError(f"shape must be an integer >= 0 or a tuple of them, got {shown(shape)}")
+    count = math.prod(sizes)
     check_memory(f"shape={shape}: {count:,} seeds", 8 * count, "give fewer")
     found = np.empty(count, np.int64)
     for low in range(0, count, BLOCK):
         found[low : low + BLOCK] = spawned(int(start), low, min(low + BLOCK, count))
-    return found.reshape(shape)
+    return found.reshape(sizes)
 
 
 def spawned(seed: int, low: int, high: int) -> np.ndarray:
@@ -70,8 +75,12 @@ def spawned(seed: int, low: int, high: int) -> np.ndarray:
 
 def checked_seed(seed: Any) -> np.ndarray:
     """An integer or an array of them as an array of int64, or ValueError."""
-    numbers = np.asarray(seed)
+    check_unmasked(seed, "seed")
+    try:
+        numbers = np.asarray(seed)
+    except Exception:
+        numbers = np.empty(0, object)
     whole = np.issubdtype(numbers.dtype, np.integer)
     if not whole or (numbers < 0).any() or (numbers > MAX_SEED).any():
-        raise ValueError(f"seed must be an integer >= 0 and below 2**63, or an array of them, got {seed!r}")
+        raise ValueError(f"seed must be an integer >= 0 and below 2**63, or an array of them, got {shown(seed)}")
     return numbers.astype(np.int64)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastgd.boxes import real_array
+from fastgd.boxes import as_array, real_array
 from fastgd.jit.by_value import OfAnyClass
 
 __all__ = ["Constant", "Schedule", "checked", "checked_steps", "count", "number", "option"]
@@ -148,7 +148,7 @@ class Schedule(OfAnyClass):
 
 
 def checked_steps(step: Any) -> np.ndarray:
-    at = np.asarray(step)
+    at = as_array(step, "steps")
     if not np.issubdtype(at.dtype, np.integer) or (at < 0).any():
         raise ValueError(f"steps must be integers >= 0, got {step!r}")
     return at

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from fastgd.checks import INT64, is_whole, shown
 from fastgd.jit.masks import select
 
 from .base import Schedule, checked, count, number, option
@@ -160,18 +160,17 @@ class PiecewiseConstant(Schedule):
     values: Any = option()
 
     def __post_init__(self) -> None:
-        try:
-            boundaries = tuple(operator.index(b) for b in self.boundaries)
-        except TypeError:
+        sequences = (tuple, list, np.ndarray)
+        if not isinstance(self.boundaries, sequences) or not all(is_whole(b, -INT64) for b in self.boundaries):
             raise TypeError(
-                f"PiecewiseConstant: boundaries must be a sequence of integers, got {self.boundaries!r}"
-            ) from None
+                f"PiecewiseConstant: boundaries must be a sequence of integers, got {shown(self.boundaries)}"
+            )
+        boundaries = tuple(int(b) for b in self.boundaries)
         if any(high <= low for low, high in zip((0, *boundaries), boundaries, strict=False)):
             raise ValueError(f"PiecewiseConstant: boundaries must be >= 1 and increase, got {self.boundaries!r}")
-        try:
-            values = tuple(self.values)
-        except TypeError:
-            raise TypeError(f"PiecewiseConstant: values must be a sequence, got {self.values!r}") from None
+        if not isinstance(self.values, sequences) or (isinstance(self.values, np.ndarray) and not self.values.ndim):
+            raise TypeError(f"PiecewiseConstant: values must be a sequence, got {shown(self.values)}")
+        values = tuple(self.values)
         if len(values) != len(boundaries) + 1:
             raise ValueError(
                 f"PiecewiseConstant: {len(boundaries)} boundaries need {len(boundaries) + 1} values, got {len(values)}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole
 
 from .base import Constant, Schedule
 
@@ -110,9 +111,7 @@ def groups(*rates: Any, sizes: tuple[int, ...] | None = None) -> Groups:
                 f"groups: rate {k} must be a number, an array or a schedule without memory, got {schedule!r}"
             )
     if sizes is not None:
-        whole = isinstance(sizes, (tuple, list)) and all(
-            isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 1 for size in sizes
-        )
+        whole = isinstance(sizes, (tuple, list)) and all(is_whole(size) for size in sizes)
         if not whole or len(sizes) != len(schedules):
             raise ValueError(f"groups: sizes must be {len(schedules)} integers >= 1, one for each rate, got {sizes!r}")
         sizes = tuple(int(size) for size in sizes)

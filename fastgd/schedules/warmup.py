@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastgd.calls import explain_calls
+from fastgd.checks import is_whole, past_int64, shown
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
 
@@ -79,12 +79,11 @@ class Sequence(Schedule):
             if schedule.memory:
                 kind = type(schedule).__name__
                 raise TypeError(f"sequence: {name} must depend on the step alone; {kind} needs the values too")
-        try:
-            at = operator.index(self.at)
-        except TypeError:
-            raise TypeError(f"sequence: at must be an integer, got {self.at!r}") from None
-        if at < 1:
-            raise ValueError(f"sequence: at must be >= 1, got {at}")
+        if isinstance(self.at, bool) or not isinstance(self.at, (int, np.integer)):
+            raise TypeError(f"sequence: at must be an integer, got {shown(self.at)}")
+        if not is_whole(self.at):
+            raise ValueError(f"sequence: at must be >= 1, got {shown(self.at)}{past_int64(self.at)}")
+        at = int(self.at)
         object.__setattr__(self, "at", at)
         self.check_shapes()
 

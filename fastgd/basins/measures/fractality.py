@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from fastgd.basins.measures.entropy import crowded_share, row_entropies, stays_crowded
 from fastgd.basins.measures.labels import checked_size, cut_into_boxes, neighbours
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, whole_seed
 from fastgd.calls import explain_calls
+from fastgd.checks import real_number
 from fastgd.texts import counted
 
 _DIRECTIONS = 256
@@ -209,8 +210,8 @@ def fractality_test(
     if width % 2 == 0:
         raise ValueError(f"diameter must be odd, so that a ball has a point in its middle, got {diameter}")
     wanted = positive_integer(n_balls, "n_balls")
-    if not sigmas > 0:
-        raise ValueError(f"sigmas must be positive, got {sigmas!r}")
+    seed = whole_seed(seed)
+    sigmas = real_number(sigmas, "sigmas", "a positive number", 0.0, above=True)
     large, inside, smallest = (
         balls_with_boundary(codes, values.size, points, wanted, seed)
         for points in (width, third(width), _SMALLEST)

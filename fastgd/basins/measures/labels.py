@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
+from fastgd.boxes import as_array
 from fastgd.calls import levels_to_caller
+from fastgd.checks import shown
 from fastgd.texts import with_article
 
 MOST_LOST = 0.5  # share of runs that did not settle or diverged, beyond which their border is what is measured
@@ -26,9 +28,9 @@ def label_array(labels: Any) -> NDArray[np.integer]:
     TypeError
         If they are no integers.
     ValueError
-        If there are none.
+        If there are none, or some are masked.
     """
-    array = np.asarray(getattr(labels, "labels", labels))
+    array = as_array(getattr(labels, "labels", labels), "labels", "labels.filled(-1) takes them for not settled")
     if array.dtype.kind == "O":
         how = "" if isinstance(labels, (list, tuple, np.ndarray)) else _instead_of(labels)
         raise TypeError(
@@ -166,9 +168,9 @@ def cut_into_boxes(codes: NDArray[Any], size: int) -> NDArray[Any]:
 def checked_size(size: Any, name: str, codes_shape: tuple[int, ...], least: int = 2) -> int:
     """Return a length in grid points that fits into every axis, or raise."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, the points along each side, got {size!r}")
+        raise TypeError(f"{name} must be an integer, the points along each side, got {shown(size)}")
     if not least <= size <= min(codes_shape):
         raise ValueError(
-            f"{name} must be at least {least} and at most {min(codes_shape)}, the shortest side, got {size}"
+            f"{name} must be at least {least} and at most {min(codes_shape)}, the shortest side, got {shown(size)}"
         )
     return int(size)

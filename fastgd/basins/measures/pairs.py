@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import PER_RUN, check_kinds, check_single
-from fastgd.basins.attractors import find_basins
+from fastgd.basins.attractors import check_grouping, find_basins
 from fastgd.basins.measures.labels import MOST_LOST, lost_runs
 from fastgd.basins.measures.uncertainty import Uncertainty
-from fastgd.boxes import positive_integer
+from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
 from fastgd.memory import check_points
 from fastgd.texts import counted
@@ -101,8 +101,9 @@ def uncertainty_by_pairs(
     check_kinds(problem, optimizer, Method)
     drawn: dict[str, Any] = {name: minimize_options.get(name) for name in PER_RUN}
     check_single({**optimizer.hyperparameters(), **drawn}, "for pairs of starts", "estimate one exponent for each")
-    count = positive_integer(n_pairs, "n_pairs")
+    count, seed = positive_integer(n_pairs, "n_pairs"), whole_seed(seed)
     distances = _distances(problem, eps)
+    check_grouping(tol, coordinates, problem.dim)
     shape = (distances.size, count, problem.dim)
     check_points("n_pairs", count, problem.dim * distances.size)
     one = problem.sample(distances.size * count, seed).reshape(shape)
@@ -127,7 +128,7 @@ def _distances(problem: Problem, eps: ArrayLike | None) -> NDArray[np.float64]:
     side = float(np.min(problem.bounds[:, 1] - problem.bounds[:, 0]))
     if eps is None:
         return side * np.array(_SHARE_OF_SIDE)
-    distances = np.asarray(eps, dtype=np.float64)
+    distances = real_array(eps, "eps")
     if distances.ndim != 1 or np.unique(distances).size < 2 or not np.all(np.isfinite(distances) & (distances > 0)):
         raise ValueError(
             f"eps must be at least two different positive distances, got {eps!r}; leave it out for a default"

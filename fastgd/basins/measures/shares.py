@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
-from fastgd.basins.intervals import wilson
+from fastgd.basins.intervals import check_confidence, wilson
 from fastgd.basins.measures.labels import NOWHERE, PASSED, coded, label_array, unsettled_where
+from fastgd.boxes import as_array, real_array
 from fastgd.calls import explain_calls
+from fastgd.checks import shown
 from fastgd.texts import counted, with_article
 
 _SHOWN = 5  # labels in a line
@@ -147,9 +149,9 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
     (0.26, 0.0044)
     """
     array = label_array(labels)
-    chosen = np.atleast_1d(np.asarray(attractors))
+    chosen = np.atleast_1d(as_array(attractors, "attractors"))
     if chosen.dtype.kind not in "iu":
-        raise TypeError(f"attractors must be one or more integer labels, got {attractors!r}")
+        raise TypeError(f"attractors must be one or more integer labels, got {shown(attractors)}")
     basins = getattr(labels, "basins", labels)
     if isinstance(basins, Basins) and not np.all((chosen >= DIVERGED) & (chosen < len(basins))):
         found = f"0 to {len(basins) - 1}" if len(basins) else "none"
@@ -197,8 +199,8 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
     array([  5., 299.,  inf])
     """
     try:
-        p = np.asarray(share, dtype=np.float64)
-    except (TypeError, ValueError):
+        p = real_array(share, "share")
+    except TypeError:
         kind = type(share).__name__
         how = {
             "Basins": "basins.fractions[0], or basins.fractions for all",
@@ -208,8 +210,7 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
         raise TypeError(f"share must be numbers from 0 to 1, got {with_article(kind)}: write {how}") from None
     if not bool(np.all((p >= 0) & (p <= 1))):
         raise ValueError(f"share must lie in [0, 1], got {share!r}")
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie inside (0, 1), got {confidence!r}; write 0.95 for 95 %")
+    check_confidence(confidence)
     with np.errstate(divide="ignore"):
         exact = math.log1p(-confidence) / np.log1p(-p)
     # A whole number in exact arithmetic must not be rounded up for its last digit.

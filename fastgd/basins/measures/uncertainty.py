@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.basins.measures.labels import neighbours
+from fastgd.boxes import as_array
 from fastgd.calls import explain_calls
 from fastgd.jit.targets import stored
 from fastgd.texts import counted
@@ -136,7 +137,7 @@ def uncertainty_exponent(labels: Any, sizes: ArrayLike | None = None) -> Uncerta
     if sizes is None:
         chosen = np.unique(np.round(np.geomspace(3, max(6, shortest // 20), _MOST_SIZES)).astype(np.int64))
     else:
-        given = np.asarray(sizes)
+        given = as_array(sizes, "sizes")
         if given.dtype.kind not in "iu" or given.ndim != 1 or np.unique(given).size < _FEWEST_SIZES:
             raise TypeError(
                 f"sizes must be at least four different integers, got {sizes!r}; leave them out for a default"

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.basins.measures.labels import neighbours
-from fastgd.boxes import positive_integer
+from fastgd.boxes import as_array, positive_integer
 from fastgd.calls import explain_calls
+from fastgd.checks import shown
 from fastgd.texts import counted
 
 _SIDES = 8  # radii along the shortest side of a map, at least
@@ -117,8 +118,9 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
     <WadaTest: Wada: no (8.7% of the boundary is within 8 points of all 3 basins)>
     """
     limit = positive_integer(max_radius, "max_radius")
+    ignored = left_out(ignore)
     codes, values = neighbours(labels, least=2)
-    basins = np.flatnonzero(~np.isin(values, ignore))
+    basins = np.flatnonzero(~np.isin(values, ignored))
     if basins.size > 64:
         raise ValueError(f"labels must name at most 64 basins, got {basins.size}; leave small ones out by ignore=")
     dtype = next(kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if np.iinfo(kind).bits >= basins.size)
@@ -138,6 +140,16 @@ def wada_test(labels: Any, max_radius: int = 8, *, ignore: tuple[int, ...] = (-1
         if shares[-1] == 1.0:
             break
     return WadaTest(labels=values[basins], shares=np.array(shares), max_radius=limit, side=min(codes.shape))
+
+
+def left_out(ignore: Any) -> NDArray[np.integer]:
+    """Return the labels that are no basins as an array, or raise."""
+    if not isinstance(ignore, (tuple, list, np.ndarray)):
+        raise TypeError(f"ignore must be a tuple of integer labels, such as (-1, -2), got {shown(ignore)}")
+    labels = as_array(ignore, "ignore") if len(ignore) else np.empty(0, np.int64)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"ignore must be a tuple of integer labels, such as (-1, -2), got {shown(ignore)}")
+    return labels
 
 
 def widened(bits: NDArray[Any]) -> NDArray[Any]:
