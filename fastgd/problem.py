@@ -25,6 +25,7 @@ from fastgd.boxes import (
     whole_seed,
 )
 from fastgd.calls import explain_calls
+from fastgd.constants import Constants
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
 from fastgd.memory import check_points
@@ -63,8 +64,6 @@ class Problem:
 
     Attributes
     ----------
-    fun : callable
-        The function, as given.
     dim : int
         Number of parameters.
     bounds : ndarray of shape (dim, 2), or None
@@ -115,12 +114,17 @@ class Problem:
         minima: ArrayLike | None = None,
         name: str | None = None,
     ) -> None:
-        self.fun = plain_function(fun, "fun")
+        self._fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
         self._describe(grad is None, dim, bounds, data, minima, name or fun.__name__)
-        check_value(self.fun, self.dim, self.bounds, self.data)
+        check_value(self._fun, self.dim, self.bounds, self.data)
         if self._grad is not None:
             check_gradient(self._grad, self.dim, self.bounds, self.data)
+        self._constants = self._read_constants()
+
+    def _read_constants(self) -> Constants:
+        """Note what the functions read from around them."""
+        return Constants([self._fun, None if self.has_derived_gradient else self._grad])
 
     def _describe(
         self, derived: bool, dim: int, bounds: Any, data: tuple[Any, ...], minima: ArrayLike | None, name: Any
@@ -138,6 +142,19 @@ class Problem:
         self.name = name.strip("<>")
 
     @property
+    def fun(self) -> Callable[..., Any]:
+        """The function, as given.
+
+        Raises
+        ------
+        ValueError
+            If a constant that the functions read from around them is another than when the problem was made. So do all
+            the functions of a problem, and what calls them.
+        """
+        self._constants.check()
+        return self._fun
+
+    @property
     def grad(self) -> Callable[..., Any]:
         """The gradient, a plain function ``grad(x, out, *data)``: as given, or derived at first access.
 
@@ -146,8 +163,9 @@ class Problem:
         DerivationError
             If it has to be derived from `fun` and cannot be.
         """
+        self._constants.check()
         if self._grad is None:
-            self._grad = symbolic.derive_gradient(self.fun, self.dim, self.data)
+            self._grad = symbolic.derive_gradient(self._fun, self.dim, self.data)
         return self._grad
 
     @property
@@ -161,6 +179,7 @@ class Problem:
         DerivationError
             If they cannot be derived.
         """
+        self._constants.check()
         if self._hess is None:
             self._hess = self._derive_hessian()
         return self._hess
@@ -253,7 +272,7 @@ class Problem:
         return evaluate.hessian(self.hess, self._points(x), self.data)
 
     def _derive_hessian(self) -> Callable[..., Any]:
-        return symbolic.derive_hessian(self.fun, self.dim, self.data)
+        return symbolic.derive_hessian(self._fun, self.dim, self.data)
 
     @explain_calls()
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
@@ -394,5 +413,9 @@ class Problem:
 
     def __getstate__(self) -> dict[str, Any]:
         # Derived functions have no module to be found in again; the other process derives them anew.
-        dropped = {"_hess": None, **({"_grad": None} if self.has_derived_gradient else {})}
+        dropped = {"_hess": None, "_constants": None, **({"_grad": None} if self.has_derived_gradient else {})}
         return {**self.__dict__, **dropped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._constants = self._read_constants()

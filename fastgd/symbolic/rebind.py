@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.constants import NUMERICAL, nested
 from fastgd.jit.outside import FORMULA, OTHERS, can_be_compiled, has_no_derivative, write_instead
 from fastgd.texts import listed
 
 from .functions import shims
 from .trace import NotCompiled, Refused, Traced, TracedData, TracedPoint, WholeArray
-
-NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
 
 
 def contains_traced(values: Iterable[Any]) -> bool:
@@ -178,11 +177,3 @@ class Rebinding:
         if function.__kwdefaults__:
             copy.__kwdefaults__ = {k: self.value(v, k) for k, v in function.__kwdefaults__.items()}
         return copy
-
-
-def nested(code: types.CodeType) -> Iterable[types.CodeType]:
-    """Yield a code object and those of the functions and comprehensions in it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from nested(constant)
