@@ -15,7 +15,7 @@ from fastgd.jit.cache import fingerprint
 
 __all__ = ["NUMERICAL", "Constants"]
 
-NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random", "builtins")  # libraries, which stay as they are
+NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")  # libraries, which stay as they are
 ABSENT = type("Absent", (), {"__repr__": lambda self: "not there"})()
 TOLD = (
     bool, int, float, complex, str, bytes, types.NoneType, types.FunctionType, types.BuiltinFunctionType, np.generic,

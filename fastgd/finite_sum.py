@@ -144,7 +144,7 @@ class FiniteSum(Problem):
         """
         self._constants.check()
         if self._sample_grad is None:
-            self._sample_grad = symbolic.derive_sample_gradient(self._loss, self.dim, self.data)
+            self._sample_grad = symbolic.derive_sample_gradient(self._loss, self.dim, self.data, self.bounds)
         return self._sample_grad
 
     @property
@@ -162,7 +162,7 @@ class FiniteSum(Problem):
         return self._grad
 
     def _derive_hessian(self) -> Callable[..., Any]:
-        return mean_written(symbolic.derive_sample_hessian(self._loss, self.dim, self.data))
+        return mean_written(symbolic.derive_sample_hessian(self._loss, self.dim, self.data, self.bounds))
 
     def __repr__(self) -> str:
         inside = super().__repr__().partition("(")[2]

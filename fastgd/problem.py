@@ -165,7 +165,7 @@ class Problem:
         """
         self._constants.check()
         if self._grad is None:
-            self._grad = symbolic.derive_gradient(self._fun, self.dim, self.data)
+            self._grad = symbolic.derive_gradient(self._fun, self.dim, self.data, self.bounds)
         return self._grad
 
     @property
@@ -272,7 +272,7 @@ class Problem:
         return evaluate.hessian(self.hess, self._points(x), self.data)
 
     def _derive_hessian(self) -> Callable[..., Any]:
-        return symbolic.derive_hessian(self._fun, self.dim, self.data)
+        return symbolic.derive_hessian(self._fun, self.dim, self.data, self.bounds)
 
     @explain_calls()
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:

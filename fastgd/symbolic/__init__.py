@@ -21,6 +21,8 @@ import numpy as np
 from fastgd.errors import DerivationError
 from fastgd.jit import cache
 
+from .agreement import disagreement
+
 __all__ = ["derive_gradient", "derive_hessian", "derive_sample_gradient", "derive_sample_hessian"]
 
 SCALAR = (
@@ -29,7 +31,9 @@ SCALAR = (
 )
 
 
-def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+def derive_gradient(
+    fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (), bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the gradient of a function of `dim` parameters.
 
     Parameters
@@ -40,6 +44,8 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
         Number of parameters.
     data : tuple, optional
         The further arguments of `fun`. Their values become constants of the derived function.
+    bounds : ndarray of shape (dim, 2), optional
+        The box in which it is compared with differences of `fun`, run in plain Python, at three points.
 
     Returns
     -------
@@ -52,7 +58,8 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
     ------
     DerivationError
         If `fun` branches on ``x``, does something else that has no symbolic counterpart, or takes more than
-        10,000 operations. The message says what was met, in which line, and shows the gradient to write.
+        10,000 operations; or if what was derived is not the gradient of `fun` at some point. The message says what
+        was met, in which line, and shows the gradient to write.
 
     Notes
     -----
@@ -70,10 +77,12 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
     >>> out
     [-14.0, -22.0]
     """
-    return _derived("gradient", fun, dim, data)
+    return _derived("gradient", fun, dim, data, bounds)
 
 
-def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+def derive_hessian(
+    fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (), bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the matrix of second derivatives of a function of `dim` parameters.
 
     Parameters
@@ -84,6 +93,8 @@ def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()
         Number of parameters.
     data : tuple, optional
         The further arguments of `fun`.
+    bounds : ndarray of shape (dim, 2), optional
+        As for `derive_gradient`.
 
     Returns
     -------
@@ -104,10 +115,12 @@ def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()
     >>> out
     [10.0, 6.0, 6.0, 0.0]
     """
-    return _derived("hessian", fun, dim, data)
+    return _derived("hessian", fun, dim, data, bounds)
 
 
-def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+def derive_sample_gradient(
+    loss: Callable[..., Any], dim: int, data: tuple[Any, ...], bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the gradient of the loss of one sample.
 
     Parameters
@@ -118,6 +131,8 @@ def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, 
         Number of parameters.
     data : tuple
         The further arguments.  Numbers become constants of the derived function, arrays are read by it.
+    bounds : ndarray of shape (dim, 2), optional
+        As for `derive_gradient`.
 
     Returns
     -------
@@ -140,10 +155,12 @@ def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, 
     >>> print(*out)
     -4.0 -8.0
     """
-    return _derived("gradient", loss, dim, data, sample=True)
+    return _derived("gradient", loss, dim, data, bounds, sample=True)
 
 
-def derive_sample_hessian(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+def derive_sample_hessian(
+    loss: Callable[..., Any], dim: int, data: tuple[Any, ...], bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the second derivatives of the loss of one sample: ``hess(x, i, out, *data)``, which adds them to ``out``.
 
     Raises
@@ -151,11 +168,16 @@ def derive_sample_hessian(loss: Callable[..., Any], dim: int, data: tuple[Any, .
     DerivationError
         As for `derive_hessian`.
     """
-    return _derived("hessian", loss, dim, data, sample=True)
+    return _derived("hessian", loss, dim, data, bounds, sample=True)
 
 
 def _derived(
-    kind: str, fun: Callable[..., Any], dim: int, data: tuple[Any, ...], sample: bool = False
+    kind: str,
+    fun: Callable[..., Any],
+    dim: int,
+    data: tuple[Any, ...],
+    bounds: np.ndarray | None,
+    sample: bool = False,
 ) -> Callable[..., None]:
     fun = getattr(fun, "py_func", fun)
     if not isinstance(fun, types.FunctionType):
@@ -171,7 +193,13 @@ def _derived(
         if key is not None:
             digest = hashlib.sha256(source.encode()).hexdigest()
             cache.store(key, "py", f"# {digest}\n{source}".encode())
-    return _compiled(source, f"{kind}_of_{fun.__name__.strip('<>')}")
+    derived = _compiled(source, f"{kind}_of_{fun.__name__.strip('<>')}")
+    if met := disagreement(kind, fun, derived, dim, bounds, data, len(data[0]) if sample else None):
+        raise DerivationError(
+            f"No {kind} can be derived from {fun.__name__}: {met}. It does something else with numbers than with the "
+            f"symbols that stand for them.\n{_advice(kind, fun, dim, len(data), sample)}"
+        )
+    return derived
 
 
 def _stored_source(key: str) -> str | None:

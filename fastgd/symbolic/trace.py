@@ -17,6 +17,7 @@ import numpy as np
 
 from .functions import symbolic_functions
 
+NUMBERED = "the number of the sample used like another number"
 MAX_OPERATIONS = 10_000
 MAX_FACTORS = 3
 OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
@@ -24,6 +25,7 @@ OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
     np.power: operator.pow, np.floor_divide: operator.floordiv, np.remainder: operator.mod, np.divmod: divmod,
 }  # fmt: skip
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
+KIND = "a look at the type of a value that depends on x (by type, isinstance, hasattr, match), which is another here"
 COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select"
 
 
@@ -95,6 +97,10 @@ class Tape:
 
     def number(self, value: Any) -> Any:
         """Return a real number as an exact rational; a double is one."""
+        if type(value) in (TracedPoint, TracedData):
+            raise WholeArray("arithmetic with an array")
+        if type(value) is SampleNumber:
+            raise Refused(NUMBERED)
         if isinstance(value, (bool, np.bool_)):
             value = int(value)
         if isinstance(value, (int, np.integer)):
@@ -119,7 +125,7 @@ class Tape:
 
     def traced(self, value: Any) -> Traced:
         """Return a number or a traced value as a traced value."""
-        return value if isinstance(value, Traced) else Traced(self, (self.number(value),))
+        return value if type(value) is Traced else Traced(self, (self.number(value),))
 
     def apply(self, name: str, *args: Any) -> Any:
         """Return the function called `name` in ``math`` of traced values."""
@@ -229,7 +235,7 @@ class Traced:
                 f"{ufunc.__name__}, a function of NumPy or SciPy that is not called by its name; "
                 "call it as in np.exp or math.exp"
             )
-        return OPERATORS[ufunc](*(v if isinstance(v, Traced) else self.tape.plain(v) for v in inputs))
+        return OPERATORS[ufunc](*(v if type(v) is Traced else self.tape.plain(v) for v in inputs))
 
     __float__ = refusal("a conversion by float(), or a function that takes plain numbers only")
     __int__ = __index__ = refusal("a conversion to an integer, or an index that depends on x")
@@ -241,6 +247,14 @@ class Traced:
     __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("a rounding")
     __iter__ = __len__ = __getitem__ = refusal("a number used like a sequence")
+    __str__ = __repr__ = __format__ = refusal("a text of a value that depends on x")
+    __class__ = property(refusal(KIND))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise Refused(f"the attribute {name} of a number that depends on x")
+
     __array__ = refusal("a conversion to an array", WholeArray)
 
 
@@ -268,7 +282,7 @@ class TracedPoint:
         raise WholeArray(f"x.{name}, and x has only indices")
 
     def __getitem__(self, index: Any) -> Traced:
-        if isinstance(index, slice):
+        if type(index) is slice:
             raise WholeArray("a slice of x")
         return self._values[operator.index(index)]
 
@@ -278,6 +292,7 @@ class TracedPoint:
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
     __matmul__ = __rmatmul__ = __add__
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
 
 
 class SampleNumber:
@@ -287,8 +302,10 @@ class SampleNumber:
         "arithmetic with the number of the sample (give neighbours as data of their own, such as y[:-1] and y[1:])"
     )
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = refusal("a branch on the number of the sample")
-    __index__ = __int__ = __float__ = refusal("the number of the sample used like another number")
+    __index__ = __int__ = __float__ = refusal(NUMBERED)
+    __str__ = __repr__ = __format__ = refusal(NUMBERED)
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
 
 
 class TracedData:
@@ -296,21 +313,27 @@ class TracedData:
 
     def __init__(self, tape: Tape, name: str, array: np.ndarray) -> None:
         self._tape, self._name = tape, name
+        self._whole = array.dtype.kind in "biu"  # read as floats, as products of integers may leave 63 bits
         self.shape, self.ndim, self.size = array.shape, array.ndim, array.size
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Traced:
-        places = index if isinstance(index, tuple) else (index,)
+        places = index if type(index) is tuple else (index,)
         if len(places) != self.ndim:
             raise Refused(f"{len(places)} of the {self.ndim} indices of an array of the data; read one number")
         words = [
-            "i" if isinstance(place, SampleNumber) else str(operator.index(place) % side)
+            "i" if type(place) is SampleNumber else str(operator.index(place) % side)
             for place, side in zip(places, self.shape, strict=True)
         ]
-        return self._tape.read(f"{self._name}[{', '.join(words)}]")
+        place = f"{self._name}[{', '.join(words)}]"
+        return self._tape.read(f"1.0 * {place}" if self._whole else place)
 
     __iter__ = refusal("a loop over an array of the data; loop over range(len(...))", WholeArray)
     __array__ = __array_ufunc__ = refusal("an array operation on the data as a whole", WholeArray)
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
+
+
+TRACED = (Traced, TracedPoint, TracedData, SampleNumber)  # their types are told by type(), as __class__ is refused
