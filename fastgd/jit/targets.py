@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import linecache
+import os
 import re
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import numba
 import numpy as np
 
 from fastgd.calls import levels_to_caller
@@ -15,7 +18,7 @@ from fastgd.errors import DeviceError
 
 from .cache import KernelCache, environment, fingerprint, load, store
 from .options import interpreted, kernel
-from .outside import FORMULA, OTHERS, name_outside, write_instead
+from .outside import FORMULA, OTHERS, for_several, name_outside, write_instead
 
 __all__ = ["KERNELS", "aligned", "lane_width", "lanes_or_scalar", "named", "shared_kernel", "stored", "vector_width"]
 
@@ -23,6 +26,8 @@ KERNELS: dict[tuple[str, int], Any] = {}
 TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIBRARIES = (PACKAGE + os.sep, os.path.dirname(os.path.abspath(numba.__file__)) + os.sep)  # no code of the user's
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
 
 
@@ -128,7 +133,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         WARNED.add((name, reason))
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
-            f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
+            f"({reason}).  {for_several(reason)}.",
             stacklevel=levels_to_caller(),
         )
     if marker not in REFUSED:
@@ -156,6 +161,10 @@ def way_out(cause: str) -> str:
             f"lists, dictionaries and sets from around the functions cannot be{which}: put the numbers into an array "
             "and pass it in data=, as another argument; a tuple of numbers may stay"
         )
+    if "cannot be determined" in cause:
+        return "where a name gets its value inside an expression, by :=, give it in a line of its own, as in y = x[0]"
+    if "Cannot bind" in cause and re.search(r"signature '\([^']*\*, ", cause):
+        return "arguments that come by name only, behind a *, cannot be: take the * out, and give them by position"
     if "IMPORT_NAME" in cause:
         return "they cannot import anything: put their imports at the top of the file"
     return (
@@ -171,6 +180,19 @@ def first_cause(error: Exception) -> str:
     framing = ("Failed in", "During", "File ")
     said = [line for line in lines if not line.startswith(framing)] or lines
     causes = [line for line in lines if line.startswith(telling)] or said[:1]
-    places = [line.rstrip(":") for line in lines if line.startswith("File ")]
-    branch = "<class 'bool'>" in causes[0]
-    return " ".join(["they branch on x" if branch else causes[0].rstrip(":"), *places[:1]])
+    met = causes[0].rstrip(":")
+    called = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    if met.endswith("for signature"):
+        met += "".join(f" {line}" for line in called[:1])
+    return " ".join(["they branch on x" if "<class 'bool'>" in met else met, *place_of(lines)])
+
+
+def place_of(lines: list[str]) -> list[str]:
+    """The first place in a Numba error that is the user's, with the text of that line; empty where there is none."""
+    met = [re.match(r'File "(.+)", line (\d+)', line) for line in lines]
+    places = [(found[1], int(found[2])) for found in met if found]
+    own = [place for place in places if not os.path.abspath(place[0]).startswith(LIBRARIES)]
+    for file, number in (own or places)[:1]:
+        text = linecache.getline(file, number).strip()
+        return [f'File "{file}", line {number}{": " if text else ""}{text}']
+    return []

@@ -26,7 +26,10 @@ OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
 }  # fmt: skip
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
 KIND = "a look at the type of a value that depends on x (by type, isinstance, hasattr, match), which is another here"
-COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select"
+COMPARED = (
+    "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select, of which no "
+    "gradient is derived (max(u, v) is 0.5 * (u + v + abs(u - v)), of which one is, and min(u, v) the same with - abs)"
+)
 
 
 class Refused(Exception):
@@ -237,7 +240,10 @@ class Traced:
             )
         return OPERATORS[ufunc](*(v if type(v) is Traced else self.tape.plain(v) for v in inputs))
 
-    __float__ = refusal("a conversion by float(), or a function that takes plain numbers only")
+    __float__ = refusal(
+        "a conversion by float(), a write to an array made in the function, or a function of plain numbers; "
+        "leave float() out, and in the place of an array take variables, or fastgd.scratch(x, n)"
+    )
     __int__ = __index__ = refusal("a conversion to an integer, or an index that depends on x")
     __complex__ = refusal("a conversion by complex()")
     __bool__ = refusal("a branch on a value that depends on x")
@@ -246,7 +252,7 @@ class Traced:
     __floordiv__ = __rfloordiv__ = refusal("an integer division (//)")
     __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("a rounding")
-    __iter__ = __len__ = __getitem__ = refusal("a number used like a sequence")
+    __iter__ = __len__ = refusal("a number used like a sequence")
     __str__ = __repr__ = __format__ = refusal("a text of a value that depends on x")
     __class__ = property(refusal(KIND))
 
