@@ -25,6 +25,7 @@ from .agreement import disagreement
 
 __all__ = ["derive_gradient", "derive_hessian", "derive_sample_gradient", "derive_sample_hessian"]
 
+REFUSALS: dict[str, str] = {}  # what is said of functions that are too long, by the key of what was to be derived
 SCALAR = (
     "The function must be scalar code, which takes one number at a time: x[i], loops over range(len(x)) and over the "
     "indices of the data, math.* and scalar np.*."
@@ -58,8 +59,13 @@ def derive_gradient(
     ------
     DerivationError
         If `fun` branches on ``x``, does something else that has no symbolic counterpart, or takes more than
-        10,000 operations; or if what was derived is not the gradient of `fun` at some point. The message says what
-        was met, in which line, and shows the gradient to write.
+        5,000 operations, which is remembered; or if what was derived is not the gradient of `fun` at some point. The
+        message says what was met, in which line, and shows the gradient to write.
+
+    Warns
+    -----
+    UserWarning
+        If it takes so many operations that to derive and compile them takes longer than about 10 s.
 
     Notes
     -----
@@ -189,7 +195,18 @@ def _derived(
         key = None
     source = None if key is None else _stored_source(key)
     if source is None:
-        source = _new_source(kind, fun, dim, data, sample)
+        from .trace import TooLong
+
+        refusal = None if key is None else REFUSALS.get(key) or (cache.load(key, "refused") or b"").decode()
+        if refusal:
+            raise DerivationError(refusal)
+        try:
+            source = _new_source(kind, fun, dim, data, sample)
+        except DerivationError as error:
+            if key is not None and isinstance(error.__context__, TooLong):
+                REFUSALS[key] = str(error)
+                cache.store(key, "refused", str(error).encode())
+            raise
         if key is not None:
             digest = hashlib.sha256(source.encode()).hexdigest()
             cache.store(key, "py", f"# {digest}\n{source}".encode())
@@ -226,9 +243,11 @@ def _compiled(source: str, name: str) -> Callable[..., None]:
 def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, ...], sample: bool) -> str:
     from .derive import gradient_program, hessian_program
     from .emit import source_of
+    from .length import shorter, warn_of_length
     from .rebind import Rebinding
-    from .trace import NotCompiled, Refused, SampleNumber, Tape, Traced, TracedData, WholeArray
+    from .trace import NotCompiled, Refused, SampleNumber, Tape, TooLong, Traced, TracedData, WholeArray
 
+    name = fun.__name__.strip("<>")
     rebinding = Rebinding()
     tape = Tape()
     point = tape.point(dim)
@@ -241,17 +260,23 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
         value = rebinding.function(fun)(point, *given)
         if not isinstance(value, Traced):
             value = tape.traced(value)
+        warned = warn_of_length(kind, name, tape.operations, tape, dim, data, sample)
         program = gradient_program(value, point.symbols)
         if kind == "hessian":
             program = hessian_program(program)
+            warned = warned or warn_of_length(kind, name, len(program.definitions), tape, dim, data, sample)
         names = ["x", *(["i"] if sample else []), "out", *(f"d{k}" for k in range(len(data)))]
         return source_of(program, f"def derived({', '.join(names)}):", adds=sample)
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
         advice = _advice(kind, fun, dim, len(data), sample)
+        if isinstance(error, Warning):
+            raise
         if isinstance(error, WholeArray):
             advice = SCALAR
+        elif isinstance(error, TooLong):
+            advice = f"{shorter(kind, dim, data, sample)} {advice}"
         elif isinstance(error, NotCompiled):
             alone = " alone" if error.by_hand else ""
             needs = f"A gradient of your own{alone} would not help, as the function itself has to be compiled."

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
+import types
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NoReturn
@@ -18,7 +21,9 @@ import numpy as np
 from .functions import symbolic_functions
 
 NUMBERED = "the number of the sample used like another number"
-MAX_OPERATIONS = 10_000
+MAX_TRACED = 5_000  # operations of a call
+MAX_OPERATIONS = 10_000  # of what is derived
+LOOKED_AT = 20  # the place of one operation in so many is noted
 MAX_FACTORS = 3
 OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.true_divide: operator.truediv,
@@ -38,6 +43,10 @@ class Refused(Exception):
 
 class WholeArray(Refused):
     """An operation on an array was met, in a function that has to be scalar code."""
+
+
+class TooLong(Refused):
+    """Too many operations were met, each of which would be written out."""
 
 
 class NotCompiled(Refused):
@@ -68,7 +77,8 @@ class Tape:
         self.definitions: dict[Any, Any] = {}
         self.reads: dict[str, Any] = {}
         self._symbols: dict[Any, Any] = {}
-        self._count = 0
+        self.operations = 0
+        self.places: Counter[tuple[types.CodeType, int]] = Counter()
 
     def point(self, dim: int) -> TracedPoint:
         """Return a point of `dim` symbols ``x0, x1, ...``."""
@@ -81,13 +91,15 @@ class Tape:
         return Traced(self, (symbol,))
 
     def count(self) -> None:
-        """Note one more operation; refuse where there are too many."""
-        self._count += 1
-        if self._count > MAX_OPERATIONS:
-            raise Refused(
-                f"more than {MAX_OPERATIONS} operations on x, too many for straight-line code (a sum over samples is a "
-                "fastgd.FiniteSum, whose derivative does not grow with them)"
-            )
+        """Note one more operation, of some the place; refuse where there are too many."""
+        self.operations += 1
+        if self.operations % LOOKED_AT == 1:
+            frame = sys._getframe(1)
+            while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+                frame = frame.f_back
+            self.places[frame.f_code, frame.f_lineno] += 1
+        if self.operations > MAX_TRACED:
+            raise TooLong(f"more than {MAX_TRACED} operations on x, each of which is written out")
 
     def named(self, expression: Any) -> Any:
         """Return the symbol that stands for `expression`; equal expressions share one."""
@@ -152,14 +164,16 @@ class Traced:
 
     def __init__(self, tape: Tape, terms: tuple[Any, ...]) -> None:
         self.tape = tape
-        self.terms = tuple(t for t in terms if t != 0)
+        self.terms = () if len(terms) == 1 and terms[0] == 0 else terms  # of a longer sum none is 0
 
     def factor(self) -> Any:
         """Return the value as one expression that is no sum."""
         if len(self.terms) == 1:
             return self.terms[0]
         total = self.tape.sympy.Add(*self.terms)
-        return self.tape.named(total) if total.is_Add else total
+        value = self.tape.named(total) if total.is_Add else total
+        self.terms = (value,) if value != 0 else ()  # what is added to it later begins from its name
+        return value
 
     def atom(self) -> Any:
         """Return the value as one symbol or number."""
