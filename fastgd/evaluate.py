@@ -10,9 +10,11 @@ import numba
 import numpy as np
 from numba.core import types
 
+from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined, interpreted, kernel
 from fastgd.jit.rows import align_stack, row_view
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, named, shared_kernel
+from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
 __all__ = ["gradient", "hessian", "scalar_at", "value", "vector_at"]
 
@@ -73,7 +75,7 @@ class Evaluation:
     def __init__(
         self, key: str, build: Callable[[int], Any], points: np.ndarray, data: Any, rows: int, width: int
     ) -> None:
-        self.kernel = shared_kernel(key, width, functools.partial(build, width))
+        self.width, self.kernel = width, shared_kernel(key, width, functools.partial(build, width))
         self.out = np.empty((len(points), rows))
         scratch = aligned((1, points.shape[1], width), np.float64), aligned((1, rows, width), np.float64)
         self.arguments = (points, data, *scratch, self.out)
@@ -91,12 +93,24 @@ def evaluated(fun: Any, wrap: Any, x: np.ndarray, data: tuple[Any, ...], rows: i
     key = named((fun,), "evaluate", wrap.__name__, n, rows, kinds)
 
     def build(width: int) -> Any:
-        return make_evaluator(wrap(inlined(fun)), n, rows, width)
+        return make_evaluator(wrap(checked(fun)), n, rows, width)
 
     def make(width: int) -> Evaluation:
         return Evaluation(key, build, points, data, rows, width)
 
     job = lanes_or_scalar(fun.__name__, key, lane_width(n, points.dtype), make, warn=False)
+
+    def at(some: np.ndarray) -> np.ndarray:
+        other = Evaluation(key, build, some, few, rows, job.width)
+        other.kernel(*other.arguments)
+        return other.out
+
+    few = shortened(fun, data)
+    whole = wrap is value_of
+    plain = plain_value(fun, few) if whole else plain_gradient(fun, rows, few)
+    what = "value" if whole else "gradient" if rows == n else "hessian"
+    if len(points):
+        verify(key, job.width, fun.__name__, (what,), plain, at, np.concatenate([points[:2], probes(n, None)]))
     job.kernel(*job.arguments)
     return job.out
 
@@ -123,7 +137,7 @@ def scalar_at(fun: Callable[..., Any], n: int, data: tuple[Any, ...]) -> Callabl
     key = named((fun,), "scalar at", n, [str(numba.typeof(item)) for item in data])
 
     def build() -> Any:
-        value = inlined(fun)
+        value = checked(fun)
 
         @kernel
         def value_at(x, data):
@@ -133,6 +147,9 @@ def scalar_at(fun: Callable[..., Any], n: int, data: tuple[Any, ...]) -> Callabl
 
     signature = POINT, numba.typeof(data)
     run = lanes_or_scalar(fun.__name__, key, 1, lambda _: PointJob(key, build, signature), warn=False).kernel
+    few = shortened(fun, data)
+    plain = plain_value(fun, few)
+    verify(key, 1, fun.__name__, ("value",), plain, lambda x: np.array([[run(at, few)] for at in x]), probes(n, None))
 
     def at(x: np.ndarray) -> float:
         return run(x, data)
@@ -147,7 +164,7 @@ def vector_at(
     key = named((write,), "vector at", n, rows, [str(numba.typeof(item)) for item in data])
 
     def build() -> Any:
-        numbers = inlined(write)
+        numbers = checked(write)
 
         @kernel
         def vector_at(x, out, data):
@@ -158,9 +175,12 @@ def vector_at(
     signature = POINT, types.Array(types.float64, 1, "C"), numba.typeof(data)
     run = lanes_or_scalar(write.__name__, key, 1, lambda _: PointJob(key, build, signature), warn=False).kernel
 
-    def at(x: np.ndarray) -> np.ndarray:
+    def at(x: np.ndarray, given: tuple[Any, ...] = data) -> np.ndarray:
         out = np.empty(rows)
-        run(x, out, data)
+        run(x, out, given)
         return out
 
+    few, what = shortened(write, data), "gradient" if rows == n else "hessian"
+    plain = plain_gradient(write, rows, few)
+    verify(key, 1, write.__name__, (what,), plain, lambda x: np.array([at(p, few) for p in x]), probes(n, None))
     return at

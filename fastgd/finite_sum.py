@@ -19,6 +19,7 @@ from fastgd.guards import (
     described,
     plain_function,
 )
+from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined
 from fastgd.problem import Problem
 from fastgd.sample_data import lengths_told, warn_of_transposed
@@ -181,7 +182,7 @@ class FiniteSum(Problem):
 
 def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
     """``fun(x, *data)``: the mean of the losses of all samples."""
-    of_sample = inlined(loss)
+    of_sample = checked(loss)
 
     def mean_loss(x, *data):
         samples = len(data[0])
@@ -190,12 +191,13 @@ def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:
             total = total + of_sample(x, i, *data)
         return total / samples
 
+    mean_loss.over_samples = True  # type: ignore[attr-defined]
     return mean_loss
 
 
 def mean_written(add: Callable[..., Any], add_four: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """``write(x, out, *data)``: the mean over all samples of what ``add(x, i, out, *data)`` adds."""
-    add_all = sum_of(inlined(add), None if add_four is None else inlined(add_four), in_order)
+    add_all = sum_of(checked(add), None if add_four is None else checked(add_four), in_order)
 
     def mean_gradient(x, out, *data):
         samples = len(data[0])
@@ -205,6 +207,7 @@ def mean_written(add: Callable[..., Any], add_four: Callable[..., Any] | None = 
         for k in range(len(out)):
             out[k] = out[k] / samples
 
+    mean_gradient.over_samples = True  # type: ignore[attr-defined]
     return mean_gradient
 
 

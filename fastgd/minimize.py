@@ -22,7 +22,7 @@ from .jit.pool import checked_threads
 from .optimizers import Method
 from .problem import Problem
 from .result import Result
-from .stopping import StopTests
+from .stopping import StopTests, take_raised
 from .texts import counted
 
 __all__ = ["minimize"]
@@ -244,7 +244,8 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
     trace = trimmed_trace(plan, arrays)
-    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan))
+    failed = take_raised(status, plan.errors)
+    result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan), **failed)
     if plan.average is not None:
         warn_of_no_average(plan.average, nit[status >= 0])
         result = dataclasses.replace(result, x_avg=shaped(arrays.x_avg), fun_avg=shaped(arrays.fun_avg))

@@ -47,6 +47,11 @@ class Result:
     nfev, njev : ndarray of int, shape (*batch,), or None
         How many values and gradients a run computed, where its method counts them: line searches, SciPy's methods and
         the gradient flow.  A step of an update rule takes one gradient.
+    raised : ndarray of bool, shape (*batch,), or None
+        Which runs ended, with status 3, because the problem's functions raised an exception: at `x`, or on the way from
+        there.  None where none did.
+    error : str, or None
+        What the first of them raised, as in ``"ValueError: outside"``.
     record : int, or None
         Steps from one point of `trace` to the next.
     batch_size, noise : number or ndarray, or None
@@ -81,6 +86,8 @@ class Result:
     record: int | None = None
     batch_size: int | np.ndarray | None = None
     noise: float | np.ndarray | None = None
+    raised: np.ndarray | None = None
+    error: str | None = None
 
     if not TYPE_CHECKING:  # which would take any name then
 
@@ -103,7 +110,15 @@ class Result:
         said = {int(code): MESSAGES[Status(code)] for code in np.unique(self.status)}
         if lost := self._lost_at_start:
             said[int(Status.DIVERGED)] += f" At {counted(lost, 'start')} the value or the gradient is not finite."
+        if self.raised is not None:
+            said[int(Status.DIVERGED)] += f" {self._told_raised}."
         return said
+
+    @property
+    def _told_raised(self) -> str:
+        """How many runs raised, and what."""
+        count = int(np.count_nonzero(self.raised))
+        return f"{counted(count, 'run')} raised {self.error or 'an exception'}"
 
     @property
     def _lost_at_start(self) -> int:
@@ -179,6 +194,8 @@ class Result:
             lines.append(f"  {code.replace('_', ' '):<18} {count:>10}  {count / facts['runs']:8.2%}")
             if code == "diverged" and (lost := self._lost_at_start):
                 lines.append(f"    {lost:,} of them at the start: value or gradient not finite there")
+            if code == "diverged" and self.raised is not None:
+                lines.append(f"    {self._told_raised}")
         if not math.isnan(facts["fun_min"]):
             lines.append(f"  lowest value       {facts['fun_min']:.6g}, median {facts['fun_median']:.6g}")
         if not math.isnan(facts["nit_mean"]):

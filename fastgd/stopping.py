@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fastgd.jit.masks import select, without
 
-__all__ = ["MESSAGES", "Status", "StopTests", "count_ended"]
+__all__ = ["MESSAGES", "Status", "StopTests", "count_ended", "take_raised"]
 
 
 class Status(enum.IntEnum):
@@ -29,6 +30,7 @@ class Status(enum.IntEnum):
 STATUS, NIT, WAIT, NFEV, RUN, SEED, SIZE, EVERY = range(8)  # the last three where something is drawn
 RUNNING, CONVERGED, NO_PROGRESS, STEP_LIMIT, DIVERGED, LINE_SEARCH_FAILED = -1, 0, 1, 2, 3, 4
 STIFF = 5  # no run ends with it: another method goes on
+RAISED = 6  # the problem's functions raised; a result says DIVERGED, and keeps the first message
 
 MESSAGES = {
     Status.CONVERGED: "The largest component of the gradient fell to gtol.",
@@ -38,6 +40,15 @@ MESSAGES = {
     Status.LINE_SEARCH_FAILED: "The line search failed; x is the best point found.",
     Status.NOT_RUN: "Not run: the work was interrupted before this run was done.",
 }
+
+
+def take_raised(status: np.ndarray, errors: Mapping[int, str]) -> dict[str, Any]:
+    """Make DIVERGED of RAISED in place; return what a result keeps: `raised`, which runs, and `error`, the first."""
+    raised = status == RAISED
+    if not raised.any():
+        return {}
+    status[raised] = DIVERGED
+    return {"raised": raised, "error": errors[min(errors)] if errors else None}
 
 
 def count_ended(status: np.ndarray) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numba
 
+from fastgd.jit.attempt import attempting
 from fastgd.jit.masks import any_lane, select
 from fastgd.jit.options import inlined, kernel
 from fastgd.jit.rows import align_stack, cast_lanes, first_lane, row_view
 from fastgd.jit.tuples import load_tuple, map_tuple, store_tuple
 from fastgd.optimizers.coefficients import TABLE_WIDTH
-from fastgd.stopping import EVERY, NFEV, NIT, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
+from fastgd.stopping import DIVERGED, EVERY, NFEV, NIT, RAISED, RUN, RUNNING, STATUS, STEP_LIMIT, WAIT
 
 from .descend import make_burst
 from .draws import make_alike, make_deal, make_order, make_table
@@ -100,38 +102,56 @@ def make_end(parts: Parts, length: int) -> Callable:
 
 def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
     """Value and gradient norm at the points where the runs of a chunk ended, and the value at their averages."""
-    length, width = shape.length, shape.width
-    value, end_of = parts.value, make_end(parts, length)
+    length, width, value = shape.length, shape.width, parts.value
     points_of, results_of = row_view(width, length), row_view(width, 2)
 
     @inlined
-    def evaluate_averages(x, fun, data, scratch, results):
-        at, out = points_of(scratch, 0), results_of(results, 0)
-        runs = x.shape[0]
-        for start in range(0, runs, width):
-            for lane in range(width):
-                for i in range(length):
-                    scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
-            out[0] = value(at, *data)
-            for run in range(start, min(start + width, runs)):
-                fun[run] = results[0, 0, run - start]
+    def value_of(x, g, out, data):
+        out[0] = value(x, *data)
+
+    def make_evaluate(function: Callable, ends: bool) -> Callable:
+        """``evaluate(x, fun, norm, status, data, scratch, results, met)``: NaN, and RAISED, where a function raises."""
+        attempt = attempting(function)
+
+        @inlined
+        def evaluate(x, fun, norm, status, data, scratch, results, met):
+            at, g, out = points_of(scratch, 0), points_of(scratch, 1), results_of(results, 0)
+            start, alone_until, runs = 0, 0, x.shape[0]
+            while start < runs:
+                alone = start < alone_until
+                for lane in range(width):
+                    for i in range(length):
+                        scratch[0, i, lane] = x[start if alone else min(start + lane, runs - 1), i]
+                error, _ = attempt((at, g, out, data))
+                if error != 0 and not alone and width > 1:  # one of them raised, and which shows when each is alone
+                    alone_until = start + width
+                    continue
+                stop = start + 1 if alone else min(start + width, runs)
+                for run in range(start, stop):
+                    fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
+                    if error != 0:
+                        fun[run], norm[run], met[0] = math.nan, math.nan, error
+                        if ends and status[run] != DIVERGED:
+                            status[run] = RAISED
+                start = stop
+
+        return evaluate
+
+    evaluate, evaluate_values = make_evaluate(make_end(parts, length), True), make_evaluate(value_of, False)
 
     @inlined
-    def no_averages(x, fun, data, scratch, results):
+    def evaluate_averages(x, fun, data, scratch, results, met):
+        evaluate_values(x, fun, fun, fun, data, scratch, results, met)
+
+    @inlined
+    def no_averages(x, fun, data, scratch, results, met):
         return None
 
     @inlined
-    def evaluate_ends(x, fun, norm, status, data, scratch, results, gtol):
-        at, g, out = points_of(scratch, 0), points_of(scratch, 1), results_of(results, 0)
-        runs = x.shape[0]
-        for start in range(0, runs, width):
-            for lane in range(width):
-                for i in range(length):
-                    scratch[0, i, lane] = x[min(start + lane, runs - 1), i]
-            end_of(at, g, out, data)
-            for run in range(start, min(start + width, runs)):
-                fun[run], norm[run] = results[0, 0, run - start], results[0, 1, run - start]
-                status[run] = status_at_end(status[run], fun[run], norm[run], gtol)
+    def evaluate_ends(x, fun, norm, status, data, scratch, results, gtol, met):
+        evaluate(x, fun, norm, status, data, scratch, results, met)
+        for run in range(x.shape[0]):
+            status[run] = status_at_end(status[run], fun[run], norm[run], gtol)
 
     return evaluate_ends, evaluate_averages if parts.weight is not None else no_averages
 
@@ -140,8 +160,11 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
     """Build the kernel of one chunk.
 
     It is called with the starts (runs, n), the hyperparameters (runs, h) where they differ, the data, a `Workspace`'s
-    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, and a flag that asks it to
-    stop early.  It returns whether it finished.
+    arrays, the result's arrays, the limits of the stop tests, what `Plan.drawn_of` gives, a flag that asks it to
+    stop early, and a place for the error that it meets.  It returns whether it finished.
+
+    Where a step raises, the runs of its block end as RAISED; of several lanes that is said of all, and
+    `fastgd.engine.cpu` finds out which it was.
     """
     length, width = shape.length, shape.width
     states, own_steps, working = shape.states, parts.own_steps, shape.working
@@ -174,7 +197,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
         return (*limits, max_steps) if own_steps else limits
 
     @kernel
-    def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, record, cancel):
+    def chunk(starts, hyper, data, work, out, limits, drawn, max_steps, record, cancel, met):
         align_stack()
         block, hypers, table, control, scratch, results, indices = work
         x, fun, norm, nit, status, trace, x_avg, fun_avg, nfev = out
@@ -201,7 +224,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             for low in range(0, blocks, group):
                 high = min(low + group, blocks)
                 hold(indices, low, alive, control, t, last, drawn)  # where it does, a group is one block
-                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn)
+                burst(low, high, block, hypers, table, control, scratch, data, t, last, tests, indices, drawn, met)
             t = last
             j = numba.int64(0)
             while j < alive:  # write the finished runs out, and close each gap with the last survivor
@@ -231,8 +254,8 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             control[b, NIT, lane] = t
             run = control[b, RUN, lane]
             write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
-        evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0])
-        evaluate_averages(x_avg, fun_avg, data, scratch, results)
+        evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0], met)
+        evaluate_averages(x_avg, fun_avg, data, scratch, results, met)
         return True
 
     return chunk

@@ -11,12 +11,15 @@ import numba
 import numpy as np
 
 from fastgd.errors import Interrupted
+from fastgd.jit.attempt import message_at
+from fastgd.jit.checked import checked
 from fastgd.jit.options import inlined, interpreted
 from fastgd.jit.targets import aligned, lane_width, lanes_or_scalar, shared_kernel, vector_width
 from fastgd.optimizers.base import Search
 from fastgd.optimizers.coefficients import TABLE_WIDTH
 from fastgd.sampling.batches import SEEDS
-from fastgd.stopping import Status, count_ended
+from fastgd.stopping import RAISED, Status, count_ended
+from fastgd.verification import plain_gradient, plain_value, probes, shortened, verify
 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
 from .draws import Draws
@@ -29,6 +32,7 @@ __all__ = ["block_rows", "parts_of", "run", "shape_of"]
 FIRST_CACHE = 32_768
 CHUNK_BYTES = 400_000  # of state, to stay in the second-level cache
 CHUNK_RUNS = 4096
+SCRATCH = 4  # the place of working memory among a workspace's arrays
 OWN_BURST = 4  # passes between two looks at who has finished, where runs count their own steps and need some tens
 TABLE_PLACES = 4096  # samples that a burst looks up in a table, where all runs see the same; one step's at least
 
@@ -110,10 +114,10 @@ def searching(search: Search | None) -> Searching | None:
 
 def parts_of(plan: Plan, alike: bool = False) -> Parts:
     """The plan's functions, each to be inlined into the kernels of any target; `alike` as in `Draws`."""
-    value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
+    value, rule, schedule = checked(plan.value), plan.rule, plan.schedule
     seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
-        value=value, gradient=inlined(plan.gradient),
+        value=value, gradient=checked(plan.gradient),
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
         rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),
@@ -144,7 +148,7 @@ def draws_of(plan: Plan, alike: bool) -> Draws | None:
     """What the kernel of a plan draws."""
     if plan.sampling is None:
         return None
-    add, four = (None if f is None else inlined(f) for f in (plan.sample_gradient, plan.gradient_of_four))
+    add, four = (None if f is None else checked(f) for f in (plan.sample_gradient, plan.gradient_of_four))
     return Draws(add, *plan.sampling.features)._replace(add_four=four, alike=alike)
 
 
@@ -162,13 +166,92 @@ class Job:
 
     def arguments(self, low: int, high: int) -> tuple[Any, ...]:
         plan = self.plan
-        given = plan.starts_of(low, high), plan.hyper_of(low, high), plan.data
-        memory = self.workspace.arrays, tuple(self.arrays.part(low, high))
-        drawn = plan.drawn_of(low, high)
+        chosen = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
+        return self.arguments_for(*chosen, self.arrays.part(low, high))
+
+    def arguments_for(
+        self, starts: np.ndarray, hyper: np.ndarray, drawn: tuple[Any, ...], out: Arrays, steps: int | None = None,
+        data: tuple[Any, ...] | None = None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """The kernel's arguments for any runs; other steps than the plan's record nothing."""
+        plan = self.plan
         if plan.seeds_repeat:
             drawn = (*drawn, np.argsort(drawn[SEEDS], kind="stable"))
-        limits = self.limits, drawn
-        return *given, *memory, *limits, int(plan.stop.max_steps), plan.record or 0, self.cancel
+        record = (plan.record or 0) if steps is None else 0
+        numbers = self.limits, drawn, int(plan.stop.max_steps) if steps is None else steps, record
+        given = starts, hyper, plan.data if data is None else data
+        return *given, self.workspace.arrays, tuple(out), *numbers, self.cancel, np.zeros(1, np.int64)
+
+    def do(self, low: int, high: int) -> bool:
+        """Run a chunk; return whether it finished."""
+        arguments = self.arguments(low, high)
+        if self.kernel(*arguments) and self.part_raised(low, high):
+            if error := int(arguments[-1][0]):
+                self.plan.errors[low] = message_at(error)
+            return True
+        self.forget(low, high)
+        return False
+
+    def verify(self) -> None:
+        """Compare the kernel's values and gradients with plain Python's; see `fastgd.verification`."""
+        plan = self.plan
+        fun, grad, n = plan.value, plan.gradient, plan.length
+        data = shortened(fun, plan.data)
+        value, gradient = plain_value(fun, data), plain_gradient(grad, n, data)
+
+        def plain(x: np.ndarray) -> np.ndarray:
+            return np.concatenate([value(x), gradient(x)])
+
+        def compiled(points: np.ndarray) -> np.ndarray:
+            found = [self.ends_at(part, data) for part in np.array_split(points, -(-len(points) // self.width))]
+            return np.concatenate(found)
+
+        points = probes(n, plan.problem.bounds)
+        verify(plan.key, self.width, plan.problem.name, ("value", "gradient"), plain, compiled, points, plan.dtype)
+
+    def ends_at(self, points: np.ndarray, data: tuple[Any, ...]) -> np.ndarray:
+        """Return the kernel's value and gradient at the points of one block, by a descent of no steps from there.
+
+        Raises
+        ------
+        ValueError
+            With what the problem's functions raise at one of them.
+        """
+        plan, count = self.plan, len(points)
+        which = np.arange(count) % min(plan.runs, self.size)
+        high, out = int(which.max()) + 1, plan.empty_arrays(count)
+        hyper = plan.hyper_of(0, high)[which] if plan.per_run else plan.hyper_of(0, 1)
+        drawn = tuple(each[which] if np.shape(each) == (high,) else each for each in plan.drawn_of(0, high))
+        given = self.arguments_for(points.astype(plan.dtype), hyper, drawn, out, steps=0, data=data)
+        self.kernel(*given)
+        if error := int(given[-1][0]):
+            raise ValueError(message_at(error))
+        gradients = self.workspace.arrays[SCRATCH][1, :, :count].T  # where the chunk leaves that of its last block
+        return np.column_stack([out.fun, gradients]).astype(np.float64)
+
+    def part_raised(self, low: int, high: int) -> bool:
+        """Run those of a chunk alone that shared a block with one that raised; return whether they finished.
+
+        Alone is a run that has all lanes of its block, so that its bits are those that it has beside any others.
+        """
+        width, status = self.width, self.arrays.status[low:high]
+        again = np.flatnonzero(status == RAISED)
+        if width == 1 or not again.size:
+            return True
+        part, plan, most = self.arrays.part(low, high), self.plan, max(1, self.size // width)
+        starts, hyper, drawn = plan.starts_of(low, high), plan.hyper_of(low, high), plan.drawn_of(low, high)
+        for first in range(0, again.size, most):
+            which = again[first : first + most]
+            lanes = np.repeat(which, width)
+            out = plan.empty_arrays(len(lanes))
+            own = tuple(each[lanes] if np.shape(each) == (high - low,) else each for each in drawn)
+            rates = hyper[lanes] if plan.per_run else hyper
+            if not self.kernel(*self.arguments_for(starts[lanes], rates, own, out)):
+                return False
+            for array, found in zip(part, out, strict=True):
+                if len(array):
+                    array[which] = found[::width]
+        return True
 
     def compile(self) -> None:
         if not interpreted() and not self.kernel.signatures:
@@ -195,18 +278,13 @@ def run(plan: Plan, threads: int, report: Callable[[int, int], None] | None = No
     width = width_of(plan)
     job = lanes_or_scalar(plan.problem.name, plan.key, width, functools.partial(Job, plan, threads), warn=True)
 
-    def work(low: int, high: int) -> bool:
-        finished = bool(job.kernel(*job.arguments(low, high)))
-        if not finished:
-            job.forget(low, high)
-        return finished
-
     def heard(done: int, total: int) -> None:
         if report is not None:  # stiff runs of a flow have not ended
             report(count_ended(job.arrays.status) if plan.flow else done, total)
 
+    job.verify()
     try:
-        run_chunks(work, job.chunks(), threads, job.cancel, heard, plan.runs)
+        run_chunks(job.do, job.chunks(), threads, job.cancel, heard, plan.runs)
     except Interrupted:
         done = count_ended(job.arrays.status)
         raise Interrupted(f"interrupted after {done} of {plan.runs} runs", partial=job.arrays) from None

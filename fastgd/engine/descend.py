@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fastgd.jit.attempt import attempting
 from fastgd.jit.masks import any_lane, rarely_any, without
 from fastgd.jit.masks import select as choose
 from fastgd.jit.options import inlined
 from fastgd.jit.rows import cast_lanes
 from fastgd.jit.tuples import load_tuple, store_tuple
-from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RUNNING, STATUS
+from fastgd.stopping import CONVERGED, DIVERGED, NIT, NO_PROGRESS, RAISED, RUNNING, STATUS
 
 from .draws import make_looks, make_sampled
 from .runge_kutta import make_flow_step
@@ -128,10 +129,22 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
 
     The blocks take turns, step by step: while one waits for its divisions, the next one's gradient is computed.
     """
-    step, points_of, length, working = step_of(parts, shape, views), views.points, shape.length, shape.working
+    attempt, points_of = attempting(step_of(parts, shape, views)), views.points
+    length, working = shape.length, shape.working
+    control_of, own_steps = views.control, parts.own_steps
 
     @inlined
-    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn):
+    def give_up(here, there, control, t):
+        """End the runs of a block whose step raised, where they stand."""
+        on = control[STATUS] == RUNNING
+        control[STATUS] = choose(on, RAISED, control[STATUS])
+        if not own_steps:
+            control[NIT] = choose(on, t, control[NIT])
+        for i in range(length):
+            there[i] = here[i]
+
+    @inlined
+    def burst(low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn, met):
         t, going = first, True
         while t < last and going:
             going = False
@@ -141,7 +154,13 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
                     here, there = there, here
                 k = t - first
                 c = coefficients_of(table, hypers, b, k, t)
-                going |= step(here, there, scratch, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
+                error, more = attempt(
+                    (here, there, scratch, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
+                )
+                going |= more
+                if error != 0:
+                    met[0] = error
+                    give_up(here, there, control_of(control, b), t)
             t += 1
         if (t - first) & 1:
             for b in range(low, high):

@@ -73,6 +73,7 @@ class Plan:
     seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
     sampling: Sampling | None = None
     flow: bool = False  # the gradient flow in place of a rule, its tolerances the hyperparameters
+    errors: dict[int, str] = field(default_factory=dict)  # by the first run of a chunk, what one of its runs raised
 
     @property
     def length(self) -> int:
@@ -251,9 +252,9 @@ class Plan:
         what = f"record={self.record}, {points:,} points of {runs:,} runs,"
         check_memory(what, kept, "record fewer points, runs or steps")
 
-    def empty_arrays(self) -> Arrays:
-        """The result's arrays; every run has the status NOT_RUN."""
-        runs = self.runs
+    def empty_arrays(self, runs: int | None = None) -> Arrays:
+        """The result's arrays, for all runs or for so many; every run has the status NOT_RUN."""
+        runs = self.runs if runs is None else runs
         arrays = Arrays(*(np.empty(shape, dtype) for shape, dtype in self.layout(runs)))
         arrays.nit[:], arrays.nfev[:], arrays.status[:] = 0, 0, Status.NOT_RUN
         return arrays

@@ -3,7 +3,7 @@
 Importing this package registers the types and their operators with Numba.
 """
 
-from . import added_math, gather, integers, masks, operators, rows, vecmath
+from . import added_math, gather, integers, masks, operators, overflow, rows, vecmath
 from .about import info
 
-__all__ = ["added_math", "gather", "info", "integers", "masks", "operators", "rows", "vecmath"]
+__all__ = ["added_math", "gather", "info", "integers", "masks", "operators", "overflow", "rows", "vecmath"]

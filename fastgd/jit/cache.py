@@ -106,7 +106,7 @@ def write(digest: Any, thing: Any, seen: dict[int, int]) -> None:
             put("again", str(seen[id(thing)]).encode())
             return
         seen[id(thing)] = len(seen)
-        put("function")
+        put("function", b"within bounds" if getattr(thing, "within_bounds", False) else b"")
         write(digest, thing.__code__, seen)
         write(digest, (thing.__defaults__, thing.__kwdefaults__), seen)
         names = names_in(thing.__code__)

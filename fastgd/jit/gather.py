@@ -7,11 +7,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.core.extending import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import common_lanes, splat
-from .rows import alignment
+from .rows import READ_ONLY, alignment, row_index
 from .types import Lanes, Rows
 
 __all__ = ["scratch"]
@@ -52,8 +53,9 @@ def lower_gather(context, builder, sig, args):
                 kind, value = kind.dtype, builder.extract_element(value, place)
             one.append(context.cast(builder, value, kind, types.intp))
         pointer = cgutils.get_item_pointer2(
-            context, builder, struct.data, shape, strides, array.layout, one, wraparound=True
-        )
+            context, builder, struct.data, shape, strides, array.layout, one, wraparound=True,
+            boundscheck=context.enable_boundscheck,
+        )  # fmt: skip
         number = context.unpack_value(builder, array.dtype, pointer)
         result = builder.insert_element(result, number, place)
     return result
@@ -91,18 +93,17 @@ class RowsScatter(AbstractTemplate):
         if not isinstance(rows, Rows) or not isinstance(index, Lanes) or not isinstance(index.dtype, types.Integer):
             return None
         lanes = Lanes(rows.dtype, rows.width)
+        if rows.readonly:
+            raise TypingError(READ_ONLY)
         fits = rows.width == index.width and common_lanes(value, lanes) == lanes
         return signature(types.none, rows, index, types.unliteral(value)) if fits else None
 
 
 def lane_pointers(context, builder, rows, base, index, kind):
     """Where each lane's number lies; negative indices count from the end."""
-    length = ir.Constant(ir.IntType(64), rows.length)
     for lane in range(rows.width):
         value = builder.extract_element(index, ir.Constant(ir.IntType(32), lane))
-        value = context.cast(builder, value, kind.dtype, types.int64)
-        negative = builder.icmp_signed("<", value, ir.Constant(value.type, 0))
-        value = builder.select(negative, builder.add(value, length), value)
+        value = row_index(context, builder, rows, context.cast(builder, value, kind.dtype, types.int64))
         place = builder.add(builder.mul(value, ir.Constant(value.type, rows.stride)), ir.Constant(value.type, lane))
         yield ir.Constant(ir.IntType(32), lane), builder.gep(base, [place])
 
@@ -169,8 +170,9 @@ class Scratch(AbstractTemplate):
         if not isinstance(x, (Rows, types.Array)) or not isinstance(n, types.IntegerLiteral):
             return None
         width = x.width if isinstance(x, Rows) else 1
+        guarded = x.checked if isinstance(x, Rows) else True
         bare = not (isinstance(x, Rows) and isinstance(x.lanes, Lanes))  # a GPU's lanes are vectors of one number
-        return signature(Rows(x.dtype, width, n.literal_value, bare=bare), x, n)
+        return signature(Rows(x.dtype, width, n.literal_value, bare=bare, checked=guarded), x, n)
 
 
 @lower_builtin(scratch, types.Any, types.IntegerLiteral)

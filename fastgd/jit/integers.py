@@ -53,12 +53,13 @@ def bits(name: str) -> Any:
     return operate
 
 
-def divide(builder: Any, lanes: Lanes, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """Quotient and remainder by Python's rule, rounded down; a division by zero gives 0 and 0."""
-    zero, one = ir.Constant(a.type, None), ir.Constant(a.type, [1] * lanes.width)
+def divide(builder: Any, signed: bool, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Quotient and remainder by Python's rule, rounded down, for numbers and vectors; by zero both are 0."""
+    vector = isinstance(a.type, ir.VectorType)
+    zero, one = (ir.Constant(a.type, [k] * a.type.count if vector else k) for k in (0, 1))
     none = builder.icmp_unsigned("==", b, zero)
     b = builder.select(none, one, b)
-    if lanes.dtype.signed:
+    if signed:
         quotient = builder.sdiv(a, b)
         rest = builder.sub(a, builder.mul(quotient, b))
         crossed = builder.icmp_signed("<", builder.xor(rest, b), zero)
@@ -75,6 +76,6 @@ for _ops, _name in BITS.items():
     for _op in _ops:
         register(_op, bits(_name))
 for _op in (operator.floordiv, operator.ifloordiv):
-    register(_op, lambda *arguments: divide(*arguments)[0])
+    register(_op, lambda builder, lanes, a, b: divide(builder, lanes.dtype.signed, a, b)[0])
 for _op in (operator.mod, operator.imod):
-    register(_op, lambda *arguments: divide(*arguments)[1])
+    register(_op, lambda builder, lanes, a, b: divide(builder, lanes.dtype.signed, a, b)[1])

@@ -26,7 +26,7 @@ class InlinedFunction(CPUDispatcher):
 
 def inlined(function: Callable) -> Any:
     """Compile a scalar function that kernels call once for each step or parameter: always inlined into its caller."""
-    if interpreted():
+    if interpreted() or isinstance(function, InlinedFunction):
         return function
     options = {"nopython": True, "forceinline": True, **FLAGS}
     return InlinedFunction(function, targetoptions=options, pipeline_class=InlinedCompiler)

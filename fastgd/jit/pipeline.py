@@ -84,8 +84,10 @@ def usual_passes_but(lowering: Any, state: Any) -> list[Any]:
 class InlinedCompiler(CompilerBase):
     """The compiler of functions that kernels inline."""
 
+    lowering: type[NativeLowering] = InlinedLowering
+
     def define_pipelines(self) -> list[Any]:
-        return usual_passes_but(InlinedLowering, self.state)
+        return usual_passes_but(self.lowering, self.state)
 
 
 class KernelCompiler(CompilerBase):

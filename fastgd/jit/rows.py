@@ -9,14 +9,21 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.extending import intrinsic, lower_builtin
+from numba.core.errors import TypingError
+from numba.core.extending import intrinsic, lower_builtin, lower_cast
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 from .operators import common_lanes, converted, splat
 from .options import interpreted
 from .types import Lanes, Rows, RowsIterator, lanes_type
 
-__all__ = ["align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_view", "rows_at"]
+__all__ = [
+    "READ_ONLY", "align_stack", "alignment", "cast_lanes", "first_lane", "lane_view", "row_index", "row_view",
+    "rows_at",
+]  # fmt: skip
+
+OUTSIDE = "an index is out of range: there are {} places"
+READ_ONLY = "the point x cannot be written to: write to a variable, or to fastgd.scratch(x, n)"
 
 
 def in_python(plain: Callable) -> Callable[[Any], Any]:
@@ -50,15 +57,26 @@ class RowsSet(AbstractTemplate):
         rows, index, value = args
         if not isinstance(rows, Rows) or not isinstance(index, types.Integer):
             return None
+        if rows.readonly:
+            raise TypingError(READ_ONLY)
         fits = isinstance(value, types.Number) or value == rows.lanes or common_lanes(value, rows.lanes) == rows.lanes
         return signature(types.none, rows, types.intp, types.unliteral(value)) if fits else None
 
 
-def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: ir.Value) -> ir.Value:
-    """Address of row `index`, counted from the end where it is negative."""
-    length = context.get_constant(types.intp, rows.length)
+def row_index(context: Any, builder: Any, rows: Rows, index: ir.Value) -> ir.Value:
+    """Which row an index means, counted from the end where it is negative; checked rows raise where there is none."""
+    length = ir.Constant(index.type, rows.length)
     negative = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
     index = builder.select(negative, builder.add(index, length), index)
+    if rows.checked:
+        with cgutils.if_unlikely(builder, builder.icmp_unsigned(">=", index, length)):
+            context.call_conv.return_user_exc(builder, IndexError, (OUTSIDE.format(rows.length),))
+    return index
+
+
+def row_pointer(context: Any, builder: Any, rows: Rows, base: ir.Value, index: ir.Value) -> ir.Value:
+    """Address of the row that an index means."""
+    index = row_index(context, builder, rows, index)
     place = builder.gep(base, [builder.mul(index, ir.Constant(index.type, rows.stride))])
     if not isinstance(rows.lanes, Lanes):
         return place
@@ -87,6 +105,11 @@ def lower_set(context, builder, sig, args):
         value = context.cast(builder, args[2], sig.args[2], lanes)
     builder.store(value, row_pointer(context, builder, rows, args[0], args[1]), align=alignment(rows))
     return context.get_dummy_value()
+
+
+@lower_cast(Rows, Rows)
+def lower_guarded(context, builder, fromty, toty, value):
+    return value  # the same memory, seen by a function of the caller's
 
 
 @lower_builtin("getiter", Rows)

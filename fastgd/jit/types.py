@@ -53,7 +53,8 @@ class Rows(types.IterableType):
     """A view of ``length`` rows of W numbers; indexing and iterating give `Lanes` (or numbers where W is 1).
 
     The memory begins at a multiple of 64 bytes, or just of the number's own size where it is not `aligned`.  From one
-    row to the next it is `stride` numbers, W where nothing else is said.
+    row to the next it is `stride` numbers, W where nothing else is said.  An index outside raises where the rows are
+    `checked`, as those that a function of the caller's is given; those of a GPU always are.
     """
 
     def __init__(
@@ -64,13 +65,22 @@ class Rows(types.IterableType):
         aligned: bool = True,
         bare: bool = True,
         stride: int | None = None,
+        checked: bool = False,
+        readonly: bool = False,
     ) -> None:
-        self.dtype, self.width, self.length, self.aligned = dtype, width, length, aligned
+        self.dtype, self.width, self.length, self.aligned, self.bare = dtype, width, length, aligned, bare
+        self.checked, self.readonly = checked or not bare, readonly
         self.stride = width if stride is None else stride
         self.lanes = lanes_type(dtype, width, bare)
         marks = ("" if aligned else ", unaligned") + ("" if bare else ", not bare")
         marks += "" if self.stride == width else f", every {stride}"
+        marks += (", checked" if checked else "") + (", read-only" if readonly else "")
         super().__init__(name=f"Rows({dtype}, {width}, {length}{marks})")
+
+    def guarded(self, readonly: bool) -> Rows:
+        """The type of the same rows as a function of the caller's sees them."""
+        sizes = self.dtype, self.width, self.length, self.aligned, self.bare, self.stride
+        return Rows(*sizes, checked=True, readonly=readonly or self.readonly)
 
     @property
     def iterator_type(self) -> RowsIterator:

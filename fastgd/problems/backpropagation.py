@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any
 
+from fastgd.jit.checked import within_bounds
 from fastgd.jit.gather import scratch
 from fastgd.jit.masks import select
 from fastgd.jit.options import inlined
@@ -133,11 +134,13 @@ def make_network(sizes: tuple[int, ...], hidden: int, output: int, loss: int, bi
     (_, slope_of_hidden), (_, slope_of_output) = make_activation(hidden), make_activation(output)
     plain_output = output == IDENTITY
 
+    @within_bounds
     def value(x, i, X, y):
         a = scratch(x, nodes)
         forward(x, i, X, a)
         return loss_of(a, nodes - outputs, i, y)
 
+    @within_bounds
     def gradient(x, i, out, X, y):
         a = scratch(x, nodes)
         forward(x, i, X, a)
