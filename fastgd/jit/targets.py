@@ -175,15 +175,18 @@ def way_out(cause: str) -> str:
 
 def first_cause(error: Exception) -> str:
     """The line of a Numba error that says what was met, and where."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    lines = [line.strip().removeprefix("TypingError: ") for line in str(error).splitlines() if line.strip()]
+    lines = lines or [type(error).__name__]
     telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
     framing = ("Failed in", "During", "File ")
     said = [line for line in lines if not line.startswith(framing)] or lines
     causes = [line for line in lines if line.startswith(telling)] or said[:1]
-    met = causes[0].rstrip(":")
-    called = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    # Intrinsics are ours: what was met is within the functions that they call
+    cause = next((line for line in causes if "<intrinsic " not in line), causes[0])
+    met = cause.rstrip(":")
     if met.endswith("for signature"):
-        met += "".join(f" {line}" for line in called[:1])
+        after = lines[lines.index(cause) :]
+        met += next((f" {line.removeprefix('>>> ')}" for line in after if line.startswith(">>> ")), "")
     return " ".join(["they branch on x" if "<class 'bool'>" in met else met, *place_of(lines)])
 
 
