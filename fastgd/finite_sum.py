@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fastgd import symbolic
 from fastgd.calls import explain_calls
+from fastgd.constants import Constants
 from fastgd.guards import (
     check_gradient_of_several,
     check_sample_gradient,
@@ -56,14 +57,8 @@ class FiniteSum(Problem):
 
     Attributes
     ----------
-    loss : callable
-        The loss of one sample, as given.
-    grad_of_four : callable or None
-        As given.
-    samples : int
-        The number N of samples.
-    fun, grad : callable
-        Value and gradient of the mean, for compiled code.
+    fun : callable
+        Value of the mean, for compiled code.
 
     Raises
     ------
@@ -95,27 +90,44 @@ class FiniteSum(Problem):
         minima: ArrayLike | None = None,
         name: str | None = None,
     ) -> None:
-        self.loss = plain_function(loss, "loss")
+        self._loss = plain_function(loss, "loss")
         self._sample_grad = None if grad is None else plain_function(grad, "grad")
-        self.grad_of_four = None if grad_of_four is None else plain_function(grad_of_four, "grad_of_four")
+        self._grad_of_four = None if grad_of_four is None else plain_function(grad_of_four, "grad_of_four")
         kept = checked_data(data)
         if not kept or not isinstance(kept[0], np.ndarray) or not len(kept[0]):
             got = described(kept[0]) if kept else "an empty tuple"
             raise ValueError(f"data must begin with an array whose first axis counts the samples, not {got}.")
-        self._describe(grad is None, dim, bounds, data, minima, self.loss.__name__ if name is None else name)
+        self._describe(grad is None, dim, bounds, data, minima, self._loss.__name__ if name is None else name)
         with lengths_told(self.data):
-            check_sample_value(self.loss, self.dim, self.bounds, self.data)
+            check_sample_value(self._loss, self.dim, self.bounds, self.data)
             if self._sample_grad is not None:
                 check_sample_gradient(self._sample_grad, self.dim, self.bounds, self.data)
         warn_of_transposed(self.data)
-        if self.grad_of_four is not None:
+        if self._grad_of_four is not None:
             if self._sample_grad is None:
                 raise ValueError("grad_of_four must add what grad adds: give grad too, or leave both to be derived")
             check_gradient_of_several(
-                self.grad_of_four, self._sample_grad, "grad_of_four", SAMPLES, self.dim, self.bounds, self.data
+                self._grad_of_four, self._sample_grad, "grad_of_four", SAMPLES, self.dim, self.bounds, self.data
             )
-        self.fun = mean_value(self.loss)
+        self._fun = mean_value(self._loss)
         self._grad = None
+        self._constants = self._read_constants()
+
+    def _read_constants(self) -> Constants:
+        """Note what the functions read from around them."""
+        return Constants([self._loss, None if self.has_derived_gradient else self._sample_grad, self._grad_of_four])
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The loss of one sample, as given."""
+        self._constants.check()
+        return self._loss
+
+    @property
+    def grad_of_four(self) -> Callable[..., Any] | None:
+        """As given, or None."""
+        self._constants.check()
+        return self._grad_of_four
 
     @property
     def samples(self) -> int:
@@ -131,8 +143,9 @@ class FiniteSum(Problem):
         DerivationError
             If it has to be derived from `loss` and cannot be.
         """
+        self._constants.check()
         if self._sample_grad is None:
-            self._sample_grad = symbolic.derive_sample_gradient(self.loss, self.dim, self.data)
+            self._sample_grad = symbolic.derive_sample_gradient(self._loss, self.dim, self.data, self.bounds)
         return self._sample_grad
 
     @property
@@ -144,12 +157,13 @@ class FiniteSum(Problem):
         DerivationError
             If it has to be derived from `loss` and cannot be.
         """
+        self._constants.check()
         if self._grad is None:
-            self._grad = mean_written(self.sample_grad, self.grad_of_four)
+            self._grad = mean_written(self.sample_grad, self._grad_of_four)
         return self._grad
 
     def _derive_hessian(self) -> Callable[..., Any]:
-        return mean_written(symbolic.derive_sample_hessian(self.loss, self.dim, self.data))
+        return mean_written(symbolic.derive_sample_hessian(self._loss, self.dim, self.data, self.bounds))
 
     def __repr__(self) -> str:
         inside = super().__repr__().partition("(")[2]
@@ -157,11 +171,11 @@ class FiniteSum(Problem):
         return f"FiniteSum({name}, samples={self.samples}, {rest}"
 
     def _made_anew(self) -> list[str]:
-        return ["fun", "_hess", "_grad", *(["_sample_grad"] if self.has_derived_gradient else [])]
+        return ["_fun", "_hess", "_grad", *(["_sample_grad"] if self.has_derived_gradient else [])]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.fun = mean_value(self.loss)
+        self._fun = mean_value(self._loss)
 
 
 def mean_value(loss: Callable[..., Any]) -> Callable[..., Any]:

@@ -81,6 +81,14 @@ def check_signature(
             f"argument{'s' if count > 1 else ''}, but {function.__name__}{inspect.signature(function)} "
             f"does not take that: {error}.{what_is_missing(function, own, data, dim)}"
         ) from None
+    by_name = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if by_name:
+        kept = inspect.signature(function)
+        kept = kept.replace(parameters=[p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in kept.parameters.values()])
+        raise TypeError(
+            f"{argument} takes {', '.join(by_name)} by name only, behind the *, which compiled code cannot: take the * "
+            f"out, as in {'lambda' if function.__name__ == '<lambda>' else function.__name__}{kept}."
+        )
 
 
 def what_is_missing(function: Callable[..., Any], own: int, data: tuple[Any, ...], dim: int) -> str:
@@ -231,7 +239,7 @@ def check_returned(function: Callable[..., Any], argument: str, value: Any) -> N
     """Raise TypeError unless a function returned one real number."""
     if not is_real(value):
         where = "where" in function.__code__.co_names
-        hint = "  In place of np.where write fastgd.select(condition, yes, no)." if where else ""
+        hint = "  In place of np.where write fastgd.select(condition, yes, no), and give grad too." if where else ""
         raise TypeError(f"{argument} must return one real number; it returned {described(value)}.{hint}")
 
 

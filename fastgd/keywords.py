@@ -56,6 +56,14 @@ EXPLAINED: list[tuple[tuple[str, ...], set[str], set[str], str]] = [
         "here it is called optimizer, an object: fastgd.Adam(lr=0.05), or fastgd.SciPy('BFGS') for one of SciPy's",
     ),
     (
+        ("decay", "rho", "decay_rate"), {"alpha"}, {"rho", "beta1"},
+        "the decay rate of the average is called alpha here, and what shrinks the parameters weight_decay",
+    ),
+    (
+        ("decay", "alpha", "decay_rate"), {"rho"}, {"alpha"},
+        "the decay rate of the average is called rho here, and what shrinks the parameters weight_decay",
+    ),
+    (
         ("start", "starts"), {"x0", "n_starts"}, set(),
         "n_starts=1000 draws so many, and x0=points takes your own",
     ),

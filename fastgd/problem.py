@@ -26,6 +26,7 @@ from fastgd.boxes import (
     whole_seed,
 )
 from fastgd.calls import explain_calls
+from fastgd.constants import Constants
 from fastgd.errors import check_choice
 from fastgd.guards import check_gradient, check_value, checked_data, described, plain_function
 from fastgd.jit.by_value import ByValue
@@ -65,8 +66,6 @@ class Problem:
 
     Attributes
     ----------
-    fun : callable
-        The function, as given.
     dim : int
         Number of parameters.
     bounds : ndarray of shape (dim, 2), or None
@@ -117,12 +116,17 @@ class Problem:
         minima: ArrayLike | None = None,
         name: str | None = None,
     ) -> None:
-        self.fun = plain_function(fun, "fun")
+        self._fun = plain_function(fun, "fun")
         self._grad = None if grad is None else plain_function(grad, "grad")
         self._describe(grad is None, dim, bounds, data, minima, fun.__name__ if name is None else name)
-        check_value(self.fun, self.dim, self.bounds, self.data)
+        check_value(self._fun, self.dim, self.bounds, self.data)
         if self._grad is not None:
             check_gradient(self._grad, self.dim, self.bounds, self.data)
+        self._constants = self._read_constants()
+
+    def _read_constants(self) -> Constants:
+        """Note what the functions read from around them."""
+        return Constants([self._fun, None if self.has_derived_gradient else self._grad])
 
     def _describe(
         self, derived: bool, dim: int, bounds: Any, data: tuple[Any, ...], minima: ArrayLike | None, name: Any
@@ -140,6 +144,19 @@ class Problem:
         self.name = name.strip("<>")
 
     @property
+    def fun(self) -> Callable[..., Any]:
+        """The function, as given.
+
+        Raises
+        ------
+        ValueError
+            If a constant that the functions read from around them is another than when the problem was made. So do all
+            the functions of a problem, and what calls them.
+        """
+        self._constants.check()
+        return self._fun
+
+    @property
     def grad(self) -> Callable[..., Any]:
         """The gradient, a plain function ``grad(x, out, *data)``: as given, or derived at first access.
 
@@ -148,8 +165,9 @@ class Problem:
         DerivationError
             If it has to be derived from `fun` and cannot be.
         """
+        self._constants.check()
         if self._grad is None:
-            self._grad = symbolic.derive_gradient(self.fun, self.dim, self.data)
+            self._grad = symbolic.derive_gradient(self._fun, self.dim, self.data, self.bounds)
         return self._grad
 
     @property
@@ -163,6 +181,7 @@ class Problem:
         DerivationError
             If they cannot be derived.
         """
+        self._constants.check()
         if self._hess is None:
             self._hess = self._derive_hessian()
         return self._hess
@@ -255,7 +274,7 @@ class Problem:
         return evaluate.hessian(self.hess, self._points(x), self.data)
 
     def _derive_hessian(self) -> Callable[..., Any]:
-        return symbolic.derive_hessian(self.fun, self.dim, self.data)
+        return symbolic.derive_hessian(self._fun, self.dim, self.data, self.bounds)
 
     @explain_calls()
     def sample(self, n: int, seed: int = 0, method: str = "uniform") -> np.ndarray:
@@ -405,10 +424,11 @@ class Problem:
         return ["_hess", "_grad"] if self.has_derived_gradient else ["_hess"]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, **dict.fromkeys(self._made_anew())}
+        state = {**self.__dict__, **dict.fromkeys(self._made_anew()), "_constants": None}
         functions = {name: each for name, each in state.items() if callable(each)}
         return {**state, **dict.fromkeys(functions), "functions": ByValue(functions)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__dict__.update(self.__dict__.pop("functions").functions)
+        self._constants = self._read_constants()

@@ -12,7 +12,9 @@ from numba import typeof
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 
-__all__ = ["FORMULA", "OTHERS", "can_be_compiled", "has_no_derivative", "name_outside", "write_instead"]
+__all__ = [
+    "FORMULA", "OTHERS", "can_be_compiled", "for_several", "has_no_derivative", "name_outside", "write_instead",
+]  # fmt: skip
 
 DENSITY = "math.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi)"
 LENGTH = "write math.sqrt of a sum of squares, as in math.sqrt(x[0] ** 2 + x[1] ** 2)"
@@ -66,6 +68,60 @@ NO_DERIVATIVE = (
 
 # Functions of SciPy that math has under the same name, and Numba compiles; it has others that Numba does not know
 OF_MATH = ("erf", "erfc", "exp2", "expm1", "gamma", "log1p")
+
+TRUNCATED = "math.copysign(np.floor(abs(u)), u)"
+# What takes one run alone, by its name in an error of Numba, and what takes several in its place
+FOR_SEVERAL = {
+    "mod": "In place of u % v write u - v * np.floor(u / v)",
+    "floordiv": "In place of u // v write np.floor(u / v)",
+    "divmod": "In place of divmod(u, v) write q = np.floor(u / v) and u - v * q",
+    "round": "In place of round(u) write np.floor(u + 0.5), which rounds halves up",
+    "rint": "In place of np.rint(u) write np.floor(u + 0.5), which rounds halves up",
+    "round_": "In place of np.round(u) write np.floor(u + 0.5), which rounds halves up",
+    "floor": "In place of math.floor write np.floor",
+    "ceil": "In place of math.ceil write np.ceil",
+    "trunc": f"In place of trunc(u) write {TRUNCATED}",
+    "int": f"In place of int(u) write {TRUNCATED}",
+    "fmod": "In place of np.fmod(u, v) write u - v * math.copysign(np.floor(abs(u / v)), u / v)",
+    "float": "Leave float() out, as x[i] is a float",
+    "minimum": "In place of np.minimum write min", "fmin": "In place of np.fmin write min",
+    "maximum": "In place of np.maximum write max", "fmax": "In place of np.fmax write max",
+    "min": "Write min of two at a time, as in min(min(u, v), w)",
+    "max": "Write max of two at a time, as in max(max(u, v), w)",
+    "sorted": "In place of sorted([u, v]) write min(u, v) and max(u, v)",
+    "where": "In place of np.where write fastgd.select(condition, yes, no)",
+    "not_": "In place of `not u` write fastgd.select(u == 0.0, 1.0, 0.0), or the opposite comparison",
+    "isnan": "In place of isnan(u) write u != u", "isinf": "In place of isinf(u) write abs(u) == math.inf",
+    "setitem": "In place of a list or array made inside, take variables of their own, or v = fastgd.scratch(x, n)",
+    "array": "In place of an array made inside, take variables of their own, or v = fastgd.scratch(x, n)",
+    "complex": "Compute with real and imaginary parts, as in math.sqrt(u * u + v * v) for abs(complex(u, v))",
+}
+A_CONDITION = "A condition is no number: in place of (u > 0.0) * v write fastgd.select(u > 0.0, v, 0.0)"
+A_BRANCH = "In place of `if` use fastgd.select(condition, yes, no), in fun and in grad"
+SCALAR_CODE = (
+    "Several runs are taken by + - * / **, comparisons, min and max of two, abs, fastgd.select, and functions of math "
+    "and NumPy of numbers"
+)
+
+
+def for_several(reason: str) -> str:
+    """What takes several runs at once in the place of what an error of Numba is about.
+
+    Examples
+    --------
+    >>> from fastgd.jit.outside import for_several
+    >>> for_several("No implementation of function Function(<built-in function mod>) found for signature")
+    'In place of u % v write u - v * np.floor(u / v)'
+    >>> for_several("they branch on x")
+    'In place of `if` use fastgd.select(condition, yes, no), in fun and in grad'
+    """
+    if reason.startswith("they branch on x"):
+        return A_BRANCH
+    reason = reason.partition(' File "')[0]  # what follows is the user's
+    if re.search(r"complex(64|128)?\b|attribute '(real|imag)'", reason):
+        return FOR_SEVERAL["complex"]
+    met = re.search(r"Function\(<(?:ufunc|class|built-in function|function) '?(\w+)", reason)
+    return FOR_SEVERAL.get(met[1] if met else "", A_CONDITION if "Mask(" in reason else SCALAR_CODE)
 
 
 def write_instead(name: str) -> str:

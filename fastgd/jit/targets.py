@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import linecache
+import os
 import re
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import numba
 import numpy as np
 
 from fastgd.calls import levels_to_caller
 
 from .cache import KernelCache, environment, fingerprint, load, settings, store
 from .options import interpreted, kernel
-from .outside import FORMULA, OTHERS, name_outside, write_instead
+from .outside import FORMULA, OTHERS, for_several, name_outside, write_instead
 from .pool import interruptible
 from .verdicts import is_verdict
 
@@ -28,7 +31,8 @@ TAKEN: set[tuple[str, int]] = set()  # keys and widths that were compiled
 REFUSED: dict[str, str] = {}  # why a key cannot be compiled for lanes
 HOPELESS: dict[str, str] = {}  # why a key cannot be compiled at all
 KEPT: dict[int, Any] = {}  # functions that count by identity, kept so that no other comes to have theirs
-ATTEMPT = "<intrinsic attempt>"  # the call around a step, of whose failure the cause stands further down
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIBRARIES = (PACKAGE + os.sep, os.path.dirname(os.path.abspath(numba.__file__)) + os.sep)  # no code of the user's
 WARNED: set[tuple[str, str]] = set()  # names and reasons that the user has heard of
 
 
@@ -148,7 +152,7 @@ def lanes_or_scalar(name: str, key: str, width: int, make: Callable[[int], J], w
         WARNED.add((name, reason))
         warnings.warn(
             f"{name}: its functions cannot take several runs at once, so each descent runs alone, several times slower "
-            f"({reason}).  In place of `if` use fastgd.select(condition, yes, no), in fun and in grad.",
+            f"({reason}).  {for_several(reason)}.",
             stacklevel=levels_to_caller(),
         )
     if marker not in REFUSED:
@@ -199,6 +203,10 @@ def way_out(cause: str) -> str:
             "they write to what cannot be written to: the point x and the data are read only; write to a variable, to "
             "out, or to fastgd.scratch(x, n)"
         )
+    if "cannot be determined" in cause:
+        return "where a name gets its value inside an expression, by :=, give it in a line of its own, as in y = x[0]"
+    if "Cannot bind" in cause and re.search(r"signature '\([^']*\*, ", cause):
+        return "arguments that come by name only, behind a *, cannot be: take the * out, and give them by position"
     if "IMPORT_NAME" in cause:
         return "they cannot import anything: put their imports at the top of the file"
     return (
@@ -209,11 +217,27 @@ def way_out(cause: str) -> str:
 
 def first_cause(error: Exception) -> str:
     """The line of a Numba error that says what was met, and where."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    lines = [line.strip().removeprefix("TypingError: ") for line in str(error).splitlines() if line.strip()]
+    lines = lines or [type(error).__name__]
     telling = ("No implementation", "Unknown attribute", "Cannot unify", "Invalid use", "Untyped global", "Use of")
     framing = ("Failed in", "During", "File ")
     said = [line for line in lines if not line.startswith(framing)] or lines
-    causes = [line for line in lines if line.startswith(telling) and ATTEMPT not in line] or said[:1]
-    places = [line.rstrip(":") for line in lines if line.startswith("File ")]
-    branch = "<class 'bool'>" in causes[0]
-    return " ".join(["they branch on x" if branch else causes[0].rstrip(":"), *places[:1]])
+    causes = [line for line in lines if line.startswith(telling)] or said[:1]
+    # Intrinsics are ours: what was met is within the functions that they call
+    cause = next((line for line in causes if "<intrinsic " not in line), causes[0])
+    met = cause.rstrip(":")
+    if met.endswith("for signature"):
+        after = lines[lines.index(cause) :]
+        met += next((f" {line.removeprefix('>>> ')}" for line in after if line.startswith(">>> ")), "")
+    return " ".join(["they branch on x" if "<class 'bool'>" in met else met, *place_of(lines)])
+
+
+def place_of(lines: list[str]) -> list[str]:
+    """The first place in a Numba error that is the user's, with the text of that line; empty where there is none."""
+    met = [re.match(r'File "(.+)", line (\d+)', line) for line in lines]
+    places = [(found[1], int(found[2])) for found in met if found]
+    own = [place for place in places if not os.path.abspath(place[0]).startswith(LIBRARIES)]
+    for file, number in (own or places)[:1]:
+        text = linecache.getline(file, number).strip()
+        return [f'File "{file}", line {number}{": " if text else ""}{text}']
+    return []

@@ -21,13 +21,13 @@ from fastgd.arguments import check_problem
 from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
 from fastgd.checks import real_number
+from fastgd.differences import ridders
 from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
 _LEVELS = 14
-_COLUMNS = 5
 _FIRST_STEP = 2.0**-5
 # How many numbers one call of the function is given at most.
 _BLOCK = 2_000_000
@@ -192,7 +192,7 @@ def gradient_check(
 
     gradient = np.asarray(problem.gradient(points), dtype=np.float64)
     quotient, size, steps = _ladder(problem, points, first)
-    reference, movement = _ridders(quotient)
+    reference, movement = ridders(quotient)
     # Steps are exact differences of points, so what is left is rounding inside the function, at the smallest
     # step that may have entered the chosen value.
     best = np.argmin(np.nan_to_num(np.abs(quotient - reference), nan=np.inf), axis=0)
@@ -283,22 +283,3 @@ def _sides(
     width = (stencil[0, :, row, column] - stencil[1, :, row, column]).T
     value = np.asarray(problem.value(stencil), dtype=np.float64)
     return value[0], value[1], width
-
-
-def _ridders(quotient: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Extrapolate the ladder of differences: best value and how far it moved, both of shape (m, n)."""
-    best = np.full(quotient.shape[1:], np.nan)
-    movement = np.full(quotient.shape[1:], np.inf)
-    column = quotient
-    with np.errstate(invalid="ignore", over="ignore"):
-        for power in range(1, _COLUMNS):
-            finer = column[1:] + (column[1:] - column[:-1]) / (4.0**power - 1.0)
-            moved = np.fmax(np.abs(finer - column[1:]), np.abs(finer - column[:-1]))
-            moved[~np.isfinite(finer) | ~np.isfinite(moved)] = np.inf
-            k = np.argmin(moved, axis=0)[None]
-            smallest = np.take_along_axis(moved, k, axis=0)[0]
-            better = smallest < movement
-            best = np.where(better, np.take_along_axis(finer, k, axis=0)[0], best)
-            movement = np.where(better, smallest, movement)
-            column = finer
-    return best, movement

@@ -21,15 +21,20 @@ import numpy as np
 from fastgd.errors import DerivationError
 from fastgd.jit import cache
 
+from .agreement import disagreement
+
 __all__ = ["derive_gradient", "derive_hessian", "derive_sample_gradient", "derive_sample_hessian"]
 
+REFUSALS: dict[str, str] = {}  # what is said of functions that are too long, by the key of what was to be derived
 SCALAR = (
     "The function must be scalar code, which takes one number at a time: x[i], loops over range(len(x)) and over the "
     "indices of the data, math.* and scalar np.*."
 )
 
 
-def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+def derive_gradient(
+    fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (), bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the gradient of a function of `dim` parameters.
 
     Parameters
@@ -40,6 +45,8 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
         Number of parameters.
     data : tuple, optional
         The further arguments of `fun`. Their values become constants of the derived function.
+    bounds : ndarray of shape (dim, 2), optional
+        The box in which it is compared with differences of `fun`, run in plain Python, at three points.
 
     Returns
     -------
@@ -52,7 +59,13 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
     ------
     DerivationError
         If `fun` branches on ``x``, does something else that has no symbolic counterpart, or takes more than
-        10,000 operations. The message says what was met, in which line, and shows the gradient to write.
+        5,000 operations, which is remembered; or if what was derived is not the gradient of `fun` at some point. The
+        message says what was met, in which line, and shows the gradient to write.
+
+    Warns
+    -----
+    UserWarning
+        If it takes so many operations that to derive and compile them takes longer than about 10 s.
 
     Notes
     -----
@@ -70,10 +83,12 @@ def derive_gradient(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (
     >>> out
     [-14.0, -22.0]
     """
-    return _derived("gradient", fun, dim, data)
+    return _derived("gradient", fun, dim, data, bounds)
 
 
-def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()) -> Callable[..., None]:
+def derive_hessian(
+    fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = (), bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the matrix of second derivatives of a function of `dim` parameters.
 
     Parameters
@@ -84,6 +99,8 @@ def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()
         Number of parameters.
     data : tuple, optional
         The further arguments of `fun`.
+    bounds : ndarray of shape (dim, 2), optional
+        As for `derive_gradient`.
 
     Returns
     -------
@@ -104,10 +121,12 @@ def derive_hessian(fun: Callable[..., Any], dim: int, data: tuple[Any, ...] = ()
     >>> out
     [10.0, 6.0, 6.0, 0.0]
     """
-    return _derived("hessian", fun, dim, data)
+    return _derived("hessian", fun, dim, data, bounds)
 
 
-def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+def derive_sample_gradient(
+    loss: Callable[..., Any], dim: int, data: tuple[Any, ...], bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the gradient of the loss of one sample.
 
     Parameters
@@ -118,6 +137,8 @@ def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, 
         Number of parameters.
     data : tuple
         The further arguments.  Numbers become constants of the derived function, arrays are read by it.
+    bounds : ndarray of shape (dim, 2), optional
+        As for `derive_gradient`.
 
     Returns
     -------
@@ -140,10 +161,12 @@ def derive_sample_gradient(loss: Callable[..., Any], dim: int, data: tuple[Any, 
     >>> print(*out)
     -4.0 -8.0
     """
-    return _derived("gradient", loss, dim, data, sample=True)
+    return _derived("gradient", loss, dim, data, bounds, sample=True)
 
 
-def derive_sample_hessian(loss: Callable[..., Any], dim: int, data: tuple[Any, ...]) -> Callable[..., None]:
+def derive_sample_hessian(
+    loss: Callable[..., Any], dim: int, data: tuple[Any, ...], bounds: np.ndarray | None = None
+) -> Callable[..., None]:
     """Derive the second derivatives of the loss of one sample: ``hess(x, i, out, *data)``, which adds them to ``out``.
 
     Raises
@@ -151,11 +174,16 @@ def derive_sample_hessian(loss: Callable[..., Any], dim: int, data: tuple[Any, .
     DerivationError
         As for `derive_hessian`.
     """
-    return _derived("hessian", loss, dim, data, sample=True)
+    return _derived("hessian", loss, dim, data, bounds, sample=True)
 
 
 def _derived(
-    kind: str, fun: Callable[..., Any], dim: int, data: tuple[Any, ...], sample: bool = False
+    kind: str,
+    fun: Callable[..., Any],
+    dim: int,
+    data: tuple[Any, ...],
+    bounds: np.ndarray | None,
+    sample: bool = False,
 ) -> Callable[..., None]:
     fun = getattr(fun, "py_func", fun)
     if not isinstance(fun, types.FunctionType):
@@ -167,11 +195,28 @@ def _derived(
         key = None
     source = None if key is None else _stored_source(key)
     if source is None:
-        source = _new_source(kind, fun, dim, data, sample)
+        from .trace import TooLong
+
+        refusal = None if key is None else REFUSALS.get(key) or (cache.load(key, "refused") or b"").decode()
+        if refusal:
+            raise DerivationError(refusal)
+        try:
+            source = _new_source(kind, fun, dim, data, sample)
+        except DerivationError as error:
+            if key is not None and isinstance(error.__context__, TooLong):
+                REFUSALS[key] = str(error)
+                cache.store(key, "refused", str(error).encode())
+            raise
         if key is not None:
             digest = hashlib.sha256(source.encode()).hexdigest()
             cache.store(key, "py", f"# {digest}\n{source}".encode())
-    return _compiled(source, f"{kind}_of_{fun.__name__.strip('<>')}")
+    derived = _compiled(source, f"{kind}_of_{fun.__name__.strip('<>')}")
+    if met := disagreement(kind, fun, derived, dim, bounds, data, len(data[0]) if sample else None):
+        raise DerivationError(
+            f"No {kind} can be derived from {fun.__name__}: {met}. It does something else with numbers than with the "
+            f"symbols that stand for them.\n{_advice(kind, fun, dim, len(data), sample)}"
+        )
+    return derived
 
 
 def _stored_source(key: str) -> str | None:
@@ -198,9 +243,11 @@ def _compiled(source: str, name: str) -> Callable[..., None]:
 def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, ...], sample: bool) -> str:
     from .derive import gradient_program, hessian_program
     from .emit import source_of
+    from .length import shorter, warn_of_length
     from .rebind import Rebinding
-    from .trace import NotCompiled, Refused, SampleNumber, Tape, Traced, TracedData, WholeArray
+    from .trace import NotCompiled, Refused, SampleNumber, Tape, TooLong, Traced, TracedData, WholeArray
 
+    name = fun.__name__.strip("<>")
     rebinding = Rebinding()
     tape = Tape()
     point = tape.point(dim)
@@ -213,17 +260,23 @@ def _new_source(kind: str, fun: types.FunctionType, dim: int, data: tuple[Any, .
         value = rebinding.function(fun)(point, *given)
         if not isinstance(value, Traced):
             value = tape.traced(value)
+        warned = warn_of_length(kind, name, tape.operations, tape, dim, data, sample)
         program = gradient_program(value, point.symbols)
         if kind == "hessian":
             program = hessian_program(program)
+            warned = warned or warn_of_length(kind, name, len(program.definitions), tape, dim, data, sample)
         names = ["x", *(["i"] if sample else []), "out", *(f"d{k}" for k in range(len(data)))]
         return source_of(program, f"def derived({', '.join(names)}):", adds=sample)
     except Exception as error:
         refused = isinstance(error, Refused)
         met = str(error) if refused else f"{type(error).__name__}: {error}"
         advice = _advice(kind, fun, dim, len(data), sample)
+        if isinstance(error, Warning):
+            raise
         if isinstance(error, WholeArray):
             advice = SCALAR
+        elif isinstance(error, TooLong):
+            advice = f"{shorter(kind, dim, data, sample)} {advice}"
         elif isinstance(error, NotCompiled):
             alone = " alone" if error.by_hand else ""
             needs = f"A gradient of your own{alone} would not help, as the function itself has to be compiled."

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from .trace import MAX_OPERATIONS, Refused, Tape, Traced
+from .trace import MAX_OPERATIONS, Tape, TooLong, Traced
 
 
 class Program:
@@ -111,7 +111,7 @@ def hessian_program(program: Program) -> Program:
             slope = add(*parts)
             entries += 1
             if entries > MAX_OPERATIONS:
-                raise Refused(f"more than {MAX_OPERATIONS} second derivatives of intermediate values")
+                raise TooLong(f"more than {MAX_OPERATIONS} second derivatives of intermediate values")
             if slope == 0:
                 continue
             if not is_simple(slope):

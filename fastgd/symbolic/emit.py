@@ -7,7 +7,7 @@ from typing import Any
 
 from . import functions
 from .derive import Program, in_order
-from .trace import MAX_OPERATIONS, Refused
+from .trace import MAX_OPERATIONS, Refused, TooLong
 
 SAME_NAME = (*functions.SAME_NAME, "expm1", "log1p", "log2", "log10")
 CALLS = {name: name for name in SAME_NAME}
@@ -29,10 +29,7 @@ class Emitter:
     def count(self, number: int = 1) -> None:
         self.operations += number
         if self.operations > MAX_OPERATIONS:
-            raise Refused(
-                f"a derivative of more than {MAX_OPERATIONS} operations, too many for straight-line code (a sum over "
-                "samples is a fastgd.FiniteSum, whose derivative does not grow with them)"
-            )
+            raise TooLong(f"a derivative of more than {MAX_OPERATIONS} operations, each of which is written out")
 
     def assign(self, text: str, name: str | None = None) -> str:
         """Give a piece of source a name of its own."""

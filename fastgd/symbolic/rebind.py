@@ -6,6 +6,7 @@ The originals are not touched: a copy has the same bytecode, and its own globals
 from __future__ import annotations
 
 import builtins
+import dis
 import functools
 import sys
 import types
@@ -14,23 +15,53 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.constants import NUMERICAL, nested
 from fastgd.jit.outside import FORMULA, OTHERS, can_be_compiled, has_no_derivative, write_instead
 from fastgd.texts import listed
 
 from .functions import shims
-from .trace import NotCompiled, Refused, Traced, TracedData, TracedPoint, WholeArray
+from .trace import KIND, TRACED, NotCompiled, Refused, Traced, TracedData, TracedPoint, WholeArray
 
-NUMERICAL = ("math", "cmath", "numpy", "scipy", "numba", "random")
+TELLING = (type, isinstance, issubclass, hasattr, getattr, callable, id, dir, vars)
 
 
 def contains_traced(values: Iterable[Any]) -> bool:
     """Whether a traced value is among `values`, or in a list or tuple of them."""
     return any(
-        isinstance(v, (Traced, TracedData, TracedPoint))
+        type(v) in TRACED
         or (isinstance(v, (tuple, list)) and contains_traced(v))
         or (isinstance(v, np.ndarray) and v.dtype == object)
         for v in values
     )
+
+
+def telling(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a builtin function, such as ``type``, that refuses to tell a traced value from a number."""
+
+    @functools.wraps(original, assigned=("__name__", "__doc__"), updated=())
+    def call(*args: Any) -> Any:
+        if contains_traced(args):
+            raise Refused(KIND)
+        return original(*args)
+
+    return call
+
+
+def handles_errors(code: types.CodeType) -> bool:
+    """Whether a code object has a ``try`` or ``with`` statement, so that it goes on where something fails."""
+    operations = ("PUSH_EXC_INFO", "SETUP_FINALLY", "SETUP_WITH")
+    return any(i.opname in operations for each in nested(code) for i in dis.get_instructions(each))
+
+
+def untried(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that refuses traced values, as where it fails and goes on they need not fail."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if contains_traced([*args, *kwargs.values()]):
+            raise Refused(f"a try or with statement in {function.__name__}, which goes on where something fails")
+        return function(*args, **kwargs)
+
+    return call
 
 
 def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -39,11 +70,11 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     @functools.wraps(original, assigned=("__name__", "__doc__"), updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        values = [list(a) if isinstance(a, types.GeneratorType) else a for a in args]
+        values = [list(a) if type(a) is types.GeneratorType else a for a in args]
         if not contains_traced([*values, *kwargs.values()]):
             return original(*values, **kwargs)
-        whole = any(isinstance(v, (TracedData, TracedPoint, np.ndarray)) for v in values)
-        whole = whole or (shim is None and any(isinstance(v, (list, tuple)) for v in values))
+        sequences = (TracedData, TracedPoint, np.ndarray, *(() if shim is not None else (list, tuple)))
+        whole = any(issubclass(type(v), sequences) for v in values)
         if shim is None or whole or kwargs:
             what = f"the function {name}{' of a whole array' if whole else ''}, which cannot be derived here"
             instead = write_instead(name)
@@ -54,8 +85,8 @@ def stand_in(original: Callable[..., Any], name: str) -> Callable[..., Any]:
                 raise WholeArray(f"{what}; {instead}" if instead else what)
             if shim is not None:
                 raise Refused(f"{what} with {listed(list(kwargs))} given by name: give it by position, or leave it out")
-            numbers = [1.0 if isinstance(v, Traced) else v for v in args]
-            named = {k: 1.0 if isinstance(v, Traced) else v for k, v in kwargs.items()}
+            numbers = [1.0 if type(v) is Traced else v for v in args]
+            named = {k: 1.0 if type(v) is Traced else v for k, v in kwargs.items()}
             if can_be_compiled(original, numbers, named):
                 raise Refused(what)
             raise NotCompiled(f"{what}, nor compiled; {instead or OTHERS}", by_hand=has_no_derivative(name))
@@ -118,9 +149,10 @@ class Rebinding:
 
     def __init__(self) -> None:
         self.codes: set[types.CodeType] = set()
-        self._copies: dict[int, types.FunctionType] = {}
+        self._copies: dict[int, Callable[..., Any]] = {}
         self._kept: list[Any] = []
         self.builtins = {**vars(builtins), "__import__": self.imported}
+        self.builtins |= {each.__name__: telling(each) for each in TELLING}
 
     def imported(self, *args: Any, **kwargs: Any) -> Any:
         """What an import in the body of a function gives: a module as the copies see it."""
@@ -151,7 +183,7 @@ class Rebinding:
             return type(value)(self.value(item, name) for item in value)
         return value
 
-    def function(self, function: types.FunctionType) -> types.FunctionType:
+    def function(self, function: types.FunctionType) -> Callable[..., Any]:
         """Return the copy of a function; it is made once, so recursion ends."""
         if id(function) in self._copies:
             return self._copies[id(function)]
@@ -160,7 +192,7 @@ class Rebinding:
         namespace: dict[str, Any] = {"__builtins__": self.builtins, "__name__": function.__module__}
         closure = tuple(types.CellType() for _ in function.__closure__ or ())
         copy = types.FunctionType(function.__code__, namespace, function.__name__, None, closure or None)
-        self._copies[id(function)] = copy
+        self._copies[id(function)] = untried(copy) if handles_errors(function.__code__) else copy
         self._kept.append(function)
         for name in {n for code in codes for n in code.co_names}:
             if name in function.__globals__:
@@ -177,12 +209,4 @@ class Rebinding:
             copy.__defaults__ = tuple(self.value(v, "a default") for v in function.__defaults__)
         if function.__kwdefaults__:
             copy.__kwdefaults__ = {k: self.value(v, k) for k, v in function.__kwdefaults__.items()}
-        return copy
-
-
-def nested(code: types.CodeType) -> Iterable[types.CodeType]:
-    """Yield a code object and those of the functions and comprehensions in it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from nested(constant)
+        return self._copies[id(function)]

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
+import types
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NoReturn
@@ -17,14 +20,21 @@ import numpy as np
 
 from .functions import symbolic_functions
 
-MAX_OPERATIONS = 10_000
+NUMBERED = "the number of the sample used like another number"
+MAX_TRACED = 5_000  # operations of a call
+MAX_OPERATIONS = 10_000  # of what is derived
+LOOKED_AT = 20  # the place of one operation in so many is noted
 MAX_FACTORS = 3
 OPERATORS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.true_divide: operator.truediv,
     np.power: operator.pow, np.floor_divide: operator.floordiv, np.remainder: operator.mod, np.divmod: divmod,
 }  # fmt: skip
 COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
-COMPARED = "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select"
+KIND = "a look at the type of a value that depends on x (by type, isinstance, hasattr, match), which is another here"
+COMPARED = (
+    "a comparison of values that depend on x, as in if, min, max, sorted, np.where, fastgd.select, of which no "
+    "gradient is derived (max(u, v) is 0.5 * (u + v + abs(u - v)), of which one is, and min(u, v) the same with - abs)"
+)
 
 
 class Refused(Exception):
@@ -33,6 +43,10 @@ class Refused(Exception):
 
 class WholeArray(Refused):
     """An operation on an array was met, in a function that has to be scalar code."""
+
+
+class TooLong(Refused):
+    """Too many operations were met, each of which would be written out."""
 
 
 class NotCompiled(Refused):
@@ -63,7 +77,8 @@ class Tape:
         self.definitions: dict[Any, Any] = {}
         self.reads: dict[str, Any] = {}
         self._symbols: dict[Any, Any] = {}
-        self._count = 0
+        self.operations = 0
+        self.places: Counter[tuple[types.CodeType, int]] = Counter()
 
     def point(self, dim: int) -> TracedPoint:
         """Return a point of `dim` symbols ``x0, x1, ...``."""
@@ -76,13 +91,15 @@ class Tape:
         return Traced(self, (symbol,))
 
     def count(self) -> None:
-        """Note one more operation; refuse where there are too many."""
-        self._count += 1
-        if self._count > MAX_OPERATIONS:
-            raise Refused(
-                f"more than {MAX_OPERATIONS} operations on x, too many for straight-line code (a sum over samples is a "
-                "fastgd.FiniteSum, whose derivative does not grow with them)"
-            )
+        """Note one more operation, of some the place; refuse where there are too many."""
+        self.operations += 1
+        if self.operations % LOOKED_AT == 1:
+            frame = sys._getframe(1)
+            while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+                frame = frame.f_back
+            self.places[frame.f_code, frame.f_lineno] += 1
+        if self.operations > MAX_TRACED:
+            raise TooLong(f"more than {MAX_TRACED} operations on x, each of which is written out")
 
     def named(self, expression: Any) -> Any:
         """Return the symbol that stands for `expression`; equal expressions share one."""
@@ -95,6 +112,10 @@ class Tape:
 
     def number(self, value: Any) -> Any:
         """Return a real number as an exact rational; a double is one."""
+        if type(value) in (TracedPoint, TracedData):
+            raise WholeArray("arithmetic with an array")
+        if type(value) is SampleNumber:
+            raise Refused(NUMBERED)
         if isinstance(value, (bool, np.bool_)):
             value = int(value)
         if isinstance(value, (int, np.integer)):
@@ -119,7 +140,7 @@ class Tape:
 
     def traced(self, value: Any) -> Traced:
         """Return a number or a traced value as a traced value."""
-        return value if isinstance(value, Traced) else Traced(self, (self.number(value),))
+        return value if type(value) is Traced else Traced(self, (self.number(value),))
 
     def apply(self, name: str, *args: Any) -> Any:
         """Return the function called `name` in ``math`` of traced values."""
@@ -143,14 +164,16 @@ class Traced:
 
     def __init__(self, tape: Tape, terms: tuple[Any, ...]) -> None:
         self.tape = tape
-        self.terms = tuple(t for t in terms if t != 0)
+        self.terms = () if len(terms) == 1 and terms[0] == 0 else terms  # of a longer sum none is 0
 
     def factor(self) -> Any:
         """Return the value as one expression that is no sum."""
         if len(self.terms) == 1:
             return self.terms[0]
         total = self.tape.sympy.Add(*self.terms)
-        return self.tape.named(total) if total.is_Add else total
+        value = self.tape.named(total) if total.is_Add else total
+        self.terms = (value,) if value != 0 else ()  # what is added to it later begins from its name
+        return value
 
     def atom(self) -> Any:
         """Return the value as one symbol or number."""
@@ -229,9 +252,12 @@ class Traced:
                 f"{ufunc.__name__}, a function of NumPy or SciPy that is not called by its name; "
                 "call it as in np.exp or math.exp"
             )
-        return OPERATORS[ufunc](*(v if isinstance(v, Traced) else self.tape.plain(v) for v in inputs))
+        return OPERATORS[ufunc](*(v if type(v) is Traced else self.tape.plain(v) for v in inputs))
 
-    __float__ = refusal("a conversion by float(), or a function that takes plain numbers only")
+    __float__ = refusal(
+        "a conversion by float(), a write to an array made in the function, or a function of plain numbers; "
+        "leave float() out, and in the place of an array take variables, or fastgd.scratch(x, n)"
+    )
     __int__ = __index__ = refusal("a conversion to an integer, or an index that depends on x")
     __complex__ = refusal("a conversion by complex()")
     __bool__ = refusal("a branch on a value that depends on x")
@@ -240,7 +266,15 @@ class Traced:
     __floordiv__ = __rfloordiv__ = refusal("an integer division (//)")
     __mod__ = __rmod__ = __divmod__ = __rdivmod__ = refusal("a remainder (%)")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("a rounding")
-    __iter__ = __len__ = __getitem__ = refusal("a number used like a sequence")
+    __iter__ = __len__ = refusal("a number used like a sequence")
+    __str__ = __repr__ = __format__ = refusal("a text of a value that depends on x")
+    __class__ = property(refusal(KIND))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise Refused(f"the attribute {name} of a number that depends on x")
+
     __array__ = refusal("a conversion to an array", WholeArray)
 
 
@@ -268,7 +302,7 @@ class TracedPoint:
         raise WholeArray(f"x.{name}, and x has only indices")
 
     def __getitem__(self, index: Any) -> Traced:
-        if isinstance(index, slice):
+        if type(index) is slice:
             raise WholeArray("a slice of x")
         return self._values[operator.index(index)]
 
@@ -278,6 +312,7 @@ class TracedPoint:
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = __add__
     __matmul__ = __rmatmul__ = __add__
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
 
 
 class SampleNumber:
@@ -287,8 +322,10 @@ class SampleNumber:
         "arithmetic with the number of the sample (give neighbours as data of their own, such as y[:-1] and y[1:])"
     )
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = refusal("a branch on the number of the sample")
-    __index__ = __int__ = __float__ = refusal("the number of the sample used like another number")
+    __index__ = __int__ = __float__ = refusal(NUMBERED)
+    __str__ = __repr__ = __format__ = refusal(NUMBERED)
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
 
 
 class TracedData:
@@ -296,21 +333,27 @@ class TracedData:
 
     def __init__(self, tape: Tape, name: str, array: np.ndarray) -> None:
         self._tape, self._name = tape, name
+        self._whole = array.dtype.kind in "biu"  # read as floats, as products of integers may leave 63 bits
         self.shape, self.ndim, self.size = array.shape, array.ndim, array.size
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Traced:
-        places = index if isinstance(index, tuple) else (index,)
+        places = index if type(index) is tuple else (index,)
         if len(places) != self.ndim:
             raise Refused(f"{len(places)} of the {self.ndim} indices of an array of the data; read one number")
         words = [
-            "i" if isinstance(place, SampleNumber) else str(operator.index(place) % side)
+            "i" if type(place) is SampleNumber else str(operator.index(place) % side)
             for place, side in zip(places, self.shape, strict=True)
         ]
-        return self._tape.read(f"{self._name}[{', '.join(words)}]")
+        place = f"{self._name}[{', '.join(words)}]"
+        return self._tape.read(f"1.0 * {place}" if self._whole else place)
 
     __iter__ = refusal("a loop over an array of the data; loop over range(len(...))", WholeArray)
     __array__ = __array_ufunc__ = refusal("an array operation on the data as a whole", WholeArray)
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(refusal(KIND))
+
+
+TRACED = (Traced, TracedPoint, TracedData, SampleNumber)  # their types are told by type(), as __class__ is refused
