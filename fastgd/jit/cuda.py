@@ -29,7 +29,7 @@ __all__ = [
     "ptx_of", "require", "simulated", "unusable",
 ]  # fmt: skip
 
-INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
+INSTALL = 'pip install "numba-cuda[cu13]" (or "numba-cuda[cu12]" for a driver of CUDA 12)'
 
 # fma: products and sums are fused where the source is lowered (`jit/operators.py`), as on the CPU, and nowhere else
 NVVM_OPTIONS = {"opt": 3, "fma": 0}
