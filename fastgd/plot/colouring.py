@@ -151,7 +151,7 @@ def own_colours(map: BasinMap, colouring: Colouring) -> str:
         for axis, (low, high) in zip(map.axes, box[list(map.plane)], strict=True)
     )
     strange = (np.asarray(map.basins.known) < 0) & ~colouring.other
-    return "colours of this part alone: colors_like= keeps those of another map" if part and strange.any() else ""
+    return "colours of this part alone; see colors_like" if part and strange.any() else ""
 
 
 def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
