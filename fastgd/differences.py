@@ -10,11 +10,14 @@ __all__ = ["ridders"]
 COLUMNS = 5
 
 
-def ridders(quotient: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def ridders(
+    quotient: NDArray[np.float64], blur: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Extrapolate a ladder of central differences: the best value and how far it moved, of the shape of one level.
 
     The first axis of `quotient` counts the levels; each has half the step of the one before. Where no level is finite,
-    the value is NaN and its movement infinite.
+    the value is NaN and its movement infinite. No value counts as moved less than `blur`, of the shape of `quotient`:
+    what noise does to its smallest step.
 
     References
     ----------
@@ -37,6 +40,8 @@ def ridders(quotient: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
         for power in range(1, COLUMNS):
             finer = column[1:] + (column[1:] - column[:-1]) / (4.0**power - 1.0)
             moved = np.fmax(np.abs(finer - column[1:]), np.abs(finer - column[:-1]))
+            if blur is not None:
+                moved = np.fmax(moved, blur[power:])
             moved[~np.isfinite(finer) | ~np.isfinite(moved)] = np.inf
             k = np.argmin(moved, axis=0)[None]
             smallest = np.take_along_axis(moved, k, axis=0)[0]

@@ -225,7 +225,7 @@ def reporter(progress: Any, total: int, stack: ExitStack) -> Callable[[int, int]
         from rich.console import Console
         from rich.progress import Progress
     except ImportError:
-        raise ImportError('progress=True needs rich: pip install "fastgd[cli]", or pass a callable') from None
+        raise ImportError("progress=True needs rich: pip install rich, or pass a callable") from None
     bar = stack.enter_context(Progress(console=Console(file=sys.stderr), transient=True))
     task = bar.add_task("descending", total=total)
     return lambda done, _: bar.update(task, completed=done)

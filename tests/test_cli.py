@@ -266,7 +266,7 @@ def test_missing_extra_is_named(missing, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, missing, None)
     assert cli.main(["problems"]) == 2
     err = capsys.readouterr().err
-    assert 'pip install "fastgd[cli]"' in err
+    assert 'pip install ".[cli]"' in err
     assert missing in err
     assert err.count("\n") == 1
 

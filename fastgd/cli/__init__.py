@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import rich
         import typer
     except ImportError as error:
-        print(f'fastgd: {error.name} is missing: pip install "fastgd[cli]"', file=sys.stderr)  # noqa: T201
+        hint = 'pip install typer rich, or in a checkout pip install ".[cli]"'
+        print(f"fastgd: {error.name} is missing: {hint}", file=sys.stderr)  # noqa: T201
         return 2
     del rich, typer
     from fastgd.cli.app import run

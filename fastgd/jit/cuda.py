@@ -30,7 +30,7 @@ __all__ = [
     "ptx_of", "require", "simulated", "unusable",
 ]  # fmt: skip
 
-INSTALL = 'pip install "fastgd[cuda]" (or "fastgd[cuda12]" for a driver of CUDA 12)'
+INSTALL = 'pip install "numba-cuda[cu13]" (or "numba-cuda[cu12]" for a driver of CUDA 12)'
 
 DRIVER = "install NVIDIA's driver, and see that nvidia-smi lists the GPU"
 NO_GPU = "the driver finds no GPU; see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it"

@@ -22,6 +22,7 @@ from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
 from fastgd.checks import real_number
 from fastgd.differences import ridders
+from fastgd.landscape.kinks import closer_look, is_vertical, noise_of
 from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _EPS = float(np.finfo(np.float64).eps)
 # A table that moved little by luck understates its error; factors seen over the catalogue stay below 5.
 _SAFETY = 20.0
 _UNRESOLVED = 1e-3
+# How many components are looked at closer for kinks at most
+_CLOSER = 400
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -44,19 +47,24 @@ class GradientCheck(Summarized):
     Attributes
     ----------
     ok : bool
-        No component was found wrong.
+        No component was found wrong, and each could be looked at: at one point at least the function is
+        finite around it.
     x : ndarray, shape (m, n)
         Points looked at.
     gradient : ndarray, shape (m, n)
         The gradient in question.
     reference : ndarray, shape (m, n)
-        Extrapolated central differences; NaN where the function is not finite around the point.
+        Extrapolated central differences; NaN where the function is not finite around the point. Where
+        `kinks` holds, what smaller steps or one-sided differences say.
     uncertainty : ndarray, shape (m, n)
         Bound of the error of `reference`.
     absolute_error, relative_error : ndarray, shape (m, n)
         ``abs(gradient - reference)``, and that over the larger of the two magnitudes.
     wrong : ndarray of bool, shape (m, n)
         Where the error is more than `rtol` and the uncertainty explain.
+    kinks : ndarray of bool, shape (m, n)
+        Where a kink or another change within the steps explains the error of the central differences: smaller
+        steps agree with the gradient; or the slopes on both sides stay apart, and it is one of them or between.
     unresolved : ndarray of bool, shape (m, n)
         Where the uncertainty is so large, above 0.1 % of the component (here or in the median over the
         points), that only gross errors would show.
@@ -79,6 +87,7 @@ class GradientCheck(Summarized):
     absolute_error: NDArray[np.float64]
     relative_error: NDArray[np.float64]
     wrong: NDArray[np.bool_]
+    kinks: NDArray[np.bool_]
     unresolved: NDArray[np.bool_]
     worst: tuple[int, int]
     steps: NDArray[np.float64]
@@ -90,14 +99,17 @@ class GradientCheck(Summarized):
         return f"<GradientCheck of {self.name or 'a problem'}: {self._verdict()}>"
 
     def _verdict(self) -> str:
+        points, components = self.x.shape
         if self.ok:
-            return f"ok at {counted(self.x.shape[0], 'point')}, {counted(self.x.shape[1], 'component')}"
-        parts = np.flatnonzero(self.wrong.any(axis=0))
-        shown = ", ".join(str(j) for j in parts[:8]) + (", ..." if parts.size > 8 else "")
-        return (
-            f"WRONG in component{'s' if parts.size > 1 else ''} {shown}, "
-            f"at {np.count_nonzero(self.wrong.any(axis=1))} of {self.x.shape[0]} points"
-        )
+            return f"ok at {counted(points, 'point')}, {counted(components, 'component')}"
+        if self.wrong.any():
+            return (
+                f"WRONG in {_listed(self.wrong.any(axis=0))}, "
+                f"at {np.count_nonzero(self.wrong.any(axis=1))} of {points} points"
+            )
+        unseen = np.isnan(self.reference).all(axis=0)
+        where = "" if unseen.all() else f" in {_listed(unseen)}"
+        return f"NOT CHECKED{where}: the function is not finite around any of {counted(points, 'point')}"
 
     def summary(self) -> str:
         """Return the verdict, the worst component, and its error as the step is halved, as plain text."""
@@ -109,12 +121,19 @@ class GradientCheck(Summarized):
             f"  central difference {self.reference[i, j]:.12g} +- {self.uncertainty[i, j]:.1e}",
             f"  absolute error {self.absolute_error[i, j]:.1e}, relative {self.relative_error[i, j]:.1e}",
         ]
-        if not self.ok:
+        if self.wrong.any():
             lines += ["  step h    |D(h) - gradient|"]
             lines += [f"  {h:.1e}   {e:.3e}" for h, e in zip(self.steps, self.errors, strict=True)]
             lines += [
                 "  An error that stays as h shrinks is the gradient's; a coarse step's would fall like h^2."
             ]
+        kinks = np.argwhere(self.kinks)
+        if kinks.size:
+            i, j = kinks[0]
+            lines.append(
+                f"kinks: {len(kinks)} of {self.kinks.size} components have a kink or a jump within the steps, "
+                f"the first component {j} at point {i}; smaller steps and one-sided differences agree with the gradient"
+            )
         hidden = np.count_nonzero(self.unresolved)
         if hidden:
             lines.append(
@@ -122,6 +141,13 @@ class GradientCheck(Summarized):
                 "rounding, a kink or a value that is not finite blurs the differences there"
             )
         return "\n".join(lines)
+
+
+def _listed(chosen: Any) -> str:
+    """Return the numbers of the components chosen, at most eight, in words."""
+    parts = np.flatnonzero(chosen)
+    shown = ", ".join(str(j) for j in parts[:8]) + (", ..." if parts.size > 8 else "")
+    return f"component{'s' if parts.size > 1 else ''} {shown}"
 
 
 @explain_calls()
@@ -159,7 +185,9 @@ def gradient_check(
     Notes
     -----
     A component counts as wrong where its error exceeds ``rtol * max(|g_j|, |D_j|)`` plus the error bound of
-    the difference: the movement in the extrapolation table, and rounding, ``eps * max|f| / h``.
+    the difference: the movement in the extrapolation table, and rounding, ``eps * max|f| / h``. Where second
+    differences tell of a kink within the steps, these are halved until they lie on one side of it; where the
+    slopes of both sides stay apart, any gradient from the one to the other passes.
 
     References
     ----------
@@ -191,12 +219,13 @@ def gradient_check(
     first = _FIRST_STEP * scale
 
     gradient = np.asarray(problem.gradient(points), dtype=np.float64)
-    quotient, size, steps = _ladder(problem, points, first)
-    reference, movement = ridders(quotient)
+    quotient, size, steps, second = _ladder(problem, points, first)
+    noise = noise_of(second)
+    reference, movement = ridders(quotient, noise / steps)
     # Steps are exact differences of points, so what is left is rounding inside the function, at the smallest
     # step that may have entered the chosen value.
     best = np.argmin(np.nan_to_num(np.abs(quotient - reference), nan=np.inf), axis=0)
-    rounding = _EPS * size / np.take_along_axis(steps, best[None], axis=0)[0]
+    rounding = np.maximum(_EPS * size, noise) / np.take_along_axis(steps, best[None], axis=0)[0]
     uncertainty = _SAFETY * movement + 4.0 * rounding
 
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -207,6 +236,19 @@ def gradient_check(
         excess = np.where(error == 0.0, 0.0, error / allowed)
     seen = np.isfinite(reference)
     wrong = seen & (~np.isfinite(gradient) | (excess > 1.0))
+    kinks = wrong & is_vertical(quotient, gradient)
+    wrong &= ~kinks
+    for i, j in np.concatenate([np.argwhere(wrong), np.argwhere(~wrong & (noise > 0.0))])[:_CLOSER]:
+        sides = closer_look(problem, points[i], int(j), first[i, j], error[i, j] if wrong[i, j] else 0.0, rtol)
+        passes = sides is not None and sides.allow(gradient[i, j])
+        if sides is None or passes != wrong[i, j] or not (passes or sides.steady):
+            continue
+        reference[i, j] = np.clip(gradient[i, j], sides.low, sides.high) if passes else 0.5 * (sides.low + sides.high)
+        uncertainty[i, j] = 0.5 * (sides.high - sides.low) + sides.uncertainty
+        kinks[i, j], wrong[i, j] = passes, not passes
+        error[i, j] = abs(gradient[i, j] - reference[i, j])
+        relative[i, j] = error[i, j] / max(abs(gradient[i, j]), abs(reference[i, j]), np.finfo(float).tiny)
+        excess[i, j] = 0.0 if passes else error[i, j] / uncertainty[i, j]
     # A component that happens to be near zero is measured by its size at the other points.
     known = np.where(seen, np.abs(reference), 0.0)
     level = np.maximum(known, np.median(known, axis=0))
@@ -214,7 +256,7 @@ def gradient_check(
     rank = np.where(wrong & ~np.isfinite(excess), np.inf, np.where(seen, excess, -1.0))
     i, j = (int(k) for k in np.unravel_index(np.argmax(rank), rank.shape))
     return GradientCheck(
-        ok=not bool(wrong.any()),
+        ok=not bool(wrong.any()) and bool(seen.any(axis=0).all()),
         x=points,
         gradient=gradient,
         reference=reference,
@@ -222,6 +264,7 @@ def gradient_check(
         absolute_error=error,
         relative_error=relative,
         wrong=wrong,
+        kinks=kinks,
         unresolved=unresolved,
         worst=(i, j),
         steps=steps[:, i, j],
@@ -251,11 +294,16 @@ def _points(problem: Problem, x: ArrayLike | None, n_points: int, seed: int) -> 
 
 def _ladder(
     problem: Problem, points: NDArray[np.float64], first: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return central differences and steps, shape (levels, m, n), and the largest value met, shape (m, n)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return central differences, the largest value met, steps, and second differences.
+
+    The shape is (levels, m, n), but (m, n) for the largest value.
+    """
     m, n = points.shape
     quotient = np.empty((_LEVELS, m, n))
     steps = np.empty((_LEVELS, m, n))
+    second = np.empty((_LEVELS, m, n))
+    middle = np.asarray(problem.value(points), dtype=np.float64)[:, None]
     size = np.zeros((m, n))
     points_at_once = max(1, _BLOCK // (2 * n * n))
     parts_at_once = max(1, min(n, _BLOCK // (2 * n)))
@@ -266,9 +314,10 @@ def _ladder(
             right, left, width = _sides(problem, points[at[0]], first[at] * 0.5**level, part)
             with np.errstate(invalid="ignore", over="ignore"):
                 quotient[(level, *at)] = (right - left) / width
+                second[(level, *at)] = right - 2.0 * middle[at[0]] + left
             steps[(level, *at)] = 0.5 * width
             size[at] = np.fmax(size[at], np.fmax(np.abs(right), np.abs(left)))
-    return quotient, size, steps
+    return quotient, size, steps, second
 
 
 def _sides(

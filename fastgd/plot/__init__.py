@@ -1,7 +1,8 @@
-"""Pictures, drawn with Matplotlib (``pip install "fastgd[plot]"``).
+"""Pictures, drawn with Matplotlib (in a checkout, ``pip install ".[plot]"``).
 
 Each function returns the figure and the axes, takes axes to draw on where it draws on one, and writes a file where
-`out` names one.
+`out` names one. A new figure that is not written is given to pyplot, so a notebook shows it at the end of its cell and
+``plt.show()`` elsewhere.
 """
 
 from fastgd.plot.basins import basins

@@ -22,7 +22,9 @@ from fastgd.plot.colouring import (
     check_one_problem,
     coloured,
     coloured_like,
+    known_places,
     outcome_entries,
+    own_colours,
     value_scale,
 )
 from fastgd.plot.contours import KIND_MARKS
@@ -64,6 +66,10 @@ def basins(
     shares have these colours, and all others one dark grey without shades. Shares count as equal down to four
     fifths of the largest that is left, and of equal ones the lower value comes first, then the smaller position.
 
+    The known minima of a problem have places of their own in the order of colours, so each keeps its colour in a map of
+    a part of the box. Other attractors have the colours that are left; where the map is of a part, the title then says
+    that these may be others in the whole.
+
     Where the sixteen hold less than nine tenths of the starts that settled, colours tell the *value* at which the
     descent ends instead, dark for low ones, up to the value that 98 % of these starts reach. Basins then have no
     shades, and dark lines between them. Such lines there are too where more than eight colours tell basins, some of
@@ -74,7 +80,7 @@ def basins(
     map : BasinMap
         What `fastgd.map_basins` returned.
     ax : matplotlib.axes.Axes, optional
-        Where to draw. By default on a new figure; the state of pyplot is not touched.
+        Where to draw. By default on a new figure, which ``plt.show()`` shows.
     out : path, optional
         File to write the figure to; its extension (png, pdf, svg, ...) says the format.
     title : str, optional
@@ -138,13 +144,15 @@ def basins(
     figure, ax = figures.new_axes(ax, (8.8, 6.0) if legend else (6.0, 6.0))
 
     if colors_like is None:
-        colouring = coloured(map.basins.counts, map.basins.fun, color_by)
+        colouring = coloured(map.basins.counts, map.basins.fun, color_by, known_places(map))
     else:
         colouring = coloured_like(map, colors_like, color_by)
     low, high = step_range([map])
     draw_map(map, ax, colouring, low, high)
     if title is None:
         lines = [f"{map.problem.name}, {style.optimizer_text(map.optimizer)}", style.held_text(map.at, map.plane)]
+        if colors_like is None:
+            lines.append(own_colours(map, colouring))
         title = "\n".join([*(style.wrapped(line, 60) for line in lines if line), *map.basins.notes()])
     ax.set_title(title)
     if legend:
@@ -154,8 +162,7 @@ def basins(
             figure.colorbar(mappable, cax=ax.inset_axes((1.03, 0.0, 0.04, 0.5)), label=VALUE_LABEL, extend=extend)
         elif high > low:
             _add_scale(figure, ax, low, high, _shade_range(colouring, DARKEST))
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def check_like(map: BasinMap, like: Any) -> None:

@@ -83,20 +83,80 @@ def check_one_problem(maps: Sequence[BasinMap], rule: str) -> None:
             )
 
 
-def coloured(counts: NDArray[np.int64], fun: Array, color_by: str) -> Colouring:
-    """Choose the colours of attractors, from the starts that lead to each and their values."""
+def coloured(
+    counts: NDArray[np.int64], fun: Array, color_by: str, places: NDArray[np.int64] | None = None
+) -> Colouring:
+    """Choose the colours of attractors, from the starts that lead to each and their values.
+
+    `places` says which of them are known minima, and the place of each among these in the order of colours; -1 is not
+    known. See `known_places`.
+    """
     order = style.ranked(counts)
     limits = _limits(counts, fun) if fun.size else None
     if limits is not None and color_by != "basin":
         first = counts[order[: len(style.PALETTE)]].sum()
         if color_by == "value" or first < _MOST * counts.sum():
             return Colouring(_of_values(fun, limits), limits, np.argsort(fun, kind="stable"))
-    return _of_basins(style.colours(counts), order)
+    if places is None or not (places >= 0).any():
+        return _of_basins(style.colours(counts), order)
+    return _of_basins(_at_places(order, places), order)
+
+
+def known_places(map: BasinMap) -> NDArray[np.int64]:
+    """Return the place of each attractor among the known minima, by value and position, or -1 where it is none.
+
+    A known minimum has the same place in every map of its problem, in whatever part of the box.
+    """
+    known = np.asarray(map.basins.known, dtype=np.int64)
+    minima = map.problem.minima
+    if minima is None or not (known >= 0).any():
+        return np.full(known.size, -1, dtype=np.int64)
+    found, first = np.unique(known[known >= 0], return_index=True)
+    if found.size == len(minima):  # as the attractors are numbered
+        order = found[np.argsort(first)]
+    else:
+        points = np.asarray(minima, dtype=np.float64)
+        order = np.lexsort([*points.round(3).T[::-1], np.round(map.problem.value(points), 6)])
+    place = np.empty(len(minima), dtype=np.int64)
+    place[order] = np.arange(order.size)
+    return np.where(known >= 0, place[known], -1)
+
+
+def _at_places(order: NDArray[np.intp], places: NDArray[np.int64]) -> Array:
+    """Return colours for the first of `order`: those of their places, and to the others those of no known minimum."""
+    palette = np.array([style.rgb(code) for code in style.PALETTE])
+    table = np.tile(style.rgb(style.OTHER_COLOUR), (places.size, 1))
+    kept = places.max() + 1
+    taken: set[int] = set()
+    others = []
+    for k in np.sort(order[: len(palette)]):
+        place = int(places[k])
+        if 0 <= place < len(palette) and place not in taken:
+            table[k] = palette[place]
+            taken.add(place)
+        else:
+            others.append(k)
+    free = sorted(set(range(len(palette))) - taken, key=lambda place: (place < kept, place))
+    table[others] = palette[free[: len(others)]]
+    return table
+
+
+def own_colours(map: BasinMap, colouring: Colouring) -> str:
+    """Return a line for a picture of a part of the box whose colours may be others in the whole; else an empty one."""
+    box = map.problem.bounds
+    if box is None or colouring.limits is not None:
+        return ""
+    part = any(
+        axis.min() > low or axis.max() < high
+        for axis, (low, high) in zip(map.axes, box[list(map.plane)], strict=True)
+    )
+    strange = (np.asarray(map.basins.known) < 0) & ~colouring.other
+    return "colours of this part alone; see colors_like" if part and strange.any() else ""
 
 
 def coloured_like(drawn: BasinMap, like: BasinMap, color_by: str) -> Colouring:
     """Choose colours for a map: those of another where its attractors are the same."""
-    base = coloured(like.basins.counts, like.basins.fun, color_by)
+    base = coloured(like.basins.counts, like.basins.fun, color_by, known_places(like))
     if base.limits is not None:
         fun = drawn.basins.fun
         return Colouring(_of_values(fun, base.limits), base.limits, np.argsort(fun, kind="stable"))

@@ -117,8 +117,7 @@ def compare(
             _add_legend(above[0], comparison.reference.basins.x, maps, table)
     axes.append(below.add_subplot())
     _draw_profile(comparison, axes[-1], max_factor, coloured=not maps)
-    target.save(figure)
-    return figure, np.array(axes, dtype=object)
+    return target.finish(figure, np.array(axes, dtype=object))
 
 
 def _axes_of(x0: NDArray[np.float64]) -> tuple[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] | None:

@@ -118,8 +118,7 @@ def contour(
     style.legend_below(ax)
     style.name_sides(ax, (i, j))
     ax.set_title(problem.name if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 @explain_calls()
@@ -183,8 +182,7 @@ def surface(
     ax.view_init(*view)
     style.legend_below(ax)
     ax.set_title(problem.name if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def draw_surface(

@@ -151,8 +151,7 @@ def convergence(
         words += f" with every {' and '.join(pooled)} together"
     text = f"{head}: {words}" if len(head) + len(words) < 88 else f"{style.wrapped(head, 90)}:\n{words}"
     figure.suptitle(text if title is None else title, fontsize="medium")
-    target.save(figure)
-    return figure, axes
+    return target.finish(figure, axes)
 
 
 class Curves(NamedTuple):
@@ -368,8 +367,7 @@ def waterfall(
     if flat and not diverged + missing:
         text += f", all at {round(lowest, decimals(size, 6)) + 0.0:.6g}"
     ax.set_title(text.strip(", ") if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def resolved(ordered: Array) -> NDArray[np.intp]:

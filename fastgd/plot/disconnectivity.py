@@ -146,8 +146,7 @@ def disconnectivity(
     ax.set_title(name if title is None else title)
     if labelled:
         _keep_apart(figure, leaves, passes)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def _keep_apart(figure: Figure, leaves: list[Any], passes: list[Any]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +18,55 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+A = TypeVar("A")
+
+
+class Picture(tuple[Any, ...]):
+    """The figure and the axes of a picture: a tuple that notebooks show as the picture, and once."""
+
+    __slots__ = ()
+
+    def _ipython_display_(self) -> None:
+        if "matplotlib.pyplot" in sys.modules:
+            from matplotlib import pyplot
+
+            if self[0] in map(pyplot.figure, pyplot.get_fignums()):
+                return  # the notebook shows what is open when the cell ends
+        from IPython.display import display
+
+        display(self[0])
+
 
 class Target(NamedTuple):
-    """The file that a picture goes to, where there is one."""
+    """Where a picture goes: to a file, or to pyplot, or into axes that were given."""
 
     path: Path | None
     tight: bool  # whether to cut it to what is on the figure
+    own: bool  # whether the figure is made for it
 
-    def save(self, figure: Figure) -> None:
+    def finish(self, figure: Figure, axes: A) -> tuple[Figure, A]:
+        """Write the figure to its file, or else have pyplot show it if it is new; return figure and axes."""
         if self.path is not None:
             figure.savefig(self.path, dpi=SAVED_DPI, bbox_inches="tight" if self.tight else None)
+        elif self.own and threading.current_thread() is threading.main_thread():  # as windows need it
+            from matplotlib import pyplot
+
+            # A class of figures that makes none but this one, so that pyplot numbers it and gives it a window
+            pyplot.figure(FigureClass=lambda *_, **__: figure)  # type: ignore[arg-type]
+        return Picture((figure, axes))
 
 
-def target(out: str | os.PathLike[str] | None, tight: bool = True) -> Target:
-    """Return where to save a picture, before any work; only a figure of its own is cut to what is on it.
+def target(out: str | os.PathLike[str] | None, tight: bool = True, own: bool | None = None) -> Target:
+    """Return where a picture goes, before any work; only a figure of its own is cut to what is on it.
+
+    `own` is by default `tight`.
 
     Raises
     ------
     ValueError
         If the extension is not one that Matplotlib writes, or the file cannot be written.
     """
-    return Target(None if out is None else checked_path(out), tight)
+    return Target(None if out is None else checked_path(out), tight, tight if own is None else own)
 
 
 def matplotlib_figure() -> Any:
@@ -50,12 +80,14 @@ def matplotlib_figure() -> Any:
     try:
         import matplotlib.figure
     except ImportError as error:
-        raise ImportError('pictures need Matplotlib: pip install "fastgd[plot]"') from error
+        raise ImportError(
+            'pictures need Matplotlib: pip install matplotlib, or in a checkout pip install ".[plot]"'
+        ) from error
     return matplotlib.figure
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
-    """Return a new figure that pyplot knows nothing of."""
+    """Return a new figure; pyplot knows nothing of it until it is drawn."""
     return matplotlib_figure().Figure(figsize=size, layout="constrained")
 
 

@@ -141,8 +141,7 @@ def basins_grid(
     same = all(map.plane == first.plane and np.array_equal(map.at, first.at) for map in listed)
     held = style.held_text(first.at, first.plane) if same else ""
     figure.suptitle("; ".join(filter(None, (first.problem.name, held))) if title is None else title)
-    target.save(figure)
-    return figure, axes
+    return target.finish(figure, axes)
 
 
 @explain_calls()
@@ -243,8 +242,7 @@ def basins_stack(
     text = f"{first.problem.name}, {style.optimizer_text(first.optimizer)}"
     notes = [f"x[{along}] = {map.at[along]:.3g}: {note}" for map in listed for note in map.basins.notes(reasons=False)]
     ax.set_title("\n".join([style.wrapped(text, 70), *notes]) if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def _named_maps(maps: Any) -> tuple[list[str], list[BasinMap]]:

@@ -72,7 +72,7 @@ def layer_gradients(
     arrays = checked(norms)
     dimensions = {array.ndim for array in arrays.values()}
     over_steps = dimensions == {3}
-    target = figures.target(out, tight=False)
+    target = figures.target(out, tight=False, own=True)
     rows, columns = figures.arrangement(len(arrays))
     size = 4.2 * columns + (0.9 if over_steps else 0), 3.1 * rows + 0.3
     figure, panels = figures.new_grid(rows, columns, size, sharex=True, sharey=True)
@@ -97,8 +97,7 @@ def layer_gradients(
         add_scale(figure, panels, next(iter(arrays.values())).shape[-1])
     if title is not None:
         figure.suptitle(title)
-    target.save(figure)
-    return figure, panels
+    return target.finish(figure, panels)
 
 
 def checked(norms: Any) -> dict[str, np.ndarray]:

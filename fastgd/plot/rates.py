@@ -147,8 +147,7 @@ def learning_rates(
     last.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     rule = style.optimizer_text(optimizer, without=["lr"])
     figure.suptitle(style.wrapped(f"{problem.name}, {rule}", 70) if title is None else title)
-    target.save(figure)
-    return figure, axes
+    return target.finish(figure, axes)
 
 
 @explain_calls()
@@ -229,8 +228,7 @@ def schedules(
     ax.set_title(title)
     style.grid_lines(ax)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def _panels(count: int) -> tuple[Figure, NDArray[Any]]:

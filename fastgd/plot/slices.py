@@ -78,8 +78,7 @@ def plane(
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
     ax.set_title(f"{cut.name}, {cut.centre.size} parameters" if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 @explain_calls()
@@ -154,5 +153,4 @@ def line(
     style.hatch_undefined(ax, cut.t, cut.values)
     style.legend_below(ax)
     ax.set_title(cut.name if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)

@@ -127,8 +127,7 @@ def sweep(
         figure.suptitle(head)
     else:
         axes[0].set_title(head)
-    target.save(figure)
-    return figure, axes
+    return target.finish(figure, axes)
 
 
 class Series(NamedTuple):

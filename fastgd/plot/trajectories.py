@@ -134,8 +134,7 @@ def trajectories(
     style.legend_below(ax)
     head = problem.name if len(named) > 1 else f"{problem.name}, {next(iter(named))}"
     ax.set_title(style.wrapped(f"{head}{_share_text(named, paths)}", 55) if title is None else title)
-    target.save(figure)
-    return figure, ax
+    return target.finish(figure, ax)
 
 
 def chosen_paths(runs: Any, max_paths: int) -> tuple[dict[str, Any], dict[str, list[tuple[Array, int]]]]:
