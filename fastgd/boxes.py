@@ -116,6 +116,23 @@ def checked_bounds(bounds: Any, dim: int) -> np.ndarray:
     return box
 
 
+def box_scale(bounds: np.ndarray) -> np.ndarray:
+    """Return the distance over which each parameter changes something, shape ``(dim,)``: a tenth of the box's side."""
+    return 0.1 * (bounds[:, 1] - bounds[:, 0])
+
+
+def units_of(scale: np.ndarray) -> np.ndarray:
+    """Return the powers of two next to lengths: numbers in such units have the digits that they had before.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import units_of
+    >>> units_of(np.array([1.2, 3.0, 1e-10])).tolist()
+    [1.0, 4.0, 1.1641532182693481e-10]
+    """
+    return np.exp2(np.round(np.log2(scale)))
+
+
 def checked_minima(minima: ArrayLike, dim: int) -> np.ndarray:
     """Return `minima` as a read-only array of shape ``(k, dim)``, or raise; one point may be 1-D."""
     array = real_array(minima, "minima")

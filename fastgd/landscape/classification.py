@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
-from fastgd.boxes import positive_integer
+from fastgd.boxes import box_scale, positive_integer, real_array, units_of
 from fastgd.calls import explain_calls
 from fastgd.landscape.curvature import (
+    can_derive,
     checked_method,
     extreme_eigenvalues,
     few_gradients,
     few_values,
     hessians,
+    length_scale,
 )
 from fastgd.landscape.kinds import (
     RTOL,
@@ -29,6 +31,7 @@ from fastgd.landscape.kinds import (
     symmetric_eigenvalues,
     without_smallest,
 )
+from fastgd.landscape.kinks import kinks_near
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 _DENSE_UP_TO = 512
 _ENDS = 4
+_FEW_DATA = 100  # a function with more is long, and its second derivatives longer
+_KINKS_ASKED = 50
+_KINK_REACH = 1e-2  # of the scale: a thousandth of the side of the box
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -61,13 +67,18 @@ class Classification(Summarized):
         not tell. "flat": slope and curvature, over a tenth of the side of the box and a hundredth of it aside, change
         the value by less than the rounding of 1, or of what they change it by elsewhere (at the other points, and at a
         typical place of the box) if that is less, as on a plateau. "undefined": the value, the gradient or the Hessian
-        is not finite, as outside the domain of a logarithm or at a kink. "not critical", whatever the
-        eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
+        is not finite, as outside the domain of a logarithm. "kink": a minimum within a thousandth of the side of the
+        box at which the gradient jumps, as 0 of abs(x), so that it vanishes nowhere (looked for at up to 50 points, of
+        up to 64 parameters). "undecided": differences of the gradient over smaller and smaller steps do not agree on
+        the signs of the eigenvalues. "not critical", whatever the eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
         by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
         `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
         point of infinite slope, such as 0 of a square root: there Newton's step is short, and leads nowhere.
     complete : bool
         Whether all eigenvalues were computed.
+    scale : ndarray, shape (n,), or None
+        The unit in which kinds are judged: a tenth of the side of the box, or what was given. Points are printed with
+        the digits that show in it.
     """
 
     x: NDArray[np.float64]
@@ -77,6 +88,7 @@ class Classification(Summarized):
     nullity: NDArray[np.int64]
     kind: NDArray[np.str_]
     complete: bool
+    scale: NDArray[np.float64] | None = None
 
     @property
     def sharpness(self) -> NDArray[np.float64]:
@@ -153,7 +165,7 @@ class Classification(Summarized):
         for k, kind in enumerate(kind_texts(self)[:limit]):
             numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1])
             limit_text = "-" if np.isinf(limits[k]) else f"{limits[k]:.4g}"
-            rows.append([str(k), kind, position_text(x, k), *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
+            rows.append([str(k), kind, position_text(x, k, scale=self.scale), *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
         return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
@@ -166,6 +178,7 @@ def classify(
     method: str = "auto",
     ends: int | None = None,
     rtol: float | None = None,
+    scale: ArrayLike | None = None,
 ) -> Classification:
     r"""Tell minima, saddles and maxima apart by the eigenvalues of the Hessian.
 
@@ -180,7 +193,7 @@ def classify(
         be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
     method : {"auto", "derived", "differences"}
         Where the second derivatives come from: derived from `fun`, or differences of the gradient over four points
-        (relative error about 1e-9). "auto" derives for up to 12 parameters, where that is possible.
+        (relative error about 1e-9), by steps that are halved until two agree. "auto" derives for up to 12 parameters, where that is possible.
     ends : int, optional
         Compute only so many eigenvalues at each end of the spectrum, by Lanczos' method with products of the Hessian
         and a vector. More are taken at the lower end until one is positive, so `index` and `kind` stay exact.
@@ -190,6 +203,12 @@ def classify(
         derived second derivatives and 1e-7 with differences. It also does where it is smaller than the change of the
         Hessian on the way to where the gradient would be zero, so that a point beside a curve of minima is
         degenerate, and neither minimum nor saddle.
+
+    scale : float or array_like of shape (n,), optional
+        For a problem without a box: over what distance each parameter changes something, such as a tenth of the range
+        in which it lies. Kinds are judged in these units, and so do not depend on what parameters are measured in. A
+        box says it by itself, a tenth of its side. Without either it is the coordinate, or 1 where that is more; where
+        this comes to no kind, the largest coordinate of the points.
 
     Returns
     -------
@@ -235,18 +254,89 @@ def classify(
     dense = ends is None or 2 * (ends + zero_modes) >= problem.dim
     source = checked_method(problem, method) if dense else "differences"
     zero = RTOL[source] if rtol is None else float(rtol)
-    gradient = few_gradients(problem, flat)
-    if dense:
-        eigenvalues, (kind, index, nullity) = judged(problem, flat, gradient, source, zero_modes, zero)
+    given = checked_scale(scale, problem)
+    found = _judged_everywhere(problem, flat, source, zero_modes, zero, given, None if dense else ends)
+    return _classified(array, problem, given, bool(dense), *found)
+
+
+def classify_ends(problem: Problem, x: NDArray[np.float64], scale: NDArray[np.float64] | None) -> Classification:
+    """Classify where runs ended, shape (m, n), by differences, and by derivatives where these leave a doubt.
+
+    That way most problems need no second derivatives, which take longer to derive than the runs took.
+    """
+    many = problem.dim > _DENSE_UP_TO
+    zero = RTOL["differences"]
+    found = _judged_everywhere(problem, x, "differences", 0, zero, scale, _ENDS if many else None)
+    doubtful = np.flatnonzero(np.isin(found[2], ("degenerate", "undecided")))
+    if doubtful.size and not many and can_derive(problem, _FEW_DATA):
+        derived = _judged_everywhere(problem, x[doubtful], "derived", 0, RTOL["derived"], scale, None)
+        for whole, part in zip(found, derived, strict=True):
+            whole[doubtful] = part
+    return _classified(x, problem, scale, not many, *found)
+
+
+def _judged_everywhere(
+    problem: Problem, x: NDArray[np.float64], source: str, zero_modes: int, rtol: float,
+    scale: NDArray[np.float64] | None, ends: int | None,
+) -> tuple[NDArray[Any], ...]:  # fmt: skip
+    """Return eigenvalues, norm of the gradient, kind, index and nullity at points of shape (m, n).
+
+    With `ends` the eigenvalues are so many at each end of the spectrum.
+    """
+    gradient = few_gradients(problem, x)
+    if ends is None:
+        eigenvalues, (kind, index, nullity) = judged(problem, x, gradient, source, zero_modes, rtol, scale)
     else:
-        assert ends is not None
-        eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
-        top = largest(eigenvalues)
-        far = is_far(np.divide(gradient, top, where=top > 0, out=np.zeros_like(gradient)), problem, flat)
-        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far, is_flat(problem, flat, gradient, top))
+        units = units_of(length_scale(problem, x, scale))
+        eigenvalues, lowest = _both_ends(problem, x, ends, zero_modes, rtol)
+        seen = eigenvalues * units[:, :1] ** 2
+        lowest = lowest * units[:, :1] ** 2
+        if (units != units[:, :1]).any():
+            seen, lowest = _both_ends(problem, x, ends, zero_modes, rtol, units)
+        top, slope = largest(seen), gradient * units
+        step = np.divide(slope, top, where=top > 0, out=np.zeros_like(slope)) * units
+        far, flat = is_far(step, length_scale(problem, x, scale)), is_flat(problem, x, slope, top, scale)
+        kind, index, nullity = kinds_of(lowest, seen, rtol * top, far, flat)
     with np.errstate(invalid="ignore"):
         grad_norm = np.abs(gradient).max(axis=1)
-    kind[~(np.isfinite(few_values(problem, flat)) & np.isfinite(grad_norm))] = "undefined"
+    value = few_values(problem, x)
+    kind[~(np.isfinite(value) & np.isfinite(grad_norm))] = "undefined"
+    sides = length_scale(problem, x, scale)
+    asked = np.flatnonzero(np.isfinite(value) & np.isin(kind, ("undefined", "not critical", "undecided")))
+    asked = asked[:_KINKS_ASKED]
+    if asked.size:
+        at_kink = kinks_near(problem, x[asked], sides[asked], _KINK_REACH * sides[asked].max(axis=0))[1]
+        kind[asked[at_kink]] = "kink"
+    if problem.bounds is None and scale is None:
+        clear = ("minimum", "saddle", "maximum")
+        vague = np.flatnonzero(np.isin(kind, ("degenerate", "undecided", "flat")))
+        size = np.abs(x).max(axis=0, initial=0.0, where=np.isfinite(x))
+        if vague.size and ends is None and ((size > 0) & (size < 1.0)).any():
+            own = np.where(size > 0, size, 1.0)
+            again = _judged_everywhere(problem, x[vague], source, zero_modes, rtol, own, None)
+            better = np.isin(again[2], clear)
+            for whole, part in zip((eigenvalues, grad_norm, kind, index, nullity), again, strict=True):
+                whole[vague[better]] = part[better]
+    return eigenvalues, grad_norm, kind, index, nullity
+
+
+def checked_scale(scale: ArrayLike | None, problem: Problem) -> NDArray[np.float64] | None:
+    """Return what was given as the scale of each parameter, shape (n,), or that of the box, or raise."""
+    if scale is None:
+        return None
+    given = real_array(scale, "scale")
+    if given.shape not in ((), (problem.dim,)) or not bool(np.all(np.isfinite(given) & (given > 0))):
+        raise ValueError(f"scale must be positive and finite, a number or of shape ({problem.dim},), got {scale!r}")
+    if problem.bounds is not None:
+        raise ValueError("scale must be left out for a problem with a box, whose sides say it")
+    return np.broadcast_to(given, (problem.dim,)).copy()
+
+
+def _classified(
+    array: NDArray[np.float64], problem: Problem, scale: NDArray[np.float64] | None, complete: bool,
+    eigenvalues: NDArray[np.float64], grad_norm: NDArray[np.float64], kind: NDArray[np.str_],
+    index: NDArray[np.int64], nullity: NDArray[np.int64],
+) -> Classification:  # fmt: skip
     batch = array.shape[:-1]
     return Classification(
         x=array,
@@ -255,7 +345,8 @@ def classify(
         index=index.reshape(batch),
         nullity=nullity.reshape(batch),
         kind=kind.reshape(batch),
-        complete=bool(dense),
+        complete=complete,
+        scale=scale if problem.bounds is None else box_scale(problem.bounds),
     )
 
 
@@ -290,21 +381,31 @@ def checked_zero_modes(zero_modes: int, dim: int) -> int:
 
 
 def _both_ends(
-    problem: Any, points: NDArray[np.float64], ends: int, zero_modes: int, rtol: float
+    problem: Any,
+    points: NDArray[np.float64],
+    ends: int,
+    zero_modes: int,
+    rtol: float,
+    units: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the eigenvalues at both ends, and all up to the first positive one (padded by it) at the lower end."""
+    """Return the eigenvalues at both ends, and all up to the first positive one (padded by it) at the lower end.
+
+    With `units`, shape (m, n), they are those of the function of the parameters in these units.
+    """
     n = problem.dim
     count = ends + zero_modes
     shown, lower = [], []
-    for point in points:
+    for k, point in enumerate(points):
+        own = None if units is None else units[k]
         more = count if np.isfinite(problem.gradient(point)).all() else n
         while True:
             if 2 * more >= n:
-                every = symmetric_eigenvalues(hessians(problem, point[None], "differences"))
+                square = 1.0 if own is None else own[:, None] * own
+                every = symmetric_eigenvalues(hessians(problem, point[None], "differences") * square)
                 low = without_smallest(every, zero_modes)[0]
                 high = low[-ends:]
                 break
-            low, high = extreme_eigenvalues(problem, point, more, rtol)
+            low, high = extreme_eigenvalues(problem, point, more, rtol, own)
             limit = rtol * max(abs(low[0]), abs(high[-1]))
             if np.count_nonzero(low > limit) or not np.isfinite(low).all():
                 zeros = int(np.count_nonzero(np.abs(low) <= limit))
