@@ -16,6 +16,7 @@ from .averaging import Average
 from .calls import explain_calls, levels_to_caller
 from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
+from .engine.starts import range_of
 from .errors import Interrupted
 from .jit.exchange import as_like
 from .jit.pool import checked_threads
@@ -230,7 +231,7 @@ def settings(plan: Plan) -> dict[str, Any]:
     """What a result keeps of the arguments, besides problem and optimizer."""
     sampling = plan.sampling
     drawn = {} if sampling is None else {name: getattr(sampling, name) for name in PER_RUN}
-    return {"record": plan.record, **drawn}
+    return {"record": plan.record, "start_range": range_of(plan.starts, plan.problem), **drawn}
 
 
 def wrapped(plan: Plan, arrays: Arrays) -> Result:

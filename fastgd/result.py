@@ -47,6 +47,8 @@ class Result:
     nfev, njev : ndarray of int, shape (*batch,), or None
         How many values and gradients a run computed, where its method counts them: line searches, SciPy's methods and
         the gradient flow.  A step of an update rule takes one gradient.
+    start_range : ndarray, shape (n, 2), or None
+        The smallest box that holds all starts, of a problem without a box: it says what size its parameters have.
     record : int, or None
         Steps from one point of `trace` to the next.
     batch_size, noise : number or ndarray, or None
@@ -78,6 +80,7 @@ class Result:
     fun_avg: np.ndarray | None = None
     nfev: np.ndarray | None = None
     njev: np.ndarray | None = None
+    start_range: np.ndarray | None = field(default=None, repr=False)
     record: int | None = None
     batch_size: int | np.ndarray | None = None
     noise: float | np.ndarray | None = None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, settled
+from fastgd.engine.starts import checked_batch, checked_dtype, checked_starts, range_of, settled
 from fastgd.errors import Interrupted
 from fastgd.finite_sum import FiniteSum
 from fastgd.jit.exchange import as_like, on_gpu
@@ -145,4 +145,5 @@ def result_of(task: Task, ends: Ends) -> Result:
     }
     if task.on_gpu:
         shaped = {name: as_like(array, task.origin) for name, array in shaped.items()}
-    return Result(**shaped, problem=task.problem, optimizer=task.optimizer)
+    start_range = range_of(task.starts, task.problem)
+    return Result(**shaped, problem=task.problem, optimizer=task.optimizer, start_range=start_range)

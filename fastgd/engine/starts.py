@@ -9,7 +9,7 @@ import numpy as np
 from fastgd.boxes import check_unmasked
 from fastgd.jit.exchange import on_gpu
 
-__all__ = ["checked_batch", "checked_dtype", "checked_starts", "settled"]
+__all__ = ["range_of", "checked_batch", "checked_dtype", "checked_starts", "settled"]
 
 
 # From arrays of other kinds to numbers
@@ -108,3 +108,11 @@ def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int,
             f"the shapes of starts, hyperparameters and seeds do not broadcast: {listed}; for every start with every "
             "value give one of them a further axis, such as lr[:, None]"
         ) from None
+
+
+def range_of(starts: Any, problem: Any) -> np.ndarray | None:
+    """The smallest box that holds all starts, shape (n, 2), of a problem that has none; None of starts on a GPU."""
+    if problem.bounds is not None or not isinstance(starts, np.ndarray) or not starts.size:
+        return None
+    points = starts.reshape(-1, problem.dim)
+    return np.stack([points.min(axis=0), points.max(axis=0)], axis=1).astype(np.float64)

@@ -28,7 +28,7 @@ _STEP = float(np.finfo(np.float64).eps) ** 0.2
 _OFFSETS = np.array([1.0, -1.0, 2.0, -2.0])
 _WEIGHTS = np.array([8.0, -8.0, -1.0, 1.0]) / 12.0
 # Steps are halved until two Hessians agree to this part of their norm, or so often
-_AGREE, _HALVINGS = 1e-7, 12
+_AGREE, _HALVINGS = 1e-7, 24
 # How many numbers one call of the gradient is given at most
 _BLOCK = 4_000_000
 # Fewer gradients than take this many seconds in plain Python are not worth a compilation.
