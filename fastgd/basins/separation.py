@@ -174,10 +174,16 @@ class _Ends:
             asked = np.flatnonzero(~doubtful & np.any(np.abs(one - other) > resolution, axis=1))
             if asked.size:
                 between = one[asked] + _BETWEEN * (other[asked] - one[asked])
-                with np.errstate(invalid="ignore"):
-                    slope = np.abs(few_gradients(self.problem, between)).max(axis=1)
-                limit = np.maximum(*(self.steepness[witnesses[asked, k]] for k in (a, b)))
-                doubtful[asked] = slope > _STEEPER * limit
+                with np.errstate(invalid="ignore", over="ignore"):
+                    if (self.tol == self.tol[0]).all():
+                        slope = np.abs(few_gradients(self.problem, between)).max(axis=1)
+                        limit = np.maximum(*(self.steepness[witnesses[asked, k]] for k in (a, b)))
+                    else:  # components in different units do not compare
+                        three = np.concatenate([between, one[asked], other[asked]])
+                        slopes = np.abs(few_gradients(self.problem, three) * self.tol).max(axis=1)
+                        slope, *ends = slopes.reshape(3, -1)
+                        limit = np.maximum(*ends)
+                    doubtful[asked] = slope > _STEEPER * limit
         return doubtful
 
     def meant(self, points: Array) -> Meant:

@@ -154,11 +154,7 @@ def is_flat(
     these points and at a typical place, if less.
     """
     scale = length_scale(problem, points, given)
-    units, box = units_of(scale), problem.bounds
-    if box is None and given is not None and len(points):
-        middle = np.median(points, axis=0)
-        box = np.stack([middle - 5.0 * given, middle + 5.0 * given], axis=1)
-    places = np.array(unremarkable_points(problem.dim, box, 9, spread=1.0))
+    units = units_of(scale)
 
     def change(slopes: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.abs(slopes * lengths).max(axis=1)
@@ -166,9 +162,8 @@ def is_flat(
     with np.errstate(invalid="ignore", over="ignore"):
         around = change(slope, scale / units) + 0.5 * top[:, 0] * (scale / units).max(axis=1) ** 2
         # Many places have a larger one than any end of a descent, and some are near a pole
-        lengths = length_scale(problem, places, given)
-        typical = np.median(np.nan_to_num(change(few_gradients(problem, places), lengths)))
-        size = np.max(around, initial=float(typical), where=np.isfinite(around))
+        typical = typical_change(problem, points.mean(axis=0) if len(points) else None, given)
+        size = np.max(around, initial=typical, where=np.isfinite(around))
         rounding = float(np.finfo(np.float64).eps) * min(1.0, size)
         flat = around <= rounding
         # Where slope and curvature are zero, as at the minimum of a fourth power, a step aside tells
@@ -177,6 +172,22 @@ def is_flat(
         for beside in (points[asked] - aside, points[asked] + aside):
             flat[asked] &= change(few_gradients(problem, beside), scale[asked]) <= rounding
     return flat
+
+
+def typical_change(
+    problem: Problem, middle: NDArray[np.float64] | None, given: NDArray[np.float64] | None
+) -> float:
+    """Return by how much the value changes over a tenth of the side of the box, or over what is `given`, (n,), in it.
+
+    Without a box it is in one around `middle` with ten times the sides that are given.
+    """
+    box = problem.bounds
+    if box is None and given is not None and middle is not None and np.all(given > 0):
+        box = np.stack([middle - 5.0 * given, middle + 5.0 * given], axis=1)
+    places = np.array(unremarkable_points(problem.dim, box, 9, spread=1.0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        slopes = few_gradients(problem, places) * length_scale(problem, places, given)
+    return float(np.median(np.nan_to_num(np.abs(slopes).max(axis=1))))
 
 
 def largest(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
