@@ -176,7 +176,8 @@ def position_text(
         more = range(significant, MOST_DIGITS + 1, 3)
         told = (each for each in more if tells_apart(shown, index, sizes, each, NOISE * scale[:FIRST]))
         significant = next(told, significant)
-    cells = [number_text(float(value), float(size), significant) for value, size in zip(shown[index], sizes, strict=True)]
+    each = zip(shown[index].tolist(), sizes.tolist(), strict=True)
+    cells = [number_text(value, size, significant) for value, size in each]
     return "(" + ", ".join(cells) + (", ...)" if points.shape[1] > FIRST else ")")
 
 

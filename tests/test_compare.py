@@ -167,7 +167,8 @@ def test_mini_batches_without_a_reference_and_many_seeds() -> None:
     found = gd.compare(REGRESSION, starts, [gd.GradientDescent(lr=0.1)], reference=None, **options)
     assert found.runs == found[0].found.size == 12
     lines = str(found).splitlines()
-    assert lines[0] == f"{REGRESSION.name}: 12 runs from 4 starts; global: to f = {found.global_value:.6g}"
+    to = f"lowest: to the lowest value found, f = {found.global_value:.6g}"
+    assert lines[0] == f"{REGRESSION.name}: 12 runs from 4 starts; {to}"
     assert (found.to_dict()["runs"], found.to_dict()["starts"]) == (12, 4)
     grid = HIMMELBLAU.grid((3, 3))
     many = gd.compare(HIMMELBLAU, grid, [gd.Adam(lr=0.05)], noise=0.1, max_steps=5, seed=np.zeros((2, 1, 1), int),
@@ -250,7 +251,7 @@ def test_no_nan_is_printed_where_nothing_settles() -> None:
     start = [[1.0, 2.0]]
     lost = gd.compare(unknown, start, [gd.Adam(lr=1e-6)], gd.GradientDescent(lr=1e-6), max_steps=3)
     first, *rows = str(lost).splitlines()
-    assert first == "unknown from 1 start; global: to f = -; elsewhere: than GradientDescent"
+    assert first == "unknown from 1 start; lowest: to the lowest value found, f = -; elsewhere: than GradientDescent"
     assert rows[1].split()[:7] == ["Adam", "0.00%", "0.00", "-", "79.35", "%", "-"]
     assert "nan" not in str(lost)
     assert json.loads(json.dumps(lost.to_dict(), allow_nan=False))["global_value"] is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.basins.lost import INFINITY, KINK, LostEnds, Unlabelled, told_apart
+from fastgd.basins.lost import INFINITY, KINK, LostEnds, Unlabelled, no_ends, told_apart
 from fastgd.boxes import box_scale, positive_integer
 from fastgd.errors import attribute_of
 from fastgd.texts import Summarized, counted, first_lines, position_text
@@ -159,9 +159,8 @@ class Basins(Summarized):
 
         Looked for at first access, kinks at up to twenty places where most of them are.
         """
-        lost = LostEnds(*(np.zeros(0),) * 5) if self.lost is None else self.lost
-        x = lost.x.reshape(-1, self.x.shape[1])
-        return told_apart(lost._replace(x=x), self.problem, self.region, self.tol, self.labels.size)
+        lost = self.lost if self.lost is not None else no_ends(self.x.shape[1])
+        return told_apart(lost, self.problem, self.region, self.tol, self.labels.size)
 
     @property
     def kind(self) -> NDArray[np.str_]:
@@ -236,7 +235,7 @@ class Basins(Summarized):
         found = self.unlabelled
         low, high = found.intervals[k]
         where = np.concatenate([self.x, found.x[[k]]])
-        position = position_text(where, len(self), scale=self._digits) if found.kind[k] == KINK else ""
+        position = position_text(where, len(self), scale=self.shown_scale) if found.kind[k] == KINK else ""
         share = f"{found.fractions[k]:.2%}", f"{100 * low:.2f} - {100 * high:.2f} %", f"{found.mean_nit[k]:.1f}"
         return "-", str(found.kind[k]), self._value(float(found.fun[k])), position, *share, "-"
 
@@ -299,7 +298,7 @@ class Basins(Summarized):
         return kind_texts(classify_ends(self.problem, self.x[:needed], self.scale))
 
     @property
-    def _digits(self) -> NDArray[np.float64] | None:
+    def shown_scale(self) -> NDArray[np.float64] | None:
         """What shows in a position, shape (n,): the scale, or less where attractors were told apart by less."""
         if self.scale is None or self.scale.shape != self.tol.shape:
             return self.scale
@@ -309,7 +308,7 @@ class Basins(Summarized):
         low, high = self.intervals[index]
         return (
             self._value(float(self.fun[index])),
-            position_text(self.x, index, scale=self._digits),
+            position_text(self.x, index, scale=self.shown_scale),
             f"{self.fractions[index]:.2%}",
             f"{100 * low:.2f} - {100 * high:.2f} %",
             f"{self.mean_nit[index]:.1f}",
@@ -317,7 +316,17 @@ class Basins(Summarized):
         )
 
     def _value(self, value: float) -> str:
-        return _number(value)
+        return "0" if abs(value) < self._rounding else _number(value)
+
+    @functools.cached_property
+    def _rounding(self) -> float:
+        """The rounding of values, by how much they change in the region."""
+        from fastgd.landscape.kinds import typical_change
+
+        if self.problem is None or self.region is None:
+            return 0.0
+        change = typical_change(self.problem, self.region.mean(axis=1), self.scale)
+        return float(np.finfo(np.float64).eps) * change if np.isfinite(change) else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as built-in numbers, lists and strings, ready for JSON.
@@ -325,7 +334,8 @@ class Basins(Summarized):
         Returns
         -------
         dict
-            One entry per attribute but `problem` and `lost`, `unlabelled`, and `kind` where that is known; arrays become nested lists.
+            One entry per attribute but `problem` and `lost`, `unlabelled`, and `kind` where that is known; arrays
+            become nested lists.
         """
         arrays = (
             "x",

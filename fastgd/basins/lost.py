@@ -1,4 +1,4 @@
-"""Ends of runs without attractor that are told apart all the same: at kinks, where no gradient vanishes, and far away."""
+"""Ends of runs without attractor that are told apart all the same: at kinks, and on the way to infinity."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def lost_ends(ends: Any, labels: NDArray[np.int64], result: Any) -> LostEnds:
     return LostEnds(x[good], fun[good].astype(np.float64), nit[good], status[good], labels[where][good])
 
 
+def no_ends(n: int) -> LostEnds:
+    """Return the ends of no run, in n dimensions."""
+    count = np.zeros(0, dtype=np.int64)
+    return LostEnds(np.zeros((0, n)), np.zeros(0), count, count, count)
+
+
 def told_apart(lost: LostEnds, problem: Any, region: Array | None, tol: Array, runs: int) -> Unlabelled:
     """Return the kinks and infinity among ends of runs without label, from a number of runs in all."""
     places: list[tuple[str, Array, NDArray[np.intp]]] = []
@@ -78,13 +84,14 @@ def told_apart(lost: LostEnds, problem: Any, region: Array | None, tol: Array, r
             places.append((INFINITY, np.full(lost.x.shape[1], np.nan), np.flatnonzero(away)))
         rest = np.flatnonzero(~away & ((lost.status != _DIVERGED_STATUS) | (lost.nit == 0)))
     if problem is not None and rest.size and len(tol) == lost.x.shape[1]:
-        places += [(KINK, x, rest[members]) for x, members in kinks_among(problem, lost.x[rest], lost.fun[rest], region, tol)]
+        kinks = kinks_among(problem, lost.x[rest], lost.fun[rest], region, tol)
+        places += [(KINK, x, rest[members]) for x, members in kinks]
     places.sort(key=lambda place: float(lost.fun[place[2]].min()))
     n, counts = lost.x.shape[1], np.array([members.size for *_, members in places], dtype=np.int64)
     return Unlabelled(
         kind=np.array([kind for kind, *_ in places], dtype="<U12"),
         x=np.array([x for _, x, _ in places]).reshape(-1, n),
-        fun=np.array([lost.fun[members].min() for *_, members in places]),
+        fun=np.array([value_there(problem, x, lost.fun[members]) for _, x, members in places]),
         counts=counts,
         fractions=counts / max(runs, 1),
         intervals=wilson(counts, runs),
@@ -93,6 +100,13 @@ def told_apart(lost: LostEnds, problem: Any, region: Array | None, tol: Array, r
             [[np.count_nonzero(lost.label[m] == label) for label in (-1, -2)] for *_, m in places], dtype=np.int64
         ).reshape(-1, 2),
     )
+
+
+def value_there(problem: Any, x: Array, ends: Array) -> float:
+    """Return the value at a kink, or the lowest of the ends where there is no place."""
+    from fastgd.landscape.curvature import few_values
+
+    return float(few_values(problem, x[None])[0]) if np.isfinite(x).all() else float(ends.min())
 
 
 def is_going_away(problem: Any, x: Array, region: Array) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from fastgd.stopping import Status, count_ended
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
+from .runge_kutta import behind_errors
 from .scheduler import run_chunks
 from .stages import Parts, Searching, Shape
 
@@ -110,10 +111,12 @@ def searching(search: Search | None) -> Searching | None:
 
 def parts_of(plan: Plan, alike: bool = False) -> Parts:
     """The plan's functions, each to be inlined into the kernels of any target; `alike` as in `Draws`."""
-    value, rule, schedule = inlined(plan.value), plan.rule, plan.schedule
+    value, gradient, rule, schedule = inlined(plan.value), inlined(plan.gradient), plan.rule, plan.schedule
+    if plan.flow:
+        value, gradient = behind_errors(value, gradient)
     seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
-        value=value, gradient=inlined(plan.gradient),
+        value=value, gradient=gradient,
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
         rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),

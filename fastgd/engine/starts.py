@@ -9,7 +9,7 @@ import numpy as np
 from fastgd.boxes import check_unmasked
 from fastgd.jit.exchange import on_gpu
 
-__all__ = ["range_of", "checked_batch", "checked_dtype", "checked_starts", "settled"]
+__all__ = ["checked_batch", "checked_dtype", "checked_starts", "range_of", "settled"]
 
 
 # From arrays of other kinds to numbers

@@ -10,28 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
-from fastgd.boxes import box_scale, positive_integer, real_array, units_of
+from fastgd.boxes import box_scale, positive_integer, real_array
 from fastgd.calls import explain_calls
-from fastgd.landscape.curvature import (
-    can_derive,
-    checked_method,
-    extreme_eigenvalues,
-    few_gradients,
-    few_values,
-    hessians,
-    length_scale,
-)
-from fastgd.landscape.kinds import (
-    RTOL,
-    is_far,
-    is_flat,
-    judged,
-    kinds_of,
-    largest,
-    symmetric_eigenvalues,
-    without_smallest,
-)
-from fastgd.landscape.kinks import kinks_near
+from fastgd.landscape.curvature import can_derive, checked_method
+from fastgd.landscape.judging import judged_everywhere
+from fastgd.landscape.kinds import RTOL
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -40,8 +23,6 @@ if TYPE_CHECKING:
 _DENSE_UP_TO = 512
 _ENDS = 4
 _FEW_DATA = 100  # a function with more is long, and its second derivatives longer
-_KINKS_ASKED = 50
-_KINK_REACH = 1e-2  # of the scale: a thousandth of the side of the box
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -70,9 +51,10 @@ class Classification(Summarized):
         is not finite, as outside the domain of a logarithm. "kink": a minimum within a thousandth of the side of the
         box at which the gradient jumps, as 0 of abs(x), so that it vanishes nowhere (looked for at up to 50 points, of
         up to 64 parameters). "undecided": differences of the gradient over smaller and smaller steps do not agree on
-        the signs of the eigenvalues. "not critical", whatever the eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
-        by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
-        `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
+        the signs of the eigenvalues. "not critical", whatever the eigenvalues: a zero of the gradient, if there is one,
+        is farther away than a thousandth of the side of the box by Newton's step (without a box, than a hundredth of
+        the scale that `classify` takes). Where not `complete`, the
+        gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
         point of infinite slope, such as 0 of a square root: there Newton's step is short, and leads nowhere.
     complete : bool
         Whether all eigenvalues were computed.
@@ -165,7 +147,8 @@ class Classification(Summarized):
         for k, kind in enumerate(kind_texts(self)[:limit]):
             numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1])
             limit_text = "-" if np.isinf(limits[k]) else f"{limits[k]:.4g}"
-            rows.append([str(k), kind, position_text(x, k, scale=self.scale), *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
+            where = position_text(x, k, scale=self.scale)
+            rows.append([str(k), kind, where, *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
         return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
@@ -193,7 +176,8 @@ def classify(
         be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
     method : {"auto", "derived", "differences"}
         Where the second derivatives come from: derived from `fun`, or differences of the gradient over four points
-        (relative error about 1e-9), by steps that are halved until two agree. "auto" derives for up to 12 parameters, where that is possible.
+        (relative error about 1e-9), by steps that are halved until two agree. "auto" derives for up to
+        12 parameters, where that is possible.
     ends : int, optional
         Compute only so many eigenvalues at each end of the spectrum, by Lanczos' method with products of the Hessian
         and a vector. More are taken at the lower end until one is positive, so `index` and `kind` stay exact.
@@ -255,7 +239,7 @@ def classify(
     source = checked_method(problem, method) if dense else "differences"
     zero = RTOL[source] if rtol is None else float(rtol)
     given = checked_scale(scale, problem)
-    found = _judged_everywhere(problem, flat, source, zero_modes, zero, given, None if dense else ends)
+    found = judged_everywhere(problem, flat, source, zero_modes, zero, given, None if dense else ends)
     return _classified(array, problem, given, bool(dense), *found)
 
 
@@ -266,58 +250,13 @@ def classify_ends(problem: Problem, x: NDArray[np.float64], scale: NDArray[np.fl
     """
     many = problem.dim > _DENSE_UP_TO
     zero = RTOL["differences"]
-    found = _judged_everywhere(problem, x, "differences", 0, zero, scale, _ENDS if many else None)
+    found = judged_everywhere(problem, x, "differences", 0, zero, scale, _ENDS if many else None)
     doubtful = np.flatnonzero(np.isin(found[2], ("degenerate", "undecided")))
     if doubtful.size and not many and can_derive(problem, _FEW_DATA):
-        derived = _judged_everywhere(problem, x[doubtful], "derived", 0, RTOL["derived"], scale, None)
+        derived = judged_everywhere(problem, x[doubtful], "derived", 0, RTOL["derived"], scale, None)
         for whole, part in zip(found, derived, strict=True):
             whole[doubtful] = part
     return _classified(x, problem, scale, not many, *found)
-
-
-def _judged_everywhere(
-    problem: Problem, x: NDArray[np.float64], source: str, zero_modes: int, rtol: float,
-    scale: NDArray[np.float64] | None, ends: int | None,
-) -> tuple[NDArray[Any], ...]:  # fmt: skip
-    """Return eigenvalues, norm of the gradient, kind, index and nullity at points of shape (m, n).
-
-    With `ends` the eigenvalues are so many at each end of the spectrum.
-    """
-    gradient = few_gradients(problem, x)
-    if ends is None:
-        eigenvalues, (kind, index, nullity) = judged(problem, x, gradient, source, zero_modes, rtol, scale)
-    else:
-        units = units_of(length_scale(problem, x, scale))
-        eigenvalues, lowest = _both_ends(problem, x, ends, zero_modes, rtol)
-        seen = eigenvalues * units[:, :1] ** 2
-        lowest = lowest * units[:, :1] ** 2
-        if (units != units[:, :1]).any():
-            seen, lowest = _both_ends(problem, x, ends, zero_modes, rtol, units)
-        top, slope = largest(seen), gradient * units
-        step = np.divide(slope, top, where=top > 0, out=np.zeros_like(slope)) * units
-        far, flat = is_far(step, length_scale(problem, x, scale)), is_flat(problem, x, slope, top, scale)
-        kind, index, nullity = kinds_of(lowest, seen, rtol * top, far, flat)
-    with np.errstate(invalid="ignore"):
-        grad_norm = np.abs(gradient).max(axis=1)
-    value = few_values(problem, x)
-    kind[~(np.isfinite(value) & np.isfinite(grad_norm))] = "undefined"
-    sides = length_scale(problem, x, scale)
-    asked = np.flatnonzero(np.isfinite(value) & np.isin(kind, ("undefined", "not critical", "undecided")))
-    asked = asked[:_KINKS_ASKED]
-    if asked.size:
-        at_kink = kinks_near(problem, x[asked], sides[asked], _KINK_REACH * sides[asked].max(axis=0))[1]
-        kind[asked[at_kink]] = "kink"
-    if problem.bounds is None and scale is None:
-        clear = ("minimum", "saddle", "maximum")
-        vague = np.flatnonzero(np.isin(kind, ("degenerate", "undecided", "flat")))
-        size = np.abs(x).max(axis=0, initial=0.0, where=np.isfinite(x))
-        if vague.size and ends is None and ((size > 0) & (size < 1.0)).any():
-            own = np.where(size > 0, size, 1.0)
-            again = _judged_everywhere(problem, x[vague], source, zero_modes, rtol, own, None)
-            better = np.isin(again[2], clear)
-            for whole, part in zip((eigenvalues, grad_norm, kind, index, nullity), again, strict=True):
-                whole[vague[better]] = part[better]
-    return eigenvalues, grad_norm, kind, index, nullity
 
 
 def checked_scale(scale: ArrayLike | None, problem: Problem) -> NDArray[np.float64] | None:
@@ -378,42 +317,3 @@ def checked_zero_modes(zero_modes: int, dim: int) -> int:
     if not 0 <= zero_modes < dim:
         raise ValueError(f"zero_modes must be at least 0 and below the dimension {dim}, got {zero_modes}")
     return int(zero_modes)
-
-
-def _both_ends(
-    problem: Any,
-    points: NDArray[np.float64],
-    ends: int,
-    zero_modes: int,
-    rtol: float,
-    units: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the eigenvalues at both ends, and all up to the first positive one (padded by it) at the lower end.
-
-    With `units`, shape (m, n), they are those of the function of the parameters in these units.
-    """
-    n = problem.dim
-    count = ends + zero_modes
-    shown, lower = [], []
-    for k, point in enumerate(points):
-        own = None if units is None else units[k]
-        more = count if np.isfinite(problem.gradient(point)).all() else n
-        while True:
-            if 2 * more >= n:
-                square = 1.0 if own is None else own[:, None] * own
-                every = symmetric_eigenvalues(hessians(problem, point[None], "differences") * square)
-                low = without_smallest(every, zero_modes)[0]
-                high = low[-ends:]
-                break
-            low, high = extreme_eigenvalues(problem, point, more, rtol, own)
-            limit = rtol * max(abs(low[0]), abs(high[-1]))
-            if np.count_nonzero(low > limit) or not np.isfinite(low).all():
-                zeros = int(np.count_nonzero(np.abs(low) <= limit))
-                low = without_smallest(low[None], min(zero_modes, zeros))[0]
-                break
-            more *= 2
-        shown.append(np.concatenate([low[:ends], high[-ends:]]))
-        lower.append(low)
-    width = max((len(low) for low in lower), default=0)
-    padded = [np.concatenate([low, np.full(width - len(low), np.inf)]) for low in lower]
-    return np.array(shown).reshape(-1, 2 * ends), np.array(padded).reshape(-1, width)

@@ -144,10 +144,11 @@ def few_gradients(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.f
 
 def few_hessians(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the derived Hessians at points of shape (m, n), likewise."""
+    write = problem.hess  # raises where it cannot be derived
 
     def hessian(point: list[float]) -> NDArray[np.float64]:
         matrix = np.empty(problem.dim**2)
-        problem.hess(point, matrix, *problem.data)
+        write(point, matrix, *problem.data)
         return matrix.reshape(problem.dim, problem.dim)
 
     return _few(problem, points, hessian, problem.hessian, np.empty((*points.shape, problem.dim)))

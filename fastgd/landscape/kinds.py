@@ -90,12 +90,13 @@ def judged(
         least = np.maximum(np.abs(eigenvalues), np.maximum(limit, np.nan_to_num(error)))
         components = in_basis(vectors, slope)
         components = np.where(components == 0.0, 0.0, components / least)
-        endless = np.isinf(components).any(axis=1)
-        step = from_basis(vectors, np.where(endless[:, None], 0.0, components)) * units
-    far = is_far(step, scale) | endless | is_beside_pole(problem, points, step, gradient, here, source, scale)
+        endless = np.isinf(components)
+        step = from_basis(vectors, np.where(endless, 0.0, components)) * units
+    far = is_far(step, scale) | np.any(endless, axis=1)
+    far |= is_beside_pole(problem, points, step, gradient, here, source, scale)
     kinds = kinds_of(kept, kept, limit, far, is_flat(problem, points, slope, top, given))
     with np.errstate(invalid="ignore"):
-        doubtful = ~sure[:, 0] & (np.abs(kept) <= error).any(axis=1)
+        doubtful: NDArray[np.bool_] = ~sure[:, 0] & (np.abs(kept) <= error).any(axis=1)
     kinds[0][doubtful & ~np.isin(kinds[0], ("undefined", "flat"))] = "undecided"
     here = here / square
     return without_smallest(symmetric_eigenvalues(here), zero_modes), kinds

@@ -39,7 +39,7 @@ class Derivatives:
         return g, values, vectors
 
     def in_units(self, units: Array) -> Derivatives:
-        """Return those of the function of the parameters in `units`, shape (n,): all its numbers are of the order of 1."""
+        """Return those of the function of the parameters in `units`, shape (n,), of the order of 1."""
         square = units[:, None] * units
         return Derivatives(
             lambda z: self.gradient(z * units) * units, lambda z: self.hessian(z * units) * square, self.rtol
