@@ -149,7 +149,7 @@ def find_basins(
     k = int(groups.max()) + 1 if groups.size else 0
     chosen = representatives(groups, k, steepness, fun, x)
     noise = np.maximum(1e-9, 16 * np.finfo(ends.dtype).eps) * np.maximum(
-        _size_of_values(problem, fun[chosen], x), np.abs(fun[chosen])
+        _size_of_values(problem, fun[chosen], x[chosen]), np.abs(fun[chosen])
     )
     if coordinates is None:
         noise = noise + _rise(problem, x[chosen], steepness[chosen], width)

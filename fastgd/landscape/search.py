@@ -56,11 +56,10 @@ class Search:
             z, error, slope, values = polish(self.derivatives, ends / self.units)
             x, g = z * self.units, slope / self.units
             scale = (length_scale(self.problem, x, self.scale) / self.units).max(axis=1)
-        top = np.abs(values).max(axis=1, initial=0.0)
+            top = np.abs(values).max(axis=1, initial=0.0)
+            # Where the Hessian is singular along the gradient, Newton's step is zero and the gradient need not be.
+            zero = (error <= _FOUND * scale) & (np.abs(slope).max(axis=1) <= _FLAT_GRADIENT * top * scale)
         finite: NDArray[np.bool_] = np.isfinite(np.concatenate([x, g], axis=1)).all(axis=1)
-        zero = error <= _FOUND * scale
-        # Where the Hessian is singular along the gradient, Newton's step is zero and the gradient need not be.
-        zero &= np.abs(slope).max(axis=1) <= _FLAT_GRADIENT * top * scale
         inside = np.ones(len(x), dtype=bool)
         if self.problem.bounds is not None:
             low, high = self.problem.bounds.T

@@ -64,9 +64,10 @@ def sweep(
     show : sequence of str or int, optional
         Over two hyperparameters, what to show. "lowest": the share of starts that come to the lowest value found,
         which may be that of all attractors; "entropy": the entropy of the outcome, 0 where all lead to the same;
-        "steps": the mean steps of the starts that settled; "diverged" and "unsettled": their shares; a number k: the share of attractor k.
-        By default the lowest, the entropy, the steps and the diverged; the last not on a new figure where none diverged. Scales
-        of shares end at the next round number above the largest, and say so where that is below 100 %.
+        "steps": the mean steps of the starts that settled; "diverged" and "unsettled": their shares; a number k: the
+        share of attractor k. By default the lowest, the entropy, the steps and the diverged; the last not on a new
+        figure where none diverged. Scales of shares end at the next round number above the largest, and say so where
+        that is below 100 %.
     title : str, optional
         By default the problem and the optimizer.
 
