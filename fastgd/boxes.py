@@ -130,7 +130,7 @@ def units_of(scale: np.ndarray) -> np.ndarray:
     >>> units_of(np.array([1.2, 3.0, 1e-10])).tolist()
     [1.0, 4.0, 1.1641532182693481e-10]
     """
-    return np.exp2(np.round(np.log2(scale)))
+    return np.exp2(np.clip(np.round(np.log2(scale)), -400, 400))  # whose squares are numbers too
 
 
 def checked_minima(minima: ArrayLike, dim: int) -> np.ndarray:

@@ -93,15 +93,16 @@ def checked_hessians(
     """
     units = units_of(scale)
     square = units[:, :, None] * units[:, None, :]
-    found = hessians(problem, points, method, scale) * square
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = hessians(problem, points, method, scale) * square
     error, part = np.zeros((len(points), 1)), np.ones((len(points), 1))
     if method == "derived":
         return found, error, part
     error[:], before = np.inf, found.copy()
     active = np.arange(len(points))
     for k in range(1, _HALVINGS + 1):
-        finer = hessians(problem, points[active], method, 0.5**k * scale[active]) * square[active]
         with np.errstate(invalid="ignore", over="ignore"):
+            finer = hessians(problem, points[active], method, 0.5**k * scale[active]) * square[active]
             apart = np.linalg.norm(finer - before[active], axis=(1, 2))
             agree = apart <= _AGREE * np.linalg.norm(finer, axis=(1, 2))
             better = apart < error[active, 0]
@@ -125,10 +126,11 @@ def length_scale(
     """
     if problem.bounds is not None:
         scale = box_scale(problem.bounds)
+    size = np.abs(np.where(np.isfinite(points), points, 0.0))
     if scale is None:
-        return np.maximum(1.0, np.abs(points))
+        return np.maximum(1.0, size)
     # A descent may have left the box; then the coordinate itself says what can be told apart.
-    return np.maximum(scale, 1e-3 * np.abs(points))
+    return np.maximum(scale, 1e-3 * size)
 
 
 def few_gradients(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -72,8 +72,9 @@ def judged(
     units = units_of(scale)
     here, error, part = checked_hessians(problem, points, source, scale)
     eigenvalues, vectors = eigensystems(here)
-    top, slope = largest(eigenvalues), gradient * units
-    with np.errstate(divide="ignore", invalid="ignore"):
+    top = largest(eigenvalues)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = gradient * units
         way = np.nan_to_num(np.clip(slope / top, -_NEAR * scale / units, _NEAR * scale / units)) * units
     # The cosines are a direction along which no simple function is symmetric.
     aside = points - way + np.cos(np.arange(problem.dim)) * _RESOLUTION * scale
@@ -81,8 +82,9 @@ def judged(
     sure = error <= rtol * top
     change = np.zeros_like(error)
     if sure.any():
-        there = hessians(problem, aside, source, part * scale) * square
-        change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
+        with np.errstate(invalid="ignore", over="ignore"):
+            there = hessians(problem, aside, source, part * scale) * square
+            change = np.linalg.norm(np.nan_to_num(there - here, posinf=0.0, neginf=0.0), axis=(1, 2))[:, None]
     kept = without_smallest(eigenvalues, zero_modes)
     limit = np.maximum(rtol * largest(kept), np.where(sure, change, 0.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
