@@ -88,8 +88,8 @@ def checked_hessians(
     Error and part have the shape (m, 1).
 
     Differences are checked by halving the step. Where two disagree, as near a kink or in a box that is much larger than
-    what is in it, the step is halved on, and the Hessian is the finer of the two that agree best; how far these are
-    apart is the error.
+    what is in it, the step is halved on, and the Hessian is the middle one of the three that agree best; how far these
+    are apart is the error.
     """
     units = units_of(scale)
     square = units[:, :, None] * units[:, None, :]
@@ -98,19 +98,19 @@ def checked_hessians(
     error, part = np.zeros((len(points), 1)), np.ones((len(points), 1))
     if method == "derived":
         return found, error, part
-    error[:], before = np.inf, found.copy()
+    error[:], before, last = np.inf, found.copy(), np.full(len(points), np.inf)
     active = np.arange(len(points))
     for k in range(1, _HALVINGS + 1):
         with np.errstate(invalid="ignore", over="ignore"):
             finer = hessians(problem, points[active], method, 0.5**k * scale[active]) * square[active]
             apart = np.linalg.norm(finer - before[active], axis=(1, 2))
             agree = apart <= _AGREE * np.linalg.norm(finer, axis=(1, 2))
-            better = apart < error[active, 0]
-        error[active[better], 0] = apart[better]
-        # Of the first two the coarser has less rounding
-        kept = active[better & (k > 1)]
-        found[kept], part[kept] = finer[better & (k > 1)], 0.5**k
-        before[active] = finer
+            # Two that agree by chance have a third that does not
+            doubt = np.where(agree, apart, np.maximum(apart, last[active]))
+            better = doubt < error[active, 0]
+        chosen = active[better]
+        error[chosen, 0], found[chosen], part[chosen] = doubt[better], before[chosen], 0.5 ** (k - 1)
+        before[active], last[active] = finer, apart
         active = active[~agree & np.isfinite(finer).all(axis=(1, 2))]
         if not active.size:
             break

@@ -21,6 +21,7 @@ _RESOLUTION = 1e-8
 _NEAR = 1e-3
 _CRITICAL = 1e-2
 _ASIDE = 0.1
+_UNSURE = 4.0  # times the error of differences
 # So many steps aside, but not nearer than this part of the scale, slope and curvature at a pole have fallen to these
 _STEPS_ASIDE, _LEAST_ASIDE = 100.0, 1e-6
 _SLOPE_LEFT, _CURVATURE_LEFT = 0.25, 0.01
@@ -98,7 +99,7 @@ def judged(
     far |= is_beside_pole(problem, points, step, gradient, here, source, scale)
     kinds = kinds_of(kept, kept, limit, far, is_flat(problem, points, slope, top, given))
     with np.errstate(invalid="ignore"):
-        doubtful: NDArray[np.bool_] = ~sure[:, 0] & (np.abs(kept) <= error).any(axis=1)
+        doubtful: NDArray[np.bool_] = ~sure[:, 0] & (np.abs(kept) <= _UNSURE * error).any(axis=1)
     kinds[0][doubtful & ~np.isin(kinds[0], ("undefined", "flat"))] = "undecided"
     here = here / square
     return without_smallest(symmetric_eigenvalues(here), zero_modes), kinds

@@ -24,6 +24,7 @@ MOST_PARAMETERS = 64
 # Radii of the balls, in units of the scale of the parameters, and how much the gradient may fall from one to the next
 _RADII = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 _FALLS = 2.0
+_RISES = 0.05  # of the value over the radius, in parts of the gradients' size
 _HOLDS_ZERO = 0.2  # distance of the hull from zero, in parts of the gradients' size
 _MOST_STEPS, _BISECTIONS, _FIRST_STEP = 200, 40, 1e-3
 
@@ -84,17 +85,22 @@ def descended(problem: Problem, point: Array, unit: Array) -> Array:
 
 
 def is_kink(problem: Problem, point: Array, unit: Array) -> bool:
-    """Whether gradients around a point balance each other, and are as large nearby as farther away."""
+    """Whether gradients around a point balance each other, are as large nearby as farther away, and values rise."""
     n = len(point)
     directions = np.random.default_rng(0).uniform(-1.0, 1.0, (4 * n + 16, n))
     sizes = []
     for radius in _RADII:
-        slopes = few_gradients(problem, point + radius * unit * directions) * unit
+        around = point + radius * unit * directions
+        slopes = few_gradients(problem, around) * unit
         slopes = slopes[np.isfinite(slopes).all(axis=1)]
         if len(slopes) <= n:
             return False
         sizes.append(float(np.median(np.linalg.norm(slopes, axis=1))))
-        if len(sizes) > 1 and 0.0 < sizes[-2] <= _FALLS * sizes[-1] and distance_of_hull(slopes) <= _HOLDS_ZERO:
+        if len(sizes) < 2 or not 0.0 < sizes[-2] <= _FALLS * sizes[-1] or distance_of_hull(slopes) > _HOLDS_ZERO:
+            continue
+        with np.errstate(invalid="ignore"):
+            rise = few_values(problem, around) - few_values(problem, point[None])
+        if float(np.nanmedian(rise)) >= _RISES * radius * sizes[-1]:
             return True
     return False
 
