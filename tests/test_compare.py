@@ -167,8 +167,7 @@ def test_mini_batches_without_a_reference_and_many_seeds() -> None:
     found = gd.compare(REGRESSION, starts, [gd.GradientDescent(lr=0.1)], reference=None, **options)
     assert found.runs == found[0].found.size == 12
     lines = str(found).splitlines()
-    to = f"lowest: to the lowest value found, f = {found.global_value:.6g}"
-    assert lines[0] == f"{REGRESSION.name}: 12 runs from 4 starts; {to}"
+    assert lines[0] == f"{REGRESSION.name}: 12 runs from 4 starts; global: to f = {found.global_value:.6g}"
     assert (found.to_dict()["runs"], found.to_dict()["starts"]) == (12, 4)
     grid = HIMMELBLAU.grid((3, 3))
     many = gd.compare(HIMMELBLAU, grid, [gd.Adam(lr=0.05)], noise=0.1, max_steps=5, seed=np.zeros((2, 1, 1), int),
