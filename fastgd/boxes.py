@@ -209,6 +209,21 @@ def rows_instead(bounds: Any, dim: int) -> str:
 
 def rows_text(rows: np.ndarray) -> str:
     return "[" + ", ".join(f"({low!r}, {high!r})" for low, high in rows.tolist()) + "]"
+def box_scale(bounds: np.ndarray) -> np.ndarray:
+    """Return the distance over which each parameter changes something, shape ``(dim,)``: a tenth of the box's side."""
+    return 0.1 * (bounds[:, 1] - bounds[:, 0])
+
+
+def units_of(scale: np.ndarray) -> np.ndarray:
+    """Return the powers of two next to lengths: numbers in such units have the digits that they had before.
+
+    Examples
+    --------
+    >>> from fastgd.boxes import units_of
+    >>> units_of(np.array([1.2, 3.0, 1e-10])).tolist()
+    [1.0, 4.0, 1.1641532182693481e-10]
+    """
+    return np.exp2(np.clip(np.round(np.log2(scale)), -400, 400))  # whose squares are numbers too
 
 
 def checked_minima(minima: ArrayLike, dim: int) -> np.ndarray:

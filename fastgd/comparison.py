@@ -239,8 +239,12 @@ class Comparison:
         many = f": {counted(self.runs, 'run')}" if self.runs != starts else ""
         title = f"{self.problem.name}{many} from {counted(starts, 'start')}"
         best = "-" if np.isnan(self.global_value) else f"{self.global_value:.6g}"
-        lines = [f"{title}; global: to f = {best}{against}"]
-        cells = [[title for _, title in COLUMNS], *([text(key, row[key]) for key, _ in COLUMNS] for row in self.rows())]
+        # What is the lowest seen need not be the global minimum
+        known = self.problem.minima is not None
+        column, to = ("global", "global: to f =") if known else ("lowest", "lowest: to the lowest value found, f =")
+        lines = [f"{title}; {to} {best}{against}"]
+        cells = [[column if key == "global" else title for key, title in COLUMNS]]
+        cells += [[text(key, row[key]) for key, _ in COLUMNS] for row in self.rows()]
         kept = [j for j in range(len(COLUMNS)) if self.reference is not None or "elsewhere" not in COLUMNS[j][0]]
         return "\n".join([*lines, *table_lines([[line[j] for j in kept] for line in cells])])
 

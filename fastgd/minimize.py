@@ -16,6 +16,7 @@ from .averaging import Average
 from .calls import explain_calls, levels_to_caller
 from .engine import devices
 from .engine.plan import Arrays, Plan, make_plan
+from .engine.starts import range_of
 from .errors import Interrupted
 from .jit.exchange import as_like
 from .jit.pool import checked_threads
@@ -235,7 +236,7 @@ def settings(plan: Plan) -> dict[str, Any]:
     """What a result keeps of the arguments, besides problem and optimizer."""
     sampling = plan.sampling
     drawn = {} if sampling is None else {name: getattr(sampling, name) for name in PER_RUN}
-    return {"record": plan.record, **drawn}
+    return {"record": plan.record, "start_range": range_of(plan.starts, plan.problem), **drawn}
 
 
 def wrapped(plan: Plan, arrays: Arrays) -> Result:
@@ -249,7 +250,7 @@ def wrapped(plan: Plan, arrays: Arrays) -> Result:
 
     x, fun, norm, nit, status = map(shaped, arrays[:5])
     trace = trimmed_trace(plan, arrays)
-    failed = take_raised(status, plan.errors)
+    failed = take_raised(status, plan.raised)
     result = Result(x, fun, norm, nit, status, trace, plan.problem, plan.optimizer, **settings(plan), **failed)
     if plan.average is not None:
         warn_of_no_average(plan.average, nit[status >= 0])

@@ -52,6 +52,8 @@ class Result:
         there.  None where none did.
     error : str, or None
         What the first of them raised, as in ``"ValueError: outside"``.
+    start_range : ndarray, shape (n, 2), or None
+        The smallest box that holds all starts, of a problem without a box: it says what size its parameters have.
     record : int, or None
         Steps from one point of `trace` to the next.
     batch_size, noise : number or ndarray, or None
@@ -83,6 +85,7 @@ class Result:
     fun_avg: np.ndarray | None = None
     nfev: np.ndarray | None = None
     njev: np.ndarray | None = None
+    start_range: np.ndarray | None = field(default=None, repr=False)
     record: int | None = None
     batch_size: int | np.ndarray | None = None
     noise: float | np.ndarray | None = None

@@ -16,6 +16,11 @@ __all__ = [
 
 C = TypeVar("C", bound=type)
 FEW = 8  # numbers of an array that are shown
+FIRST = 6  # coordinates of a point that are shown
+# Parts of its scale below which a coordinate is noise, and of the largest coordinate below which another is of another
+# size
+NOISE, ONE_SIZE = 1e-5, 1e-3
+MOST_DIGITS = 14
 PLURALS = {"minimum": "minima", "maximum": "maxima", "degenerate": "degenerate", "undefined": "undefined",
            "flat": "flat", "not critical": "not critical", "box": "boxes"}  # fmt: skip
 
@@ -140,8 +145,13 @@ def decimals(size: float, significant: int) -> int:
     return int(np.clip(significant - 1 - np.floor(np.log10(size)), 0, 12)) if size > 0 else 0
 
 
-def position_text(points: NDArray[np.float64], index: int, significant: int = 5) -> str:
+def position_text(
+    points: NDArray[np.float64], index: int, significant: int = 5, scale: NDArray[np.float64] | None = None
+) -> str:
     """Return one of some points to so many digits of the largest coordinate of all: noise around zero reads as zero.
+
+    With the `scale` of each parameter, shape (n,), those of another size have digits of their own, and noise is what
+    does not show in it. Points that would read the same have more digits.
 
     Examples
     --------
@@ -151,11 +161,50 @@ def position_text(points: NDArray[np.float64], index: int, significant: int = 5)
     '(0.0000, -2.8051)'
     >>> position_text(np.array([[1e-15, 2e-15]]), 0)
     '(1e-15, 2e-15)'
+    >>> position_text(np.array([[1e-15, 2e-15]]), 0, scale=np.ones(2))
+    '(0.0000, 0.0000)'
+    >>> position_text(np.array([[2e6, 1e-3]]), 0, scale=np.array([1e6, 1e-3]))
+    '(2000000, 0.0010000)'
     """
-    size = float(np.abs(points).max(initial=0.0, where=np.isfinite(points)))
-    digits = decimals(size, significant)
-    if size == 0 or 1e-4 <= size < 1e8:
-        shown = [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in points[index, :6]]
+    shown = points[:, :FIRST]
+    sizes = np.abs(shown).max(axis=0, initial=0.0, where=np.isfinite(shown))
+    if scale is None:
+        sizes = np.full_like(sizes, np.abs(points).max(initial=0.0, where=np.isfinite(points)))
     else:
-        shown = [f"{value:.{significant}g}" for value in points[index, :6]]
-    return "(" + ", ".join(shown) + (", ...)" if points.shape[1] > 6 else ")")
+        sizes = shown_sizes(sizes, scale[:FIRST])
+        # Where the last digits do not tell this point from the others, others do
+        more = range(significant, MOST_DIGITS + 1, 3)
+        told = (each for each in more if tells_apart(shown, index, sizes, each, NOISE * scale[:FIRST]))
+        significant = next(told, significant)
+    each = zip(shown[index].tolist(), sizes.tolist(), strict=True)
+    cells = [number_text(value, size, significant) for value, size in each]
+    return "(" + ", ".join(cells) + (", ...)" if points.shape[1] > FIRST else ")")
+
+
+def shown_sizes(sizes: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the size of whose digits each coordinate is shown: parameters of about one size have those of the largest.
+
+    What does not show in the scale of its parameter counts as zero, and gets the digits of the others.
+    """
+    real = sizes > NOISE * scale
+    common = float(sizes.max(initial=0.0, where=real)) or float(scale.max())
+    return np.where(real & ((sizes < ONE_SIZE * common) | (sizes == common)), sizes, common)
+
+
+def tells_apart(
+    shown: NDArray[np.float64], index: int, sizes: NDArray[np.float64], significant: int, noise: NDArray[np.float64]
+) -> bool:
+    """Whether so many digits tell one of some points from all others that are not the same but for noise."""
+    last = 10.0 ** (np.floor(np.log10(sizes)) - significant + 1)
+    with np.errstate(invalid="ignore"):
+        same = np.all(np.round(shown / last) == np.round(shown[index] / last), axis=1)
+        return not (same & np.any(np.abs(shown - shown[index]) > noise, axis=1)).any()
+
+
+def number_text(value: float, size: float, significant: int) -> str:
+    """Return a number to so many digits of a size: as a decimal, or with an exponent where that would be long."""
+    if size == 0 or 1e-4 <= size < 1e8:
+        digits = decimals(size, significant)
+        return f"{round(value, digits) + 0.0:.{digits}f}"
+    last = 10.0 ** (np.floor(np.log10(size)) - significant + 1)
+    return f"{value:.{significant}g}" if abs(value) >= 0.5 * last else "0"

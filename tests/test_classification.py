@@ -204,7 +204,7 @@ def test_find_basins_does_not_pay_for_the_kinds(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("classified without being asked")
 
-    monkeypatch.setattr("fastgd.landscape.classification.classify", refuse)
+    monkeypatch.setattr("fastgd.landscape.classification.classify_ends", refuse)
     problem = gd.problems.himmelblau()
     basins = gd.find_basins(gd.minimize(problem, problem.sample(100), gd.Adam(lr=0.05)))
     with pytest.raises(AssertionError):

@@ -250,7 +250,7 @@ def test_no_nan_is_printed_where_nothing_settles() -> None:
     start = [[1.0, 2.0]]
     lost = gd.compare(unknown, start, [gd.Adam(lr=1e-6)], gd.GradientDescent(lr=1e-6), max_steps=3)
     first, *rows = str(lost).splitlines()
-    assert first == "unknown from 1 start; global: to f = -; elsewhere: than GradientDescent"
+    assert first == "unknown from 1 start; lowest: to the lowest value found, f = -; elsewhere: than GradientDescent"
     assert rows[1].split()[:7] == ["Adam", "0.00%", "0.00", "-", "79.35", "%", "-"]
     assert "nan" not in str(lost)
     assert json.loads(json.dumps(lost.to_dict(), allow_nan=False))["global_value"] is None

@@ -160,11 +160,11 @@ def test_largest_stable_rates_of_himmelblau():
     assert gd.classify(problem, KNOWN["himmelblau"]["saddle"]).max_lr.tolist() == [0.0] * 4
 
 
-def test_a_monkey_saddle_is_degenerate_and_a_tip_undefined():
+def test_a_monkey_saddle_is_degenerate_and_a_tip_is_a_kink():
     found = gd.find_critical_points(gd.problems.monkey_saddle(), 100)
     assert found.kind.tolist() == ["degenerate"]
     np.testing.assert_allclose(found.x, 0, atol=1e-6)
-    assert gd.classify(gd.problems.ackley(dim=2), [0.0, 0.0], method="derived").kind == "undefined"
+    assert gd.classify(gd.problems.ackley(dim=2), [0.0, 0.0], method="derived").kind == "kink"
 
 
 def test_a_function_that_branches_is_classified_by_differences():

@@ -115,7 +115,9 @@ def test_starts_needed_are_the_quantile_of_the_geometric_distribution(share, con
 
 
 def test_starts_needed_at_the_ends():
-    assert m.starts_needed([1.0, 0.0, 0.75], 0.9375).tolist() == [1, math.inf, 2]
+    assert m.starts_needed([1.0, 0.75], 0.9375).tolist() == [1, 2]
+    with pytest.warns(RuntimeWarning, match="give starts=N"):
+        assert m.starts_needed([1.0, 0.0, 0.75], 0.9375).tolist() == [1, math.inf, 2]
 
 
 def test_unseen_is_right_on_average_and_within_its_error():

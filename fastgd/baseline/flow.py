@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastgd import evaluate
+from fastgd.boxes import box_scale
 from fastgd.checks import is_real, shown
 from fastgd.engine import devices
 from fastgd.engine.plan import Arrays, Plan, Unscheduled, all_but_the_rate, stays
@@ -25,6 +26,7 @@ from .runs import Ends, Task, is_good, make_task, result_of
 __all__ = ["GradientFlow"]
 
 METHODS = ("rk", "LSODA", "BDF")
+ATOL = 1e-10  # of the scale of a parameter
 SMALLEST = 1e-13  # of SciPy's integrators, a hundred times the rounding
 PATIENCE = 100  # steps without a new smallest gradient after which the tolerances of the reference become tighter
 
@@ -41,8 +43,9 @@ class GradientFlow(Method):
     ----------
     rtol : float, default 1e-8
         Relative error of a component in one step, in [1e-13, 1).
-    atol : float, default 1e-10
-        Absolute error of a component in one step, > 0.
+    atol : float, optional
+        Absolute error of a component in one step, > 0. By default 1e-10 of the scale of each parameter: a tenth of the
+        side of the problem's box; without a box, the largest coordinate of the start, or 1 where that is 0.
     method : {"rk", "LSODA", "BDF"}, default "rk"
         "rk" takes many starts abreast, with the pair of orders 5 and 4 of Dormand and Prince, and a step of its own for
         each run, as in Hairer's DOPRI5, on the CPU or a GPU (the `device` of `minimize`, or where the starts lie).
@@ -92,7 +95,7 @@ class GradientFlow(Method):
     """
 
     rtol: float = 1e-8
-    atol: float = 1e-10
+    atol: float | None = None
     method: str = "rk"
 
     name: ClassVar[str] = "gradient_flow"
@@ -101,6 +104,8 @@ class GradientFlow(Method):
     def __post_init__(self) -> None:
         for name, low, high in (("rtol", SMALLEST, 1.0), ("atol", 0.0, math.inf)):
             value = getattr(self, name)
+            if name == "atol" and value is None:
+                continue
             if not is_real(value):
                 raise TypeError(f"GradientFlow: {name} must be one number, got {shown(value)}")
             if not (low < value < high or value == SMALLEST):
@@ -114,6 +119,18 @@ class GradientFlow(Method):
         object.__setattr__(self, "method", known[self.method.lower()])
 
 
+def errors_of(flow: GradientFlow, problem: Problem) -> np.ndarray:
+    """The absolute error of each component, shape (n,), where the start says no more; see `at_start`."""
+    if flow.atol is not None:
+        return np.full(problem.dim, flow.atol)
+    return ATOL * (np.ones(problem.dim) if problem.bounds is None else box_scale(problem.bounds))
+
+
+def at_start(flow: GradientFlow, problem: Problem) -> bool:
+    """Whether the absolute errors are parts of the start's largest coordinate, for want of a box."""
+    return flow.atol is None and problem.bounds is None
+
+
 def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: np.ndarray) -> Callable[..., Any]:
     """A function that takes one start to its end by one of SciPy's integrators."""
     from scipy import integrate
@@ -122,9 +139,11 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
     n, data = problem.dim, problem.data
     value, gradient = evaluate.scalar_at(problem.fun, n, data), evaluate.vector_at(problem.grad, n, n, data)
     gtol = -1.0 if stop.gtol is None else stop.gtol
+    errors, by_start = errors_of(flow, problem), at_start(flow, problem)
 
     def run(start: np.ndarray, limit: int) -> tuple[Any, ...] | None:
         x, tighter, nit, njev, finite = start, 1.0, 0, 1, True
+        atol = errors * (float(np.max(np.abs(start))) or 1.0) if by_start else errors
         slope = gradient(x)
         lowest, since = math.inf, 0
         solver: Any = None
@@ -155,7 +174,7 @@ def make_runner(problem: Problem, flow: GradientFlow, stop: StopTests, cancel: n
             finite = True
             try:
                 if solver is None:
-                    solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=flow.atol * tighter)
+                    solver = kind(downhill, 0.0, x, math.inf, rtol=flow.rtol * tighter, atol=atol * tighter)
                 solver.step()
                 failed = solver.status == "failed"
             except (ValueError, np.linalg.LinAlgError):  # its linear algebra has met what is not finite
@@ -187,7 +206,8 @@ def plan_of(task: Task) -> Plan:
     flow = task.optimizer
     return Plan(
         task.problem, flow, task.starts, task.batch, Rule(all_but_the_rate, stays, slots=0), None, Unscheduled(), (),
-        None, (flow.rtol, flow.atol), task.stop, np.dtype(np.float64), None, flow=True, errors=task.errors,
+        None, (flow.rtol, float(at_start(flow, task.problem))), task.stop, np.dtype(np.float64), None, flow=True,
+        errors=errors_of(flow, task.problem), raised=task.errors,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from fastgd.engine.starts import (
     checked_dtype,
     checked_starts,
     lie_on_gpu,
+    range_of,
     settled,
     starts_between,
 )
@@ -166,4 +167,5 @@ def result_of(task: Task, ends: Ends) -> Result:
     if task.on_gpu:
         shaped = {name: as_like(array, task.origin) for name, array in shaped.items()}
     failed = {} if task.on_gpu else take_raised(shaped["status"], task.errors)
-    return Result(**shaped, **failed, problem=task.problem, optimizer=task.optimizer)
+    start_range = range_of(task.starts, task.problem)
+    return Result(**shaped, **failed, problem=task.problem, optimizer=task.optimizer, start_range=start_range)

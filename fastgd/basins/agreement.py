@@ -41,6 +41,8 @@ class Agreement:
         The labels of the optimizer and of the reference, in the common numbers.
     x : ndarray, shape (m, n), or None
         Where the attractors are; None where plain labels were compared.
+    scale : ndarray, shape (n,), or None
+        What shows in their positions, where that is known.
     """
 
     elsewhere: NDArray[np.bool_]
@@ -49,6 +51,7 @@ class Agreement:
     labels: NDArray[np.int64]
     reference: NDArray[np.int64]
     x: NDArray[np.float64] | None = None
+    scale: NDArray[np.float64] | None = None
 
     @property
     def attractors(self) -> int:
@@ -94,7 +97,7 @@ class Agreement:
     def _names(self) -> list[str]:
         if self.x is None:
             return [str(k) for k in range(self.attractors)]
-        return [f"{k} {position_text(self.x, k)}" for k in range(self.attractors)]
+        return [f"{k} {position_text(self.x, k, scale=self.scale)}" for k in range(self.attractors)]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as built-in numbers, lists and strings, ready for JSON; None where there is no share."""
@@ -154,9 +157,10 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
         raise ValueError(
             f"labels and reference must be of the same starts, got shapes {here.shape} and {there.shape}"
         )
-    points = None
+    points = scale = None
     if isinstance(own, Basins) and isinstance(theirs, Basins):
         number, points = matched(own, theirs)
+        scale = theirs.shown_scale if own.shown_scale is None else own.shown_scale
         settled = here >= 0
         here[settled] = number[here[settled]]
     elif isinstance(own, Basins) or isinstance(theirs, Basins):
@@ -165,7 +169,7 @@ def basin_agreement(labels: Basins | BasinMap | ArrayLike, reference: Basins | B
     elsewhere = decided & (here != there)
     trials, misses = int(np.count_nonzero(decided)), int(np.count_nonzero(elsewhere))
     share = misses / trials if trials else float("nan")
-    return Agreement(elsewhere, share, wilson(misses, trials), here, there, points)
+    return Agreement(elsewhere, share, wilson(misses, trials), here, there, points, scale)
 
 
 def labels_of(side: Any, name: str) -> NDArray[np.int64]:

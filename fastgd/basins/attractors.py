@@ -13,6 +13,7 @@ from fastgd.arguments import PER_RUN
 from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import wilson
+from fastgd.basins.lost import lost_ends
 from fastgd.basins.reductions import blocks, farthest_of_group, representatives
 from fastgd.basins.separation import separated
 from fastgd.boxes import real_array
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _SETTLED_STATUS = (0, 1)
 _DIVERGED_STATUS = 3
 _RELATIVE_TOL = 1e-3
+_FEW_ENDS = 5.0  # per cent of them at either side
+_SAME_PLACE = 1e-12
 
 
 @explain_calls()
@@ -52,7 +55,9 @@ def find_basins(
         What `minimize` returned, of any batch shape.
     tol : float or array_like of shape (n,), optional
         Tolerance of each coordinate, positive. By default a thousandth of the side of the problem's box;
-        without a box, a thousandth of ``max(1, median(abs(x[j])))`` over the end points. Where ends closer
+        without a box, a thousandth of the side of the smallest box that holds the starts and nine tenths of the end
+        points (where neither starts nor ends differ, and with `coordinates`, of ``max(1, median(abs(x[j])))`` over the
+        end points). Where ends closer
         together belong to different minima or saddles, as in a very large box, the default is finer: see Notes.
         Runs stopped by ``gtol`` end about ``gtol / curvature`` away from their minimum: give a larger `tol`
         where this is more.
@@ -124,6 +129,8 @@ def gathered(
     result = results.pop()
     shape, kind, problem = np.shape(result.status), np.asarray(result.x).dtype, getattr(result, "problem", None)
     drawn = any(getattr(result, name, None) is not None for name in PER_RUN)
+    optimizer, start_range = getattr(result, "optimizer", None), getattr(result, "start_range", None)
+    has_rate = optimizer is None or hasattr(optimizer, "lr")
     ends = np.asarray(result.x).reshape(-1, np.shape(result.x)[-1])
     fun, grad_norm, nit, status = (
         np.asarray(a).reshape(-1) for a in (result.fun, result.grad_norm, result.nit, result.status)
@@ -136,6 +143,9 @@ def gathered(
     diverged = (status == _DIVERGED_STATUS) | (settled & ~good)
     good &= settled
     del settled
+    away = np.flatnonzero(~good)
+    lost = lost_ends(ends, fun, nit, status, away, np.where(diverged[away], DIVERGED, UNSETTLED))
+    del away
 
     x = _kept(ends, good, own)
     del ends, column
@@ -144,7 +154,10 @@ def gathered(
     del grad_norm
     np.nan_to_num(steepness, copy=False, nan=np.inf)
     compared = x if coordinates is None else _mapped(coordinates, x, "the end points")
-    width = _tolerance(tol, compared, None if coordinates is not None else problem, kind)
+    region = _region(problem, x, start_range)
+    spread = None if coordinates is not None or region is None else region[:, 1] - region[:, 0]
+    width = _tolerance(tol, compared, None if coordinates is not None else problem, kind, spread)
+    scale = None if region is None else 0.1 * (region[:, 1] - region[:, 0])
 
     groups, coarsening = interruptible(group_points, compared, width)
     if coarsening > 1:
@@ -157,13 +170,15 @@ def gathered(
     split = False
     if tol is None and coordinates is None and problem is not None:
         coarse, eps = width, float(np.finfo(kind).eps)
-        groups, width = interruptible(separated, problem, x, steepness, fun, groups, coarse, eps)
+        groups, width = interruptible(separated, problem, x, steepness, fun, groups, coarse, eps, scale)
         split = width is not coarse
     k = int(groups.max()) + 1 if groups.size else 0
     chosen = representatives(groups, k, steepness, fun, x)
-    noise = np.maximum(1e-9, 16 * np.finfo(kind).eps) * np.maximum(1.0, np.abs(fun[chosen]))
+    noise = np.maximum(1e-9, 16 * np.finfo(kind).eps) * np.maximum(
+        _size_of_values(problem, fun[chosen], x[chosen]), np.abs(fun[chosen])
+    )
     if coordinates is None:
-        noise = noise + steepness[chosen] * width.max(initial=0.0)
+        noise = noise + _rise(problem, x[chosen], steepness[chosen], width)
     ranked = _sorted(fun[chosen], noise, compared[chosen], width)
     rank = np.empty(k, dtype=np.int64)
     rank[ranked] = np.arange(k)
@@ -174,7 +189,7 @@ def gathered(
     del steepness, fun
 
     radius = farthest_of_group(compared, width, groups, chosen)
-    nearest = _nearest_known(problem, coordinates, compared, width, kind, split)
+    nearest = _nearest_known(problem, coordinates, compared, width, kind, split, spread)
     known = interruptible(_known, nearest, compared, chosen, groups, radius)
     del x, compared
     counts = np.bincount(groups, minlength=k)
@@ -201,6 +216,9 @@ def gathered(
         dtype=kind.name,
         problem=problem,
         drawn=drawn,
+        region=region,
+        has_rate=has_rate,
+        lost=lost,
     )
 
 
@@ -268,15 +286,56 @@ def _mapped(
     return mapped
 
 
+def _region(problem: Any, x: NDArray[np.float64], starts: Any) -> NDArray[np.float64] | None:
+    """Return the box of the problem, or one that holds starts and most ends, shape (n, 2); None if not known."""
+    bounds = getattr(problem, "bounds", None)
+    if bounds is not None or starts is None:
+        return bounds
+    low, high = np.asarray(starts, dtype=np.float64).T
+    if len(x):  # of the ends some may be on their way to infinity
+        ends = np.percentile(x, [_FEW_ENDS, 100.0 - _FEW_ENDS], axis=0)
+        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+    side, size = high - low, np.maximum(np.abs(low), np.abs(high))
+    side = np.where(side > _SAME_PLACE * size, side, np.maximum(1.0, size))
+    return 0.5 * (low + high)[:, None] + 0.5 * side[:, None] * np.array([-1.0, 1.0])
+
+
+def _size_of_values(problem: Any, fun: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+    """Return the size of values whose rounding decides nothing: 1, or how much they differ where that is less."""
+    if problem is None or len(fun) < 2 or np.abs(fun).max() >= 1.0:
+        return 1.0
+    from fastgd.landscape.kinds import typical_change
+
+    return min(1.0, max(float(np.ptp(fun)), typical_change(problem, np.median(x, axis=0), np.ptp(x, axis=0))))
+
+
+def _rise(
+    problem: Any, x: NDArray[np.float64], steepness: NDArray[np.float64], tol: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how much the value may change within the tolerance of points, shape (k,)."""
+    if problem is None or (tol == tol[0]).all():
+        return steepness * tol.max(initial=0.0)
+    from fastgd.landscape.curvature import few_gradients
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.nan_to_num(np.abs(few_gradients(problem, x) * tol).max(axis=1), nan=np.inf)
+
+
 def _tolerance(
-    tol: ArrayLike | None, points: NDArray[np.float64], problem: Any, dtype: np.dtype[Any]
+    tol: ArrayLike | None,
+    points: NDArray[np.float64],
+    problem: Any,
+    dtype: np.dtype[Any],
+    spread: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     n = points.shape[1]
     if tol is not None:
         return checked_tol(tol, n)
     rounding = 16 * np.finfo(dtype).eps
     bounds = getattr(problem, "bounds", None)
-    side = np.full(n, np.inf) if bounds is None else np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
+    side = np.full(n, np.inf) if spread is None else spread
+    if bounds is not None:
+        side = np.asarray(bounds[:, 1] - bounds[:, 0], dtype=np.float64)
     largest = max(points.max(initial=0.0), -points.min(initial=0.0))
     if np.all(np.isfinite(side) & (rounding * largest <= _RELATIVE_TOL * side)):
         return _RELATIVE_TOL * side
@@ -318,6 +377,7 @@ def _nearest_known(
     tol: NDArray[np.float64],
     dtype: np.dtype[Any],
     split: bool,
+    spread: NDArray[np.float64] | None,
 ) -> Callable[[NDArray[np.float64]], NDArray[np.int64]]:
     """Return a function that tells the nearest known minimum of each point within the tolerance, or -1."""
     minima = getattr(problem, "minima", None)
@@ -328,7 +388,7 @@ def _nearest_known(
     minima = np.asarray(minima, dtype=np.float64)
     # A tight tol tells close attractors apart; end points are not more accurate for that.
     if coordinates is None:
-        reach = tol if split else np.maximum(tol, _tolerance(None, points, problem, dtype))
+        reach = tol if split else np.maximum(tol, _tolerance(None, points, problem, dtype, spread))
     else:
         minima, reach = _mapped(coordinates, minima, "the known minima"), tol
     tree = cKDTree(minima / reach)

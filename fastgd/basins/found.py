@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.boxes import positive_integer
+from fastgd.basins.lost import INFINITY, KINK, LostEnds, Unlabelled, no_ends, told_apart
+from fastgd.boxes import box_scale, positive_integer
 from fastgd.errors import attribute_of
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
 UNSETTLED = -1
 DIVERGED = -2
 UNSETTLED_ADVICE = "not at rest when they ended: more max_steps, another lr"
+WITHOUT_RATE_ADVICE = "not at rest when they ended: more max_steps, or a larger gtol"
+SEARCH_ADVICE = "no step lowers the value, as where it differs by rounding alone: a larger gtol"
 DRAWN_ADVICE = (
     "batches and noise let no run come to rest: go on from its end with all samples, "
     "find_basins(minimize(problem, runs.x, optimizer))"
 )
 SINGLE_ADVICE = "float32 gradients are seldom that exact: a larger gtol, such as 1e-3, or float64; else more max_steps"
 DIVERGED_ADVICE = "a lower lr, clip_norm=, or starts where the function is finite"
+DIVERGED_WITHOUT_RATE_ADVICE = "starts where the function is finite"
+# What the table says of the ends that it tells apart without a label
+UNLABELLED = {
+    KINK: "kink: the gradient jumps there, and meets no gtol; these runs have no label",
+    INFINITY: "to infinity: the value falls outwards there without an end; these runs have no label",
+}
 _NO_SLOPE = ": no slope beyond rounding, so runs stay where they start; other starts, or a smaller box"
 # What tables say of attractors of some kinds, of one and of several
 DOUBTS = {
@@ -34,6 +43,7 @@ DOUBTS = {
         ": their runs were stopped on a slope; lower ftol and gtol",
     ),
     "flat": (_NO_SLOPE, _NO_SLOPE),
+    "undecided": (": differences of the gradient do not agree on its curvature", ": differences do not agree there"),
     "degenerate": ("", " and may be pieces of one curve or surface of minima: see coordinates= of FUNCTION"),
 }
 NOTES = {
@@ -41,6 +51,8 @@ NOTES = {
     "degenerate": "may be pieces of one curve",
 }  # fmt: skip
 _NARROW = 0.1
+_SEARCH_FAILED = 4
+_TOLERANCES = 100.0  # the default tolerance is a hundredth of the scale
 _KINDS_AT_ONCE = 1_000_000  # attractors times the cube of the dimension: a second of work
 # What other libraries call our attributes
 MEANT = {
@@ -86,6 +98,12 @@ class Basins(Summarized):
         What was minimized, if the runs told.
     drawn : bool
         Whether runs took batches or noise, with which they seldom come to rest.
+    region : ndarray, shape (n, 2), or None
+        The box of the problem, or one that holds the starts and most ends: what size parameters have.
+    has_rate : bool
+        Whether the optimizer has a learning rate.
+    lost : LostEnds or None
+        Ends of the runs without label; see `unlabelled`.
     """
 
     x: NDArray[np.float64]
@@ -104,6 +122,9 @@ class Basins(Summarized):
     dtype: str = field(default="float64")
     problem: Problem | None = field(default=None)
     drawn: bool = field(default=False)
+    region: NDArray[np.float64] | None = field(default=None)
+    has_rate: bool = field(default=True)
+    lost: LostEnds | None = field(default=None)
 
     if not TYPE_CHECKING:  # which would take any name then
 
@@ -112,7 +133,7 @@ class Basins(Summarized):
 
     @functools.cached_property
     def curvature(self) -> Classification:
-        """Second derivatives at `x`, by differences of the gradient, computed at first access.
+        """Second derivatives at `x`, computed at first access: by differences, and derived where these leave doubts.
 
         For symmetries, or to say how the second derivatives are taken, call `fastgd.classify` on `x`.
 
@@ -121,11 +142,25 @@ class Basins(Summarized):
         ValueError
             If it is not known what was minimized.
         """
-        from fastgd.landscape.classification import classify
+        from fastgd.landscape.classification import classify_ends
 
         if self.problem is None:
             raise ValueError("problem is not known of these runs, so their end points have no second derivatives")
-        return classify(self.problem, self.x, method="differences")
+        return classify_ends(self.problem, self.x, self.scale)
+
+    @property
+    def scale(self) -> NDArray[np.float64] | None:
+        """Over what distance each parameter changes something, shape (n,): a tenth of `region`."""
+        return None if self.region is None else box_scale(self.region)
+
+    @functools.cached_property
+    def unlabelled(self) -> Unlabelled:
+        """Where the runs without attractor ended, as far as it can be told: at kinks, or on the way to infinity.
+
+        Looked for at first access, kinks at up to twenty places where most of them are.
+        """
+        lost = self.lost if self.lost is not None else no_ends(self.x.shape[1])
+        return told_apart(lost, self.problem, self.region, self.tol, self.labels.size)
 
     @property
     def kind(self) -> NDArray[np.str_]:
@@ -170,15 +205,39 @@ class Basins(Summarized):
         lines = [f"{counted(len(self), 'attractor')}{of} from {counted(self.labels.size, 'run')}"]
         kinds = self._kind_texts(min(limit, len(self)))
         rows = self._rows(kinds[:limit])
-        lines += first_lines(COLUMNS, rows, len(self), left=(1, 3), rest=rest)
+        others = self.unlabelled
+        rows += [self._unlabelled_row(k) for k in range(len(others))]
+        lines += first_lines(COLUMNS, rows, len(self) + len(others), left=(1, 3), rest=rest)
         lines += self.doubts()
-        if self.unsettled:
-            advice = SINGLE_ADVICE if self.dtype == "float32" else UNSETTLED_ADVICE
-            advice = DRAWN_ADVICE if self.drawn else advice
-            lines.append(f"not settled: {self.unsettled:.2%} ({advice})")
-        if self.diverged:
-            lines.append(f"diverged: {self.diverged:.2%} ({DIVERGED_ADVICE})")
+        lines += [text for kind, text in UNLABELLED.items() if kind in others.kind]
+        of_label = others.of_label.sum(axis=0, initial=0) / max(self.labels.size, 1)
+        for name, share, told, advice in zip(
+            ("not settled", "diverged"), (self.unsettled, self.diverged), of_label, self._advice(), strict=True
+        ):
+            if share > told:
+                besides = " besides" if told else ""
+                lines.append(f"{name}{besides}: {share - told:.2%} ({advice})")
         return "\n".join(lines)
+
+    def _advice(self) -> tuple[str, str]:
+        """Say what to do about runs that did not settle, and about those that diverged."""
+        unsettled = UNSETTLED_ADVICE if self.has_rate else WITHOUT_RATE_ADVICE
+        status = np.zeros(0) if self.lost is None else self.lost.status[self.lost.label == UNSETTLED]
+        if 2 * np.count_nonzero(status == _SEARCH_FAILED) > len(status):
+            unsettled = SEARCH_ADVICE
+        if self.dtype == "float32":
+            unsettled = SINGLE_ADVICE
+        if self.drawn:
+            unsettled = DRAWN_ADVICE
+        return unsettled, DIVERGED_ADVICE if self.has_rate else DIVERGED_WITHOUT_RATE_ADVICE
+
+    def _unlabelled_row(self, k: int) -> tuple[str, ...]:
+        found = self.unlabelled
+        low, high = found.intervals[k]
+        where = np.concatenate([self.x, found.x[[k]]])
+        position = position_text(where, len(self), scale=self.shown_scale) if found.kind[k] == KINK else ""
+        share = f"{found.fractions[k]:.2%}", f"{100 * low:.2f} - {100 * high:.2f} %", f"{found.mean_nit[k]:.1f}"
+        return "-", str(found.kind[k]), self._value(float(found.fun[k])), position, *share, "-"
 
     def rows(self, limit: int) -> list[tuple[str, ...]]:
         """Return the cells of the first lines of the table, as `COLUMNS` names them."""
@@ -230,24 +289,44 @@ class Basins(Summarized):
 
     def _kind_texts(self, needed: int) -> list[str]:
         """Tell the kinds of all attractors, or of the first that are needed where all would take long."""
-        from fastgd.landscape.classification import classify, kind_texts
+        from fastgd.landscape.classification import classify_ends, kind_texts
 
         if self.problem is None:
             return ["?"] * needed
         if self.kinds_are_cheap:
             return kind_texts(self.curvature)
-        return kind_texts(classify(self.problem, self.x[:needed], method="differences"))
+        return kind_texts(classify_ends(self.problem, self.x[:needed], self.scale))
+
+    @property
+    def shown_scale(self) -> NDArray[np.float64] | None:
+        """What shows in a position, shape (n,): the scale, or less where attractors were told apart by less."""
+        if self.scale is None or self.scale.shape != self.tol.shape:
+            return self.scale
+        return np.minimum(self.scale, _TOLERANCES * self.tol)
 
     def _figures(self, index: int) -> tuple[str, ...]:
         low, high = self.intervals[index]
         return (
-            _number(float(self.fun[index])),
-            position_text(self.x, index),
+            self._value(float(self.fun[index])),
+            position_text(self.x, index, scale=self.shown_scale),
             f"{self.fractions[index]:.2%}",
             f"{100 * low:.2f} - {100 * high:.2f} %",
             f"{self.mean_nit[index]:.1f}",
             "-" if self.known[index] < 0 else f"#{self.known[index]}",
         )
+
+    def _value(self, value: float) -> str:
+        return "0" if abs(value) < self._rounding else _number(value)
+
+    @functools.cached_property
+    def _rounding(self) -> float:
+        """The rounding of values, by how much they change in the region."""
+        from fastgd.landscape.kinds import typical_change
+
+        if self.problem is None or self.region is None:
+            return 0.0
+        change = typical_change(self.problem, self.region.mean(axis=1), self.scale)
+        return float(np.finfo(np.float64).eps) * change if np.isfinite(change) else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as built-in numbers, lists and strings, ready for JSON.
@@ -255,7 +334,8 @@ class Basins(Summarized):
         Returns
         -------
         dict
-            One entry per attribute but `problem`, and `kind` where that is known; arrays become nested lists.
+            One entry per attribute but `problem` and `lost`, `unlabelled`, and `kind` where that is known; arrays
+            become nested lists.
         """
         arrays = (
             "x",
@@ -271,9 +351,13 @@ class Basins(Summarized):
         )
         plain: dict[str, Any] = {name: getattr(self, name).tolist() for name in arrays}
         plain["kind"] = None if self.problem is None else self.kind.tolist()
+        others = self.unlabelled
+        told = {name: getattr(others, name).tolist() for name in ("kind", "fun", "counts", "fractions", "mean_nit")}
+        told["x"] = [None if np.isnan(x).any() else x.tolist() for x in others.x]
         return plain | {
             "unsettled": self.unsettled, "diverged": self.diverged, "name": self.name, "dtype": self.dtype,
-            "drawn": self.drawn,
+            "drawn": self.drawn, "has_rate": self.has_rate, "unlabelled": told,
+            "region": None if self.region is None else self.region.tolist(),
         }  # fmt: skip
 
 

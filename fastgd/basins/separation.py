@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from fastgd.basins.clusters import dense, group_points, sort_by_group
 from fastgd.basins.reductions import farthest_members, representatives
+from fastgd.boxes import units_of
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ class Meant:
 
 
 def separated(
-    problem: Any, points: Array, steepness: Array, fun: Array, groups: NDArray[np.int64], tol: Array, eps: float
+    problem: Any, points: Array, steepness: Array, fun: Array, groups: NDArray[np.int64], tol: Array, eps: float,
+    scale: Array | None = None,
 ) -> tuple[NDArray[np.int64], Array]:
     """Split groups in which ends mean different critical points.
 
@@ -67,6 +69,8 @@ def separated(
         The tolerance that made the groups.
     eps : float
         Relative accuracy of the ends.
+    scale : ndarray, shape (n,), optional
+        Over what distance each parameter of a problem without a box changes something.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def separated(
     """
     if groups.size == 0 or points.shape[1] > _DENSE_UP_TO:
         return groups, tol
-    ends = _Ends(problem, points, steepness, fun, tol, eps)
+    ends = _Ends(problem, points, steepness, fun, tol, eps, scale)
     leaves = groups  # copied where a group is split
     count = int(groups.max()) + 1
     fineness = np.ones(count)  # of the tolerance in each group as it was
@@ -108,6 +112,7 @@ class _Ends:
     fun: Array
     tol: Array
     eps: float
+    scale: Array | None = None
 
     @property
     def work(self) -> int:
@@ -178,15 +183,21 @@ class _Ends:
             asked = np.flatnonzero(~doubtful & np.any(np.abs(one - other) > resolution, axis=1))
             if asked.size:
                 between = one[asked] + _BETWEEN * (other[asked] - one[asked])
-                with np.errstate(invalid="ignore"):
-                    slope = np.abs(few_gradients(self.problem, between)).max(axis=1)
-                limit = np.maximum(*(self.steepness[witnesses[asked, k]] for k in (a, b)))
-                doubtful[asked] = slope > _STEEPER * limit
+                with np.errstate(invalid="ignore", over="ignore"):
+                    if (self.tol == self.tol[0]).all():
+                        slope = np.abs(few_gradients(self.problem, between)).max(axis=1)
+                        limit = np.maximum(*(self.steepness[witnesses[asked, k]] for k in (a, b)))
+                    else:  # components in different units do not compare
+                        three = np.concatenate([between, one[asked], other[asked]])
+                        slopes = np.abs(few_gradients(self.problem, three) * self.tol).max(axis=1)
+                        slope, *ends = slopes.reshape(3, -1)
+                        limit = np.maximum(*ends)
+                    doubtful[asked] = slope > _STEEPER * limit
         return doubtful
 
     def meant(self, points: Array) -> Meant:
         """Return the critical points that ends of shape (m, n) mean."""
-        from fastgd.landscape.curvature import checked_method, few_gradients, hessians, length_scale
+        from fastgd.landscape.curvature import checked_hessians, checked_method, few_gradients, length_scale
         from fastgd.landscape.kinds import RTOL
         from fastgd.landscape.stationary import Derivatives, polish
 
@@ -194,15 +205,18 @@ class _Ends:
         source = checked_method(problem, "auto" if self.data <= _FEW_DATA else "differences")
 
         def second(x: Array) -> Array:
-            # A box that holds many minima within a thousandth of its side says nothing about steps of differences
-            return hessians(problem, x, source, np.minimum(length_scale(problem, x), np.maximum(1.0, np.abs(x))))
+            scale = length_scale(problem, x, self.scale)
+            units = units_of(scale)
+            return checked_hessians(problem, x, source, scale)[0] / (units[:, :, None] * units[:, None, :])
 
-        derivatives = Derivatives(lambda x: few_gradients(problem, x), second, RTOL[source])
+        units = units_of(self.tol)
+        derivatives = Derivatives(lambda x: few_gradients(problem, x), second, RTOL[source]).in_units(units)
         with np.errstate(all="ignore"):
-            x, error, _, values = polish(derivatives, points)
+            x, error, _, values = polish(derivatives, points / units)
+            x, error = x * units, error * (units / self.tol).max()
             size = np.abs(values)
             flat = ~(size.min(axis=1) > RTOL[source] * size.max(axis=1)) | ~np.isfinite(error)
-            reach = np.abs((x - points) / self.tol).max(axis=1) + error / self.tol.min()
+            reach = np.abs((x - points) / self.tol).max(axis=1) + error
         flat |= ~np.isfinite(reach)
         return Meant(np.where(flat[:, None], points, x) / self.tol, np.where(flat, np.inf, reach), flat)
 

@@ -153,7 +153,7 @@ class BasinSweep(Summarized):
             which = f"{hidden:,} of them" if hidden else "none"
             change = "beside a change of the attractors reached or of the most frequent outcome"
             lines.append(f"{counted(left_out, 'row')} left out, {which} {change}; summary(limit=) shows more")
-        lines += [f"{k}: {position_text(self.basins.x, k)}" for k in range(shown)]
+        lines += [f"{k}: {position_text(self.basins.x, k, scale=self.basins.shown_scale)}" for k in range(shown)]
         return "\n".join(lines)
 
     def _beside_changes(self) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from fastgd.verification import plain_gradient, plain_value, probes, shortened, 
 from .chunk import BURST, CONTROL, CONTROL_OF_PLAIN, NO_ROOM, make_chunk
 from .draws import Draws
 from .plan import Arrays, Plan
+from .runge_kutta import behind_errors
 from .scheduler import run_chunks
 from .stages import Parts, Searching, Shape
 
@@ -125,10 +126,12 @@ def searching(search: Search | None) -> Searching | None:
 
 def parts_of(plan: Plan, alike: bool = False) -> Parts:
     """The plan's functions, each to be inlined into the kernels of any target; `alike` as in `Draws`."""
-    value, rule, schedule = checked(plan.value), plan.rule, plan.schedule
+    value, gradient, rule, schedule = checked(plan.value), checked(plan.gradient), plan.rule, plan.schedule
+    if plan.flow:
+        value, gradient = behind_errors(value, gradient)
     seen, stalled, moved, resting = map(inlined, plan.stop.functions(value))
     return Parts(
-        value=value, gradient=checked(plan.gradient),
+        value=value, gradient=gradient,
         coefficients=inlined(rule.coefficients), update=inlined(rule.update), slots=rule.slots,
         probe=inlined(rule.probe) if rule.probe else None,
         rates=tuple((inlined(part.rate_function()), len(part.parameters())) for part in schedule.members),
@@ -209,7 +212,7 @@ class Job:
         arguments = self.arguments(low, high)
         finished = bool(self.kernel(*arguments)) and self.part_raised(low, high)
         if error := int(arguments[-1][0]):
-            self.plan.errors[low] = message_at(error)
+            self.plan.raised[low] = message_at(error)
         if not finished:
             self.forget(low, high)
         self.begun.remove((low, high))
@@ -219,8 +222,9 @@ class Job:
         """Compare the kernel's values and gradients with plain Python's; see `fastgd.verification`."""
         plan = self.plan
         fun, grad, n = plan.value, plan.gradient, plan.length
-        data = shortened(fun, plan.data)
-        value, gradient = plain_value(fun, data), plain_gradient(grad, n, data)
+        before = () if plan.errors is None else (plan.errors,)
+        few = shortened(fun, plan.data[len(before) :])
+        value, gradient, data = plain_value(fun, few), plain_gradient(grad, n, few), (*before, *few)
 
         def plain(x: np.ndarray) -> np.ndarray:
             return np.concatenate([value(x), gradient(x)])

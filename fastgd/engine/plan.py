@@ -76,7 +76,8 @@ class Plan:
     seed: np.ndarray = field(default_factory=lambda: np.asarray(0))  # one, or one for each run
     sampling: Sampling | None = None
     flow: bool = False  # the gradient flow in place of a rule, its tolerances the hyperparameters
-    errors: dict[int, str] = field(default_factory=dict)  # by the first run of a chunk, what one of its runs raised
+    raised: dict[int, str] = field(default_factory=dict)  # by the first run of a chunk, what one of its runs raised
+    errors: np.ndarray | None = None  # the absolute error of each parameter in a step of the flow
 
     @property
     def length(self) -> int:
@@ -181,8 +182,9 @@ class Plan:
 
     @functools.cached_property
     def data(self) -> tuple[Any, ...]:
-        """The problem's data, its floats in the dtype of the runs."""
-        return tuple(
+        """The problem's data, its floats in the dtype of the runs; of a flow, its errors come before them."""
+        errors = () if self.errors is None else (self.errors,)
+        return errors + tuple(
             np.asarray(item, dtype=self.dtype) if isinstance(item, np.ndarray) and item.dtype.kind == "f" else item
             for item in self.problem.data
         )

@@ -17,10 +17,11 @@ from fastgd.stopping import CONVERGED, DIVERGED, NFEV, NIT, NO_PROGRESS, RUNNING
 
 from .stages import Parts, Shape, Views, make_largest
 
-__all__ = ["FLOW_POINTS", "flow_rows", "make_flow_step"]
+__all__ = ["FLOW_POINTS", "behind_errors", "flow_rows", "make_flow_step"]
 
 FLOW_POINTS = 7  # of working memory: the gradients of the stages behind the first, and the point of the sixth
-OWN = 5  # numbers of each run besides its gradient: the step, the last error, and three counts
+# numbers of each run besides its gradient: the step, the last error, three counts, and the unit of the absolute errors
+OWN = 6
 
 # E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed. 1993, table 5.2 of II.5
 A2 = (1 / 5,)
@@ -52,6 +53,20 @@ def flow_rows(length: int) -> int:
     return length + OWN
 
 
+def behind_errors(value: Callable, gradient: Callable) -> tuple[Callable, Callable]:
+    """Value and gradient for kernels whose data begin with the absolute errors of the flow, one for each parameter."""
+
+    @inlined
+    def value_behind(x, errors, *data):
+        return value(x, *data)
+
+    @inlined
+    def gradient_behind(x, out, errors, *data):
+        gradient(x, out, *data)
+
+    return value_behind, gradient_behind
+
+
 def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     """Build ``step``, of the signature of `descend.make_step`; its `limits` have the step limit at the end.
 
@@ -62,20 +77,23 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     largest, huge = make_largest(n), float(np.finfo(np.float64).max)
     state_of, control_of = views.state, views.control
     stage2, stage3, stage4, stage5, stage6, stage7, inner = views.working[:FLOW_POINTS]
-    step_at, error_at, rejected_at, held_at, free_at = range(n, n + OWN)
+    step_at, error_at, rejected_at, held_at, free_at, unit_at = range(n, n + OWN)
 
     @inlined
     def end(control, runs, status):
         control[STATUS] = select(runs, status, control[STATUS])
 
     @inlined
-    def begin(x, s, scratch, fresh, control, data, rtol, atol):
+    def begin(x, s, scratch, fresh, control, data, rtol, by_start):
         """The first gradient, and a first step of a hundredth of the way to the scale on which the point changes."""
         gradient(x, scratch, *data)
         size, speed, bad = abs(x[0]) * 0.0, abs(x[0]) * 0.0, abs(x[0]) * 0.0
+        unit = largest(x)
+        unit = select((by_start > 0.0) & (unit > 0.0), unit, 1.0)
+        s[unit_at] = select(fresh, unit, s[unit_at])
         for i in range(n):
             s[i] = select(fresh, scratch[i], s[i])
-            scale = atol + rtol * abs(x[i])
+            scale = unit * data[0][i] + rtol * abs(x[i])
             size = max(size, abs(x[i]) / scale)
             speed = max(speed, abs(s[i]) / scale)
             bad = select(abs(s[i]) <= huge, bad, 1.0)
@@ -88,19 +106,19 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
     @inlined
     def step(x, y, scratch, b, block, hypers, controls, c, data, t, limits, k, table, drawn):
         gtol, _, _, _, bound, max_steps = limits
-        rtol, atol = c[0], c[1]
+        rtol, errors = c[0], data[0]
         s, control = state_of(block, b), control_of(controls, b)  # the first n rows of the state are the gradient at x
         g2, g3, g4, g5 = stage2(scratch, b), stage3(scratch, b), stage4(scratch, b), stage5(scratch, b)
         g6, g7, z = stage6(scratch, b), stage7(scratch, b), inner(scratch, b)
 
         fresh = (control[STATUS] == RUNNING) & (control[NFEV] == 0)
         if any_lane(fresh):
-            begin(x, s, z, fresh, control, data, rtol, atol)
+            begin(x, s, z, fresh, control, data, rtol, c[1])
         end(control, (control[STATUS] == RUNNING) & (largest(s) <= gtol), CONVERGED)
         end(control, (control[STATUS] == RUNNING) & (control[NIT] >= max_steps), STEP_LIMIT)
         on = control[STATUS] == RUNNING
 
-        h = s[step_at]
+        h, unit = s[step_at], s[unit_at]
         for i in range(n):
             y[i] = x[i] - h * (A2[0] * s[i])
         gradient(y, g2, *data)
@@ -124,7 +142,7 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         finite = on
         for i in range(n):
             defect = E[0] * s[i] + E[2] * g3[i] + E[3] * g4[i] + E[4] * g5[i] + E[5] * g6[i] + E[6] * g7[i]
-            part = h * defect / (atol + rtol * max(abs(x[i]), abs(y[i])))
+            part = h * defect / (unit * errors[i] + rtol * max(abs(x[i]), abs(y[i])))
             total = total + part * part
             turn, way = g7[i] - g6[i], y[i] - z[i]
             bend, chord = bend + turn * turn, chord + way * way
@@ -153,7 +171,7 @@ def make_flow_step(parts: Parts, shape: Shape, views: Views) -> Callable:
         for i in range(n):
             y[i] = select(inside, y[i], x[i])
             s[i] = select(inside, g7[i], s[i])
-            move = max(move, following * abs(s[i]) / (atol + rtol * abs(y[i])))
+            move = max(move, following * abs(s[i]) / (unit * errors[i] + rtol * abs(y[i])))
         stuck = without(on, good) & (move <= LEAST)
         end(control, stuck & (error < REFUSED), NO_PROGRESS)
         end(control, stuck & (error >= REFUSED), DIVERGED)

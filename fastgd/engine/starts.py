@@ -10,7 +10,9 @@ from fastgd.boxes import PlaneGrid, check_unmasked
 from fastgd.checks import check_axes, shown
 from fastgd.jit.exchange import on_gpu
 
-__all__ = ["checked_batch", "checked_dtype", "checked_starts", "lie_on_gpu", "settled", "starts_between"]
+__all__ = [
+    "checked_batch", "checked_dtype", "checked_starts", "lie_on_gpu", "range_of", "settled", "starts_between",
+]  # fmt: skip
 
 
 # From arrays of other kinds to numbers
@@ -132,3 +134,11 @@ def checked_batch(starts: Any, others: dict[str, tuple[int, ...]]) -> tuple[int,
             f"the shapes of starts, hyperparameters and seeds do not broadcast: {listed}; for every start with every "
             "value give one of them a further axis, such as lr[:, None]"
         ) from None
+
+
+def range_of(starts: Any, problem: Any) -> np.ndarray | None:
+    """The smallest box that holds all starts, shape (n, 2), of a problem that has none; None of starts on a GPU."""
+    if problem.bounds is not None or not isinstance(starts, np.ndarray) or not starts.size:
+        return None
+    points = starts.reshape(-1, problem.dim)
+    return np.stack([points.min(axis=0), points.max(axis=0)], axis=1).astype(np.float64)

@@ -10,26 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
-from fastgd.boxes import positive_integer
+from fastgd.boxes import box_scale, positive_integer, real_array
 from fastgd.calls import explain_calls
 from fastgd.checks import real_number
-from fastgd.landscape.curvature import (
-    checked_method,
-    extreme_eigenvalues,
-    few_gradients,
-    few_values,
-    hessians,
-)
-from fastgd.landscape.kinds import (
-    RTOL,
-    is_far,
-    is_flat,
-    judged,
-    kinds_of,
-    largest,
-    symmetric_eigenvalues,
-    without_smallest,
-)
+from fastgd.landscape.curvature import can_derive, checked_method
+from fastgd.landscape.judging import judged_everywhere
+from fastgd.landscape.kinds import RTOL
 from fastgd.texts import Summarized, counted, first_lines, position_text
 
 if TYPE_CHECKING:
@@ -37,6 +23,7 @@ if TYPE_CHECKING:
 
 _DENSE_UP_TO = 512
 _ENDS = 4
+_FEW_DATA = 100  # a function with more is long, and its second derivatives longer
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -62,13 +49,19 @@ class Classification(Summarized):
         not tell. "flat": slope and curvature, over a tenth of the side of the box and a hundredth of it aside, change
         the value by less than the rounding of 1, or of what they change it by elsewhere (at the other points, and at a
         typical place of the box) if that is less, as on a plateau. "undefined": the value, the gradient or the Hessian
-        is not finite, as outside the domain of a logarithm or at a kink. "not critical", whatever the
-        eigenvalues: a zero of the gradient, if there is one, is farther away than a thousandth of the side of the box
-        by Newton's step (without a box, than a hundredth of the coordinate, or of 1 where that is more). Where not
-        `complete`, the gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
+        is not finite, as outside the domain of a logarithm. "kink": a minimum within a thousandth of the side of the
+        box at which the gradient jumps, as 0 of abs(x), so that it vanishes nowhere (looked for at up to 50 points, of
+        up to 64 parameters). "undecided": differences of the gradient over smaller and smaller steps do not agree on
+        the signs of the eigenvalues. "not critical", whatever the eigenvalues: a zero of the gradient, if there is one,
+        is farther away than a thousandth of the side of the box by Newton's step (without a box, than a hundredth of
+        the scale that `classify` takes). Where not `complete`, the
+        gradient over the largest eigenvalue stands for the step, which may be longer. Also beside a
         point of infinite slope, such as 0 of a square root: there Newton's step is short, and leads nowhere.
     complete : bool
         Whether all eigenvalues were computed.
+    scale : ndarray, shape (n,), or None
+        The unit in which kinds are judged: a tenth of the side of the box, or what was given. Points are printed with
+        the digits that show in it.
     """
 
     x: NDArray[np.float64]
@@ -78,6 +71,7 @@ class Classification(Summarized):
     nullity: NDArray[np.int64]
     kind: NDArray[np.str_]
     complete: bool
+    scale: NDArray[np.float64] | None = None
 
     @property
     def sharpness(self) -> NDArray[np.float64]:
@@ -154,7 +148,8 @@ class Classification(Summarized):
         for k, kind in enumerate(kind_texts(self)[:limit]):
             numbers = (norms[k], eigenvalues[k, 0], eigenvalues[k, -1])
             limit_text = "-" if np.isinf(limits[k]) else f"{limits[k]:.4g}"
-            rows.append([str(k), kind, position_text(x, k), *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
+            where = position_text(x, k, scale=self.scale)
+            rows.append([str(k), kind, where, *(f"{number + 0.0:.4g}" for number in numbers), limit_text])
         return "\n".join([repr(self)[1:-1], *first_lines(columns, rows, len(x), left=(1, 2))])
 
 
@@ -167,6 +162,7 @@ def classify(
     method: str = "auto",
     ends: int | None = None,
     rtol: float | None = None,
+    scale: ArrayLike | None = None,
 ) -> Classification:
     r"""Tell minima, saddles and maxima apart by the eigenvalues of the Hessian.
 
@@ -181,7 +177,8 @@ def classify(
         be moved and turned, 1 for a ring of oscillators. The smallest in absolute value are left out.
     method : {"auto", "derived", "differences"}
         Where the second derivatives come from: derived from `fun`, or differences of the gradient over four points
-        (relative error about 1e-9). "auto" derives for up to 12 parameters, where that is possible.
+        (relative error about 1e-9), by steps that are halved until two agree. "auto" derives for up to
+        12 parameters, where that is possible.
     ends : int, optional
         Compute only so many eigenvalues at each end of the spectrum, by Lanczos' method with products of the Hessian
         and a vector. More are taken at the lower end until one is positive, so `index` and `kind` stay exact.
@@ -191,6 +188,12 @@ def classify(
         derived second derivatives and 1e-7 with differences. It also does where it is smaller than the change of the
         Hessian on the way to where the gradient would be zero, so that a point beside a curve of minima is
         degenerate, and neither minimum nor saddle.
+
+    scale : float or array_like of shape (n,), optional
+        For a problem without a box: over what distance each parameter changes something, such as a tenth of the range
+        in which it lies. Kinds are judged in these units, and so do not depend on what parameters are measured in. A
+        box says it by itself, a tenth of its side. Without either it is the coordinate, or 1 where that is more; where
+        this comes to no kind, the largest coordinate of the points.
 
     Returns
     -------
@@ -236,18 +239,44 @@ def classify(
     dense = ends is None or 2 * (ends + zero_modes) >= problem.dim
     source = checked_method(problem, method) if dense else "differences"
     zero = RTOL[source] if rtol is None else float(rtol)
-    gradient = few_gradients(problem, flat)
-    if dense:
-        eigenvalues, (kind, index, nullity) = judged(problem, flat, gradient, source, zero_modes, zero)
-    else:
-        assert ends is not None
-        eigenvalues, lowest = _both_ends(problem, flat, ends, zero_modes, zero)
-        top = largest(eigenvalues)
-        far = is_far(np.divide(gradient, top, where=top > 0, out=np.zeros_like(gradient)), problem, flat)
-        kind, index, nullity = kinds_of(lowest, eigenvalues, zero * top, far, is_flat(problem, flat, gradient, top))
-    with np.errstate(invalid="ignore"):
-        grad_norm = np.abs(gradient).max(axis=1)
-    kind[~(np.isfinite(few_values(problem, flat)) & np.isfinite(grad_norm))] = "undefined"
+    given = checked_scale(scale, problem)
+    found = judged_everywhere(problem, flat, source, zero_modes, zero, given, None if dense else ends)
+    return _classified(array, problem, given, bool(dense), *found)
+
+
+def classify_ends(problem: Problem, x: NDArray[np.float64], scale: NDArray[np.float64] | None) -> Classification:
+    """Classify where runs ended, shape (m, n), by differences, and by derivatives where these leave a doubt.
+
+    That way most problems need no second derivatives, which take longer to derive than the runs took.
+    """
+    many = problem.dim > _DENSE_UP_TO
+    zero = RTOL["differences"]
+    found = judged_everywhere(problem, x, "differences", 0, zero, scale, _ENDS if many else None)
+    doubtful = np.flatnonzero(np.isin(found[2], ("degenerate", "undecided")))
+    if doubtful.size and not many and can_derive(problem, _FEW_DATA):
+        derived = judged_everywhere(problem, x[doubtful], "derived", 0, RTOL["derived"], scale, None)
+        for whole, part in zip(found, derived, strict=True):
+            whole[doubtful] = part
+    return _classified(x, problem, scale, not many, *found)
+
+
+def checked_scale(scale: ArrayLike | None, problem: Problem) -> NDArray[np.float64] | None:
+    """Return what was given as the scale of each parameter, shape (n,), or that of the box, or raise."""
+    if scale is None:
+        return None
+    given = real_array(scale, "scale")
+    if given.shape not in ((), (problem.dim,)) or not bool(np.all(np.isfinite(given) & (given > 0))):
+        raise ValueError(f"scale must be positive and finite, a number or of shape ({problem.dim},), got {scale!r}")
+    if problem.bounds is not None:
+        raise ValueError("scale must be left out for a problem with a box, whose sides say it")
+    return np.broadcast_to(given, (problem.dim,)).copy()
+
+
+def _classified(
+    array: NDArray[np.float64], problem: Problem, scale: NDArray[np.float64] | None, complete: bool,
+    eigenvalues: NDArray[np.float64], grad_norm: NDArray[np.float64], kind: NDArray[np.str_],
+    index: NDArray[np.int64], nullity: NDArray[np.int64],
+) -> Classification:  # fmt: skip
     batch = array.shape[:-1]
     return Classification(
         x=array,
@@ -256,7 +285,8 @@ def classify(
         index=index.reshape(batch),
         nullity=nullity.reshape(batch),
         kind=kind.reshape(batch),
-        complete=bool(dense),
+        complete=complete,
+        scale=scale if problem.bounds is None else box_scale(problem.bounds),
     )
 
 
@@ -288,32 +318,3 @@ def checked_zero_modes(zero_modes: int, dim: int) -> int:
     if not 0 <= zero_modes < dim:
         raise ValueError(f"zero_modes must be at least 0 and below the dimension {dim}, got {zero_modes}")
     return int(zero_modes)
-
-
-def _both_ends(
-    problem: Any, points: NDArray[np.float64], ends: int, zero_modes: int, rtol: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the eigenvalues at both ends, and all up to the first positive one (padded by it) at the lower end."""
-    n = problem.dim
-    count = ends + zero_modes
-    shown, lower = [], []
-    for point in points:
-        more = count if np.isfinite(problem.gradient(point)).all() else n
-        while True:
-            if 2 * more >= n:
-                every = symmetric_eigenvalues(hessians(problem, point[None], "differences"))
-                low = without_smallest(every, zero_modes)[0]
-                high = low[-ends:]
-                break
-            low, high = extreme_eigenvalues(problem, point, more, rtol)
-            limit = rtol * max(abs(low[0]), abs(high[-1]))
-            if np.count_nonzero(low > limit) or not np.isfinite(low).all():
-                zeros = int(np.count_nonzero(np.abs(low) <= limit))
-                low = without_smallest(low[None], min(zero_modes, zeros))[0]
-                break
-            more *= 2
-        shown.append(np.concatenate([low[:ends], high[-ends:]]))
-        lower.append(low)
-    width = max((len(low) for low in lower), default=0)
-    padded = [np.concatenate([low, np.full(width - len(low), np.inf)]) for low in lower]
-    return np.array(shown).reshape(-1, 2 * ends), np.array(padded).reshape(-1, width)

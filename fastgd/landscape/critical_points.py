@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import check_problem
 from fastgd.basins.attractors import check_grouping
-from fastgd.basins.clusters import group_points, split_at_gaps
 from fastgd.basins.found import UNSETTLED, doubt_lines
-from fastgd.boxes import positive_integer, real_array
+from fastgd.boxes import box_scale, positive_integer, units_of
 from fastgd.calls import explain_calls
 from fastgd.errors import check_choice
 from fastgd.landscape.classification import Classification, checked_zero_modes, classify
-from fastgd.landscape.curvature import METHODS, checked_method, few_values, hessians, length_scale
-from fastgd.landscape.kinds import KINDS, RTOL, judged
-from fastgd.landscape.stationary import Array, Derivatives, descend, minimize_gradient, polish
+from fastgd.landscape.curvature import METHODS, checked_method, hessians, length_scale
+from fastgd.landscape.kinds import KINDS, RTOL
+from fastgd.landscape.search import Search
+from fastgd.landscape.stationary import Array, Derivatives, minimize_gradient
 from fastgd.landscape.tree import DisconnectivityTree, disconnectivity_tree
 from fastgd.memory import check_points
 from fastgd.texts import Summarized, counted, first_lines, position_text
@@ -27,13 +27,16 @@ from fastgd.texts import Summarized, counted, first_lines, position_text
 if TYPE_CHECKING:
     from fastgd.problem import Problem
 
-# What is left of Newton's step, in the scale of the parameters, where a point counts as found
-_FOUND = 1e-8
 _MOST_STARTS = 2**30
-_FLAT_GRADIENT = 1e-8
-_RELATIVE_TOL = 1e-5
-_FIRST_STEP = 1e-3
-_FAR = 1e10
+_FROM_ENDS = "start where descents end, x0=minimize(problem, problem.sample(1000), LBFGS()).x"
+# Why a start led to no point, and what to try
+REASONS = {
+    "not finite": "came to where value or derivatives are not finite: other starts, as x0=",
+    "on the way": f"came to no zero of the gradient, but to where its size is lowest nearby: {_FROM_ENDS}",
+    "outside": f"left the box, as where the gradient also falls far away: {_FROM_ENDS}; or a larger box",
+    "not critical": f"came to where Newton's step still leads away: {_FROM_ENDS}",
+}
+_FEW_FOUND = 0.1  # of the starts led to a point, and the table says why the others did not
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -59,6 +62,8 @@ class CriticalPoints(Summarized):
         How many starts there were. Those that `counts` does not tell of left the box or came to no end.
     boxed : bool
         Whether points outside a box were left out.
+    lost : dict of str to int
+        Why starts led to no point, and how many: a key of `REASONS`.
     """
 
     x: NDArray[np.float64]
@@ -70,6 +75,7 @@ class CriticalPoints(Summarized):
     n_starts: int
     name: str = field(default="")
     boxed: bool = field(default=False)
+    lost: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.fun)
@@ -132,7 +138,9 @@ class CriticalPoints(Summarized):
         head = f"{repr(self)[1:-1]}{inside}, from {counted(self.n_starts, 'start')}"
         table = first_lines(columns, rows, len(self), left=(1, 3, 5, 6), rest="; summary(limit=) shows more")
         doubts = doubt_lines(self.kind.tolist(), len(self), "find_critical_points")
-        return "\n".join([head, *table, *doubts, *self._unseen_lines()])
+        most = self.counts.sum() < _FEW_FOUND * self.n_starts
+        lost = [f"{counted(count, 'start')} {REASONS[why]}" for why, count in self.lost.items() if most]
+        return "\n".join([head, *table, *doubts, *lost, *self._unseen_lines()])
 
     def _unseen_lines(self) -> list[str]:
         """Say how far from complete the table is, where starts still found points of their own."""
@@ -157,7 +165,8 @@ class CriticalPoints(Summarized):
                 joins = " - ".join("?" if end < 0 else f"{end}" for end in self.links[k])
                 barriers = ", ".join("?" if np.isnan(b) else f"{b:.6g}" for b in self.barriers[k])
         value = f"{round(float(self.fun[k]), 12) + 0.0:.9g}"
-        return str(k), kind, value, position_text(self.x, k), f"{self.counts[k]:,}", joins, barriers
+        where = position_text(self.x, k, scale=self.shape.scale)
+        return str(k), kind, value, where, f"{self.counts[k]:,}", joins, barriers
 
 
 def is_pass(kind: NDArray[Any], index: NDArray[Any]) -> NDArray[np.bool_]:
@@ -250,15 +259,20 @@ def find_critical_points(
     rtol = RTOL[source]
     derivatives = Derivatives(problem.gradient, lambda x: hessians(problem, x, source), rtol)
 
+    given = None if problem.bounds is not None else spread_of(starts)
+    scale = length_scale(problem, starts, given).max(axis=0)
+    units = units_of(box_scale(problem.bounds) if problem.bounds is not None else scale)
+    derivatives = derivatives.in_units(units)
+    search = Search(problem, derivatives, source, zero_modes, coordinates, tol, units, given)
+
     with np.errstate(all="ignore"):
-        ends = minimize_gradient(derivatives, starts, length_scale(problem, starts))
-    search = _Search(problem, derivatives, source, zero_modes, coordinates, tol)
-    pool = search.kept(ends)
+        ends = minimize_gradient(derivatives, starts / units, length_scale(problem, starts, given) / units) * units
+    pool, lost = search.kept(ends)
     groups, chosen = search.grouped(pool)
     saddles = chosen[is_pass(pool.kind[chosen], pool.index[chosen])]
     below = search.below(pool, saddles)
 
-    together = pool.with_more(search.kept(below))
+    together = pool.with_more(search.kept(below)[0])
     groups, chosen = search.grouped(together)
     order = search.sorted(together, chosen)
     rank = np.empty(len(chosen), dtype=np.int64)
@@ -275,115 +289,17 @@ def find_critical_points(
         x=x,
         fun=problem.value(x),
         error=together.error[chosen],
-        shape=classify(problem, x, zero_modes=zero_modes, method=source),
+        shape=classify(problem, x, zero_modes=zero_modes, method=source, scale=given),
         counts=np.bincount(groups[: len(pool.x)], minlength=len(chosen)),
         links=links,
         n_starts=len(starts),
         name=problem.name,
         boxed=problem.bounds is not None,
+        lost=lost,
     )
 
 
-@dataclass(frozen=True)
-class _Pool:
-    """Stationary points, merged or not: where, how exact, of which kind, and from which start."""
-
-    x: Array
-    error: Array
-    kind: NDArray[np.str_]
-    index: NDArray[np.int64]
-    source: NDArray[np.intp]
-
-    def with_more(self, other: _Pool) -> _Pool:
-        return _Pool(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class _Search:
-    """What all steps of one search share."""
-
-    problem: Any
-    derivatives: Derivatives
-    method: str
-    zero_modes: int
-    coordinates: Callable[[Array], Array] | None
-    tol: ArrayLike | None
-
-    def kept(self, ends: Array) -> _Pool:
-        """Polish points and keep those that are stationary, inside the box and finite."""
-        with np.errstate(all="ignore"):
-            x, error, g, values = polish(self.derivatives, ends)
-        scale = length_scale(self.problem, x)
-        top = np.abs(values).max(axis=1, initial=0.0)
-        good = np.isfinite(x).all(axis=1) & np.isfinite(g).all(axis=1)
-        good &= error <= _FOUND * scale.max(axis=1)
-        # Where the Hessian is singular along the gradient, Newton's step is zero and the gradient need not be.
-        good &= np.abs(g).max(axis=1) <= _FLAT_GRADIENT * top * scale.max(axis=1)
-        if self.problem.bounds is not None:
-            low, high = self.problem.bounds.T
-            good &= np.all((x >= low - 1e-9 * (high - low)) & (x <= high + 1e-9 * (high - low)), axis=1)
-        # A derivative may go on where the function does not, as that of a logarithm does.
-        good[good] = np.isfinite(few_values(self.problem, x[good]))
-        source = np.flatnonzero(good)
-        _, (kind, index, _) = judged(
-            self.problem, x[source], g[source], self.method, self.zero_modes, self.derivatives.rtol
-        )
-        critical = kind != "not critical"
-        source, kind, index = source[critical], kind[critical], index[critical]
-        return _Pool(x[source], error[source], kind, index, source)
-
-    def grouped(self, pool: _Pool) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-        """Return the group of each point and the most exact point of each group."""
-        compared = pool.x
-        if self.coordinates is not None:
-            compared = real_array(self.coordinates(pool.x), "what coordinates returned")
-        fits = compared.ndim == 2 and len(compared) == len(pool.x) and compared.shape[1]
-        if not fits or not np.isfinite(compared).all():
-            raise ValueError(
-                f"coordinates must map points of shape {pool.x.shape} to finite numbers of shape "
-                f"({len(pool.x)}, d), got shape {compared.shape}"
-            )
-        width = self.width(compared)
-        apart = np.column_stack([compared, 2.0 * pool.index])
-        groups, _ = group_points(apart, np.append(width, 1.0))
-        order = np.lexsort((np.arange(len(groups)), pool.error, groups))
-        first = np.searchsorted(groups[order], np.arange(groups.max(initial=-1) + 1))
-        return groups, order[first]
-
-    def width(self, compared: Array) -> Array:
-        d = compared.shape[1]
-        if self.tol is not None:
-            given = real_array(self.tol, "tol")
-            if given.shape not in ((), (d,)) or not bool(np.all(np.isfinite(given) & (given > 0))):
-                raise ValueError(f"tol must be positive and finite, a number or of shape ({d},), got {self.tol!r}")
-            return np.broadcast_to(given, (d,))
-        if self.coordinates is None and self.problem.bounds is not None:
-            return _RELATIVE_TOL * (self.problem.bounds[:, 1] - self.problem.bounds[:, 0])
-        size = np.median(np.abs(compared), axis=0) if len(compared) else np.zeros(d)
-        return _RELATIVE_TOL * np.maximum(1.0, size)
-
-    def below(self, pool: _Pool, saddles: NDArray[np.intp]) -> Array:
-        """Return where the two lines of steepest descent from each saddle end, one side after the other."""
-        x = pool.x[saddles]
-        _, values, vectors = self.derivatives.at(x)
-        lowest = vectors[:, :, 0]
-        reach = _FIRST_STEP * length_scale(self.problem, x).min(axis=1, initial=np.inf)
-        starts = np.concatenate([x + reach[:, None] * lowest, x - reach[:, None] * lowest])
-        with np.errstate(all="ignore"):
-            return descend(self.derivatives, starts, np.tile(10.0 * reach, 2), self.gone)
-
-    def gone(self, x: Array) -> NDArray[np.bool_]:
-        """Tell which points have left the box by more than its width, from where a descent seldom comes back."""
-        if self.problem.bounds is None:
-            return np.abs(x).max(axis=1) > _FAR
-        low, high = self.problem.bounds.T
-        return np.any((x < 2.0 * low - high) | (x > 2.0 * high - low), axis=1)
-
-    def sorted(self, pool: _Pool, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the order of groups by value, and by position where values agree within rounding."""
-        x = pool.x[chosen]
-        fun = self.problem.value(x)
-        noise = 1e-10 * max(1.0, float(np.abs(fun).max(initial=0.0)))
-        columns = np.concatenate([fun[None], x.T])
-        tol = np.concatenate([[noise], np.full(x.shape[1], 1e-9)])
-        return np.argsort(split_at_gaps(columns, tol)[0], kind="stable") if len(x) else np.zeros(0, dtype=np.intp)
+def spread_of(starts: Array) -> Array:
+    """Return a tenth of the sides of the box of starts, shape (n,), or their size where they do not differ."""
+    side, size = np.ptp(starts, axis=0), np.abs(starts).max(axis=0)
+    return 0.1 * np.where(side > 1e-12 * size, side, np.maximum(1.0, size))

@@ -22,7 +22,7 @@ from fastgd.boxes import positive_integer, real_array, whole_seed
 from fastgd.calls import explain_calls
 from fastgd.checks import real_number
 from fastgd.differences import ridders
-from fastgd.landscape.kinks import closer_look, is_vertical, noise_of
+from fastgd.landscape.one_sided import closer_look, is_vertical, noise_of
 from fastgd.texts import Summarized, counted
 
 if TYPE_CHECKING:

@@ -40,6 +40,13 @@ class Derivatives:
         values, vectors = eigh(h)
         return g, values, vectors
 
+    def in_units(self, units: Array) -> Derivatives:
+        """Return those of the function of the parameters in `units`, shape (n,), of the order of 1."""
+        square = units[:, None] * units
+        return Derivatives(
+            lambda z: self.gradient(z * units) * units, lambda z: self.hessian(z * units) * square, self.rtol
+        )
+
 
 def in_basis(vectors: Array, g: Array) -> Array:
     """Return the components of g in the eigenbasis, shape (m, n)."""

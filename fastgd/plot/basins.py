@@ -283,7 +283,7 @@ def _add_legend(map: BasinMap, ax: Axes, colouring: Colouring, max_legend: int) 
     found = map.basins
 
     def text(k: int) -> str:
-        where = position_text(found.x, k, 3) if map.problem.dim == 2 else f"{k}:"
+        where = position_text(found.x, k, 3, found.shown_scale) if map.problem.dim == 2 else f"{k}:"
         where = f"{_marked_kind(map, k)} {where}".lstrip()
         return f"{where}   f = {_value(found.fun[k], found.fun)}   {_share(found.fractions[k])}"
 

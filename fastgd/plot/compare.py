@@ -228,6 +228,7 @@ def _draw_profile(comparison: Comparison, ax: Axes, max_factor: float | None, co
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlabel("evaluations, in multiples of the best optimizer's for the same start")
-    ax.set_ylabel("starts brought to the\nglobal minimum")
+    known = comparison.problem.minima is not None
+    ax.set_ylabel(f"starts brought to the\n{'global minimum' if known else 'lowest value found'}")
     ax.grid(alpha=0.3)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)

@@ -72,7 +72,7 @@ def _panel(found: BasinSweep, name: Any) -> Panel:
         return Panel(f"at {name}: {place}", _SHARE, 100.0 * found.fractions[..., name])
     if name == "lowest":
         share = found.fractions[..., lowest_attractors(found)].sum(axis=-1)
-        return Panel("lowest value reached", _SHARE, 100.0 * share)
+        return Panel(_reached(found), _SHARE, 100.0 * share)
     if name == "entropy":
         return Panel("entropy of the outcome", "nats", found.entropy)
     if name == "steps":
@@ -93,6 +93,21 @@ def lowest_attractors(found: BasinSweep) -> NDArray[np.intp]:
     return np.flatnonzero(as_low_as(fun, fun[0])) if fun.size else np.zeros(0, dtype=np.intp)
 
 
+def _reached(found: BasinSweep) -> str:
+    """Say what the runs that come to the lowest value reach: of several attractors it may be that of all."""
+    count, lowest = len(found.basins), len(lowest_attractors(found))
+    return "any attractor reached" if count > 1 and lowest == count else "lowest value reached"
+
+
+def _stays_at(found: BasinSweep) -> str:
+    """Name the minimum that the largest rates stay at: of several with the lowest value, the one that holds longest."""
+    fun = found.basins.fun[found.basins.curvature.index == 0]
+    lowest = int(np.count_nonzero(as_low_as(fun, fun[0]))) if fun.size else 0
+    if lowest <= 1:
+        return "the lowest minimum"
+    return "any of the minima" if lowest == len(fun) else "any of the lowest minima"
+
+
 def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[Figure, NDArray[Any]]:
     """Draw a heat map for each panel."""
     count = len(panels)
@@ -108,7 +123,8 @@ def draw_heat_maps(found: BasinSweep, axes: Any, panels: list[Panel]) -> tuple[F
         if stable is not None:
             ax.plot(*stable.line, color="white", linestyle=":", linewidth=2.0, path_effects=style.edges((3.4, "black")))
     formula = stable.formula if stable is not None else ""
-    _add_legend(figure, formula, any(np.isnan(panel.values).any() for panel in panels))
+    place = _stays_at(found) if stable is not None else ""
+    _add_legend(figure, formula, place, any(np.isnan(panel.values).any() for panel in panels))
     return figure, axes
 
 
@@ -164,13 +180,13 @@ def _in_sight(line: tuple[Array, Array], sides: list[Side]) -> bool:
     )
 
 
-def _add_legend(figure: Figure, formula: str, empty: bool) -> None:
+def _add_legend(figure: Figure, formula: str, place: str, empty: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = []
     if formula:
-        text = f"largest rate that stays at the lowest minimum: {formula}"
+        text = f"largest rate that stays at {place}: {formula}"
         effects = style.edges((3.4, "black"))
         handles.append(Line2D([], [], color="white", linestyle=":", linewidth=2.0, path_effects=effects, label=text))
     if empty:

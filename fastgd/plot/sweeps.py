@@ -62,11 +62,12 @@ def sweep(
     out : path, optional
         File to write the figure to; its extension says the format.
     show : sequence of str or int, optional
-        Over two hyperparameters, what to show. "lowest": the share of starts that come to the lowest value found;
-        "entropy": the entropy of the outcome, 0 where all starts lead to the same; "steps": the mean steps of the
-        starts that settled; "diverged" and "unsettled": their shares; a number k: the share of attractor k. By default
-        the lowest, the entropy, the steps and the diverged; the last not on a new figure where none diverged. Scales
-        of shares end at the next round number above the largest, and say so where that is below 100 %.
+        Over two hyperparameters, what to show. "lowest": the share of starts that come to the lowest value found,
+        which may be that of all attractors; "entropy": the entropy of the outcome, 0 where all lead to the same;
+        "steps": the mean steps of the starts that settled; "diverged" and "unsettled": their shares; a number k: the
+        share of attractor k. By default the lowest, the entropy, the steps and the diverged; the last not on a new
+        figure where none diverged. Scales of shares end at the next round number above the largest, and say so where
+        that is below 100 %.
     title : str, optional
         By default the problem and the optimizer.
 
@@ -100,7 +101,7 @@ def sweep(
     >>> found = gd.sweep_basins(problem, gd.Momentum(lr=0.1), over, n_starts=100, max_steps=2000)
     >>> figure, axes = gd.plot.sweep(found, show=["lowest", "steps"])
     >>> [ax.get_title() for ax in axes]
-    ['lowest value reached', 'mean steps']
+    ['any attractor reached', 'mean steps']
     """
     if not isinstance(found, BasinSweep):
         raise TypeError(

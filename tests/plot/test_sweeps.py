@@ -32,7 +32,7 @@ def dotted(ax) -> list:
 
 def test_heat_maps_show_the_numbers_of_the_sweep(over_two):
     figure, axes = gd.plot.sweep(over_two)
-    titles = ["lowest value reached", "entropy of the outcome", "mean steps", "diverged"]
+    titles = ["any attractor reached", "entropy of the outcome", "mean steps", "diverged"]
     assert [ax.get_title() for ax in axes] == titles
     assert {(ax.get_xlabel(), ax.get_ylabel()) for ax in axes} == {("learning rate", "momentum")}
     assert {(ax.get_xscale(), ax.get_yscale()) for ax in axes} == {("log", "linear")}
@@ -51,7 +51,7 @@ def test_heat_maps_show_the_numbers_of_the_sweep(over_two):
     assert [ax.get_ylabel() for ax in figure.axes[4:]] == ["starts (%)", "nats", "steps", "starts (%)"]
     assert figure.get_suptitle() == "himmelblau, Momentum"
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    line = r"largest rate that stays at the lowest minimum: $2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$"
+    line = r"largest rate that stays at any of the minima: $2\,(1 + \mu) / \lambda_{\max}$ with momentum $\mu$"
     assert texts == [line, "no start settled"]
 
 
@@ -233,7 +233,7 @@ def test_no_panel_is_for_what_never_happened():
     figure, axes = gd.plot.sweep(found)
     assert not figure.legends  # the largest stable rate is out of sight
     titles = [ax.get_title() for ax in axes]
-    assert titles == ["lowest value reached", "entropy of the outcome", "mean steps"]
+    assert titles == ["any attractor reached", "entropy of the outcome", "mean steps"]
     # Axes of one's own are as many, whatever happened
     assert len(gd.plot.sweep(found, Figure().subplots(2, 2))[1]) == 4
 

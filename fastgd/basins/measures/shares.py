@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastgd.basins.found import DIVERGED, UNSETTLED, Basins
 from fastgd.basins.intervals import check_confidence, wilson
 from fastgd.basins.measures.labels import NOWHERE, PASSED, coded, label_array, unsettled_where
 from fastgd.boxes import as_array, real_array
-from fastgd.calls import explain_calls
+from fastgd.calls import explain_calls, levels_to_caller
 from fastgd.checks import shown
 from fastgd.texts import counted, with_article
 
@@ -165,12 +166,17 @@ def basin_stability(labels: Any, attractors: int | ArrayLike) -> Stability:
 
 
 @explain_calls()
-def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.float64]:
+def starts_needed(
+    share: ArrayLike, confidence: float = 0.95, starts: ArrayLike | None = None
+) -> NDArray[np.float64]:
     r"""Return how many random starts find a minimum at least once with a given probability.
 
     .. math:: N = \left\lceil \frac{\ln (1 - c)}{\ln (1 - p)} \right\rceil
 
     The expected number until it is found first is 1 / p.
+
+    The share is that of a minimum which was seen. That of the lowest minimum seen says nothing of lower ones that no
+    start has found yet: `unseen` estimates what part of the starts leads to those.
 
     Parameters
     ----------
@@ -179,24 +185,32 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
         the number comes with an interval, the larger one first.
     confidence : float
         Probability c, inside (0, 1).
+    starts : int or array_like of int, optional
+        From how many starts the share was counted. Where none of them led there, the upper end of the Wilson interval
+        of a share of 0 is taken in its place, and the number is how many starts it takes at least.
 
     Returns
     -------
     ndarray, shape (*batch,)
-        Numbers of starts, as floats: infinite for a share of 0.
+        Numbers of starts, as floats: infinite for a share of 0 where `starts` is not given.
 
     Raises
     ------
     TypeError
         If `share` is no numbers.
     ValueError
-        If a share or `confidence` is out of range.
+        If a share or `confidence` is out of range, or `starts` is less than 1.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a share is 0: what was never seen may be rare, and the number is a lower bound, or not known.
 
     Examples
     --------
     >>> from fastgd.basins.measures import starts_needed
-    >>> starts_needed([0.5, 0.01, 0.0])
-    array([  5., 299.,  inf])
+    >>> starts_needed([0.5, 0.01])
+    array([  5., 299.])
     """
     try:
         p = real_array(share, "share")
@@ -211,6 +225,21 @@ def starts_needed(share: ArrayLike, confidence: float = 0.95) -> NDArray[np.floa
     if not bool(np.all((p >= 0) & (p <= 1))):
         raise ValueError(f"share must lie in [0, 1], got {share!r}")
     check_confidence(confidence)
+    never = p == 0
+    if starts is not None:
+        trials = real_array(starts, "starts")
+        if not bool(np.all(np.isfinite(trials) & (trials >= 1))):
+            raise ValueError(f"starts must be at least 1, got {starts!r}")
+        p = np.where(never, wilson(0, trials, confidence)[..., 1], p)
+    if never.any():
+        known = (
+            "share is 0 of a finite number of starts, so that the true one may be up to the upper end of its interval: "
+            "that many starts are needed at least"
+            if starts is not None
+            else "a share of 0 that was counted is none: from N starts without a hit it may be up to about 3.8 / N; "
+            "give starts=N for how many are needed at least"
+        )
+        warnings.warn(known, RuntimeWarning, stacklevel=levels_to_caller())
     with np.errstate(divide="ignore"):
         exact = math.log1p(-confidence) / np.log1p(-p)
     # A whole number in exact arithmetic must not be rounded up for its last digit.

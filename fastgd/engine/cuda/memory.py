@@ -21,12 +21,13 @@ __all__ = ["Buffers", "allocate", "device_array", "device_data"]
 CHUNK_RUNS = 1 << 20  # enough to fill any GPU several times; one chunk's transfers hide behind the other's work
 SHARE = 0.8  # of the free memory
 HOST_SHARE = 0.125  # of the host's memory, page-locked for one chunk
-DATA: weakref.WeakKeyDictionary[Any, dict[tuple[str, int], tuple[Any, ...]]] = weakref.WeakKeyDictionary()
+DATA: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, ...]]] = weakref.WeakKeyDictionary()
 
 
 def device_data(plan: Plan) -> tuple[Any, ...]:
     """The problem's data with its arrays on the current GPU, where they stay as long as the problem lives."""
-    known, key = DATA.setdefault(plan.problem, {}), (plan.dtype.str, device_number())
+    errors = None if plan.errors is None else plan.errors.tobytes()  # a flow's, before the data
+    known, key = DATA.setdefault(plan.problem, {}), (plan.dtype.str, device_number(), errors)
     if key not in known:
         known[key] = tuple(
             cuda.to_device(np.array(item)) if isinstance(item, np.ndarray) else item for item in plan.data
