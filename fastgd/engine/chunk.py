@@ -145,7 +145,7 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
                         norm[run] = math.nan if error != 0 else results[0, 1, run - start]
                         if error != 0 and status[run] >= 0 and status[run] != DIVERGED:
                             status[run] = RAISED
-                    if error != 0:
+                    if error != 0 and met[0] == 0:
                         met[0] = error
                 start = stop
 

@@ -163,7 +163,7 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
                 )
                 going |= more
                 if error != 0:
-                    met[0] = error
+                    met[0] = error if met[0] == 0 else met[0]
                     give_up(here, there, control_of(control, b), t)
             t += 1
         if (t - first) & 1:

@@ -166,7 +166,9 @@ def checked_indices() -> Iterator[None]:
     usual = CUDATargetContext.enable_boundscheck
     CUDATargetContext.enable_boundscheck = property(lambda context: True)
     try:
-        yield
+        with warnings.catch_warnings():  # that Numba's own checks ask the context, and no longer the function
+            warnings.filterwarnings("ignore", "Context.call_conv is deprecated", DeprecationWarning)
+            yield
     finally:
         CUDATargetContext.enable_boundscheck = usual
 

@@ -11,7 +11,8 @@ from numba.core.registry import CPUDispatcher
 
 __all__ = ["in_plain_python"]
 
-COPIES: weakref.WeakKeyDictionary[Any, Callable[..., Any]] = weakref.WeakKeyDictionary()
+# None for a function that needs no copy, as an entry must not keep its own key
+COPIES: weakref.WeakKeyDictionary[Any, Callable[..., Any] | None] = weakref.WeakKeyDictionary()
 
 
 def in_plain_python(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,13 +21,11 @@ def in_plain_python(function: Callable[..., Any]) -> Callable[..., Any]:
     A helper by ``numba.njit`` that Python calls is compiled by Numba's rules: its integers wrap, and its indices are
     not checked.
     """
-    found = COPIES.get(function)
-    if found is None:
+    if function not in COPIES:
         copies: dict[int, Any] = {}
         copy = plain_copy(function, copies)
-        found = copy if any(isinstance(each, CPUDispatcher) for each, _ in copies.values()) else function
-        COPIES[function] = found
-    return found
+        COPIES[function] = copy if any(isinstance(each, CPUDispatcher) for each, _ in copies.values()) else None
+    return COPIES[function] or function
 
 
 def plain_copy(function: Any, copies: dict[int, Any]) -> Any:

@@ -14,7 +14,7 @@ from cases import assert_same_runs
 
 import fastgd as gd
 from fastgd import comparison
-from fastgd.basins import attractors, maps, sweep
+from fastgd.basins import attractors, sweep
 from fastgd.landscape import eigen
 
 SOON = 5.0  # seconds; one is meant, on a machine with nothing else to do
@@ -138,13 +138,9 @@ def test_nothing_is_kept_of_a_comparison_that_had_not_begun() -> None:
     assert caught.value.partial is None
 
 
-def test_maps_and_sweeps_keep_their_runs() -> None:
+def test_sweeps_keep_their_runs() -> None:
     descent = OPTIMIZERS["slow"]
     struck = {"attribute": "find_basins", "side_effect": KeyboardInterrupt}
-    with mock.patch.object(maps, **struck), pytest.raises(gd.Interrupted) as caught:
-        gd.map_basins(BOWL, descent, shape=(6, 5))
-    assert caught.value.partial.status.shape == (6, 5)
-    assert (caught.value.partial.status >= 0).all()
     with mock.patch.object(sweep, **struck), pytest.raises(gd.Interrupted) as caught:
         gd.sweep_basins(BOWL, descent, {"lr": [0.1, 0.2]}, n_starts=7)
     assert caught.value.partial.status.shape == (2, 7)
