@@ -116,7 +116,8 @@ def check_memory(what: str, size: int, instead: str) -> None:
     if size > (limit := memory_limit()):
         raise ValueError(f"{what} would take {amount(size)}, and this machine has {amount(limit)} of memory; {instead}")
     if size > _SMALL and size > (free := available_memory()):
-        has = f"of the {amount(limit)} of memory that this machine has {amount(free)} are free"
+        whole = "" if math.isinf(limit) else f"of the {amount(limit)} of memory that this machine has "
+        has = f"{whole}{amount(free)} are free"
         raise ValueError(f"{what} would take {amount(size)}, and {has}; {instead}")
 
 

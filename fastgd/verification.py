@@ -24,7 +24,8 @@ SHOWN = 6  # coordinates of a point in an error
 def probes(dim: int, bounds: np.ndarray | None) -> np.ndarray:
     """Return points all over the box, at its middle and near its sides, and some with whole coordinates."""
     middle, wide = unremarkable_points(dim, bounds), unremarkable_points(dim, bounds, 2, spread=0.98)
-    return np.array([middle[0], wide[0], np.rint(middle[1]), middle[2], np.rint(wide[1]), middle[3]])
+    # A zero without a sign, as a search that begins by a step of 0 has no other
+    return np.array([middle[0], wide[0], np.rint(middle[1]), middle[2], np.rint(wide[1]), middle[3]]) + 0.0
 
 
 def shortened(function: Callable[..., Any], data: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -109,6 +109,7 @@ def test_an_interruption_keeps_the_finished_chunks(threads: int) -> None:
 
 def test_ctrl_c_is_heard_within_a_second() -> None:
     """Chunks that would take minutes are stopped between bursts; some runs of theirs have met the tolerance already."""
+    threads = threading.active_count()
     x0 = HIMMELBLAU.sample(20_000, seed=3)
     rates = np.where(np.arange(20_000) < 10_000, 0.01, 0.0)  # the second half stands still to the step limit
     rates[::2] = 0.01
@@ -134,7 +135,7 @@ def test_ctrl_c_is_heard_within_a_second() -> None:
     assert done[:10_000].all()
     assert done[10_000:10_500:2].all()  # of a chunk that was under way, the runs that had ended
     assert not done[10_001::2].any()
-    assert threading.active_count() < 20
+    assert threading.active_count() < threads + 20
 
 
 def test_an_interruption_can_be_pickled() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -86,9 +87,19 @@ def interruptible(work: Callable[..., T], *arguments: Any) -> T:
     Python hears signals on its main thread, between two of its instructions. So another thread does the work, and where
     a signal raises an exception here it is left to itself: it goes on to its end, and nobody hears of what comes out.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or is_importing():
         return work(*arguments)
     return HELPERS.submit(contextvars.copy_context().run, work, *arguments).result()
+
+
+def is_importing() -> bool:
+    """Tell whether the caller stands in the import of a module, whose lock another thread would wait for."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def share_out(work: Callable[[Any], None], tasks: Iterable[Any], threads: int) -> None:

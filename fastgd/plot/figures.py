@@ -204,8 +204,13 @@ def path_of(out: Any) -> Path:
     """
     try:
         path = Path(out)
+        path.parent.stat()
     except TypeError:
         raise TypeError(f"out must be the path of a file to write, got {shown(out)}") from None
+    except (OSError, ValueError) as error:  # such as a name that is too long, or has a zero in it
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            why = getattr(error, "strerror", None) or error
+            raise ValueError(f"out must name a file that can be written, got {shown(str(out))}: {why}") from None
     if os.path.isdir(path) or not os.path.isdir(path.parent):
         raise ValueError(f"out must name a file in a folder that exists, got {shown(str(out))}")
     return path

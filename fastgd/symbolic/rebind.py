@@ -124,8 +124,8 @@ class Outside:
 
 def of_scipy(value: Any) -> bool:
     """Whether a value is something of SciPy's to call, or a distribution; sparse arrays and others stay as they are."""
-    kind = type(value)
-    return kind.__module__.startswith("scipy.") and (callable(value) or kind.__module__.startswith("scipy.stats."))
+    module = type(value).__module__ or ""  # None of a class that was made without one
+    return module.startswith("scipy.") and (callable(value) or module.startswith("scipy.stats."))
 
 
 class Namespace:

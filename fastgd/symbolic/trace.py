@@ -95,7 +95,7 @@ class Tape:
         self.operations += 1
         if self.operations % LOOKED_AT == 1:
             frame = sys._getframe(1)
-            while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+            while frame.f_back is not None and (frame.f_globals.get("__name__") or "").startswith(__package__):
                 frame = frame.f_back
             self.places[frame.f_code, frame.f_lineno] += 1
         if self.operations > MAX_TRACED:

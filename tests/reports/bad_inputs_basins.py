@@ -114,7 +114,7 @@ ROWS: list[tuple[str, Any, type[Exception], str]] = [
     ("seeds: shape 10**400", lambda t: gd.seeds(0, 10**400),
      ValueError, "shape must be an integer >= 0 or a tuple of them"),
     ("seeds: more than the memory", lambda t: gd.seeds(0, 10**13),
-     ValueError, "shape=10000000000000: seeds of 10,000,000,000,000"),
+     ValueError, "shape=10000000000000: 10,000,000,000,000 seeds would take"),
     ("seeds: an array", lambda t: gd.seeds([1, 2], 3), ValueError, "seed must be one integer"),
     ("seeds: text", lambda t: gd.seeds("a", 3), ValueError, "seed must be an integer >= 0 and below 2**63, or"),
     ("ewma: beta 1", lambda t: gd.ewma([1.0, 2.0], 1.0), ValueError, "beta must be in [0, 1)"),

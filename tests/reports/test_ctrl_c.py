@@ -271,7 +271,7 @@ def test_a_thousand_thousand_threads_are_one_for_each_chunk() -> None:
     x0 = himmelblau.sample(3000, seed=0)
     usual = gd.minimize(himmelblau, x0, gd.GradientDescent(lr=0.01))
     before = threading.active_count()
-    for threads in (10**6, 10**20, *range(1, 41)):
+    for threads in (10**6, 10**15, *range(1, 41)):
         assert_same_runs(gd.minimize(himmelblau, x0, gd.GradientDescent(lr=0.01), threads=threads), usual)
     assert threading.active_count() <= max(before, 40)
 

@@ -57,7 +57,7 @@ def test_grouping_is_left_at_once_and_is_the_same_as_before() -> None:
     assert seconds_until_heard(lambda: [gd.find_basins(many) for _ in range(100)]) < SOON
 
 
-@pytest.mark.parametrize("name", ["group_points", "separated", "_known", "_settled"])
+@pytest.mark.parametrize("name", ["group_points", "separated", "_known"])
 def test_passes_over_all_ends_leave_the_main_thread_to_signals(name: str) -> None:
     where: list[threading.Thread] = []
     usual = getattr(attractors, name)

@@ -6,12 +6,13 @@ import functools
 import math
 import numbers
 import warnings
+from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 import fastgd as gd
+from fastgd import symbolic
 from fastgd.symbolic import derive_gradient, derive_hessian
 
 TYPE = "a look at the type of a value that depends on x"
@@ -109,21 +110,17 @@ def test_looks_at_what_does_not_depend_on_x_are_derived() -> None:
     assert out[0] == 1.0
 
 
-RATE = 1.0
-
-
-@numba.njit
-def rated(v):
-    return RATE * v * v
-
-
 SHOWN = r"by differences of its values, and .* by the derived"
 
 
-def test_a_gradient_that_is_another_function_is_an_error_that_shows_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    rated(1.0)  # compiled with its constant
-    monkeypatch.setitem(globals(), "RATE", 2.0)
-    problem = gd.Problem(lambda x: rated(x[0]), dim=1, bounds=(1.0, 2.0))
+def test_a_gradient_that_is_another_function_is_an_error_that_shows_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FASTGD_CACHE_DIR", str(tmp_path / "cache"))
+    wrong = {"gradient": "2.0 * x[0]", "hessian": "2.0"}  # of half of the function
+    write = "def derived(x, out):\n    out[0] = {}\n"
+    monkeypatch.setattr(symbolic, "_new_source", lambda kind, *rest: write.format(wrong[kind]))
+    problem = gd.Problem(lambda x: 2.0 * x[0] * x[0], dim=1, bounds=(1.0, 2.0))
     with pytest.raises(gd.DerivationError, match=f"slope is .* {SHOWN} gradient"):
         problem.gradient([1.0])
     with pytest.raises(gd.DerivationError, match=f"second derivative is .* {SHOWN} hessian"):

@@ -102,7 +102,7 @@ def count_written(folder, times):
 
 
 def test_pictures_that_are_written_are_not_kept(tmp_path):
-    assert count_written(tmp_path, 40) < 20  # Matplotlib's caches of texts hold the last ones
+    assert count_written(tmp_path, 80) < 60  # Matplotlib's cache of texts holds the last fifty
     assert plt.get_fignums() == []
 
 
