@@ -111,25 +111,23 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
         out[0] = value(x, *data)
         out[1] = 0.0
 
-    @inlined
-    def any_ended(status, low, high):
-        count = 0
-        for run in range(low, high):
-            count += status[run] >= 0
-        return count > 0
-
     def make_evaluate(function: Callable, ends: bool) -> Callable:
-        """``evaluate(x, fun, norm, status, data, scratch, results, met)``: NaN, and RAISED, where a function raises."""
+        """``evaluate(x, fun, norm, status, data, scratch, results, gtol, met)``, at the points of runs that have ended.
+
+        Where the function raises it writes NaN, and at their ends RAISED.
+        """
         attempt = attempting(function)
 
         @inlined
-        def evaluate(x, fun, norm, status, data, scratch, results, met):
+        def evaluate(x, fun, norm, status, data, scratch, results, gtol, met):
             at, g, out = points_of(scratch, 0), points_of(scratch, 1), results_of(results, 0)
             start, alone_until, runs = 0, 0, x.shape[0]
             while start < runs:
                 alone = start < alone_until
-                stop = start + 1 if alone else min(start + width, runs)
-                if not any_ended(status, start, stop):
+                stop, ended = start + 1 if alone else min(start + width, runs), 0
+                for run in range(start, stop):
+                    ended += status[run] >= 0
+                if ended == 0:
                     start = stop
                     continue
                 for lane in range(width):
@@ -145,29 +143,21 @@ def make_ends(parts: Parts, shape: Shape) -> tuple[Callable, Callable]:
                         norm[run] = math.nan if error != 0 else results[0, 1, run - start]
                         if error != 0 and status[run] >= 0 and status[run] != DIVERGED:
                             status[run] = RAISED
+                        status[run] = status_at_end(status[run], fun[run], norm[run], gtol)
                     if error != 0 and met[0] == 0:
                         met[0] = error
                 start = stop
 
         return evaluate
 
-    evaluate, evaluate_values = make_evaluate(make_end(parts, length), True), make_evaluate(value_of, False)
-
     @inlined
-    def evaluate_averages(x, fun, status, data, scratch, results, met):
-        evaluate_values(x, fun, fun, status, data, scratch, results, met)
-
-    @inlined
-    def no_averages(x, fun, status, data, scratch, results, met):
+    def no_averages(x, fun, norm, status, data, scratch, results, gtol, met):
         return None
 
-    @inlined
-    def evaluate_ends(x, fun, norm, status, data, scratch, results, gtol, met):
-        evaluate(x, fun, norm, status, data, scratch, results, met)
-        for run in range(x.shape[0]):
-            status[run] = status_at_end(status[run], fun[run], norm[run], gtol)
+    evaluate_ends = make_evaluate(make_end(parts, length), True)
+    evaluate_averages = no_averages if parts.weight is None else make_evaluate(value_of, False)
+    return evaluate_ends, evaluate_averages
 
-    return evaluate_ends, evaluate_averages if parts.weight is not None else no_averages
 
 
 def make_chunk(parts: Parts, shape: Shape) -> Callable:
@@ -282,7 +272,7 @@ def make_chunk(parts: Parts, shape: Shape) -> Callable:
             run = control[b, RUN, lane]
             write_run(b, lane, run, block, counts_of(control, b, lane), x, nit, status, x_avg, nfev)
         evaluate_ends(x, fun, norm, status, data, scratch, results, limits[0], met)
-        evaluate_averages(x_avg, fun_avg, status, data, scratch, results, met)
+        evaluate_averages(x_avg, fun_avg, fun_avg, status, data, scratch, results, limits[0], met)
         return finished
 
     return chunk

@@ -134,16 +134,6 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
     control_of, own_steps = views.control, parts.own_steps
 
     @inlined
-    def give_up(here, there, control, t):
-        """End the runs of a block whose step raised, where they stand."""
-        on = control[STATUS] == RUNNING
-        control[STATUS] = choose(on, RAISED, control[STATUS])
-        if not own_steps:
-            control[NIT] = choose(on, t, control[NIT])
-        for i in range(length):
-            there[i] = here[i]
-
-    @inlined
     def burst(
         low, high, block, hypers, table, control, scratch, data, first, last, limits, indices, drawn, cancel, met
     ):
@@ -162,9 +152,15 @@ def make_burst(parts: Parts, shape: Shape, views: Views, coefficients_of: Callab
                     (here, there, scratch, b, block, hypers, control, c, data, t, limits, k, indices, drawn)
                 )
                 going |= more
-                if error != 0:
+                if error != 0:  # the runs of the block end where they stand
                     met[0] = error if met[0] == 0 else met[0]
-                    give_up(here, there, control_of(control, b), t)
+                    of_block = control_of(control, b)
+                    on = of_block[STATUS] == RUNNING
+                    of_block[STATUS] = choose(on, RAISED, of_block[STATUS])
+                    if not own_steps:
+                        of_block[NIT] = choose(on, t, of_block[NIT])
+                    for i in range(length):
+                        there[i] = here[i]
             t += 1
         if (t - first) & 1:
             for b in range(low, high):
