@@ -157,8 +157,8 @@ def compare_step(x: np.ndarray, value: np.ndarray, status: np.ndarray, reference
                 )
                 for each in slopes
             ]  # fmt: skip
-        elif any(each.value is not None and np.abs(each.value).max() > 1e290 for each in slopes):
-            continue
+        elif any(each.value is not None and not np.abs(each.value).max() <= 1e290 for each in slopes):
+            continue  # a component that is NaN or too large ends the run as diverged, whatever the others are
         answers = reference.answers("fun", x[k].tolist())
         undefined = any(each.value is None or not np.isfinite(each.value).all() or each.wide for each in answers)
         if not (diverged and (undefined or not answers)) and (told := judged(slope, slopes)):
