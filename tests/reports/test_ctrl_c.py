@@ -29,6 +29,8 @@ import numpy as np
 import fastgd as gd
 
 warnings.simplefilter("ignore")
+# A shell's job in the background ignores Ctrl-C, and so do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def strike(*seconds):
     def go():
